@@ -1,0 +1,60 @@
+package ledger
+
+import "time"
+
+// RecordVersion is the version of the stored form that this package writes.
+const RecordVersion = 1
+
+// State says what is known of a credential.
+type State string
+
+const (
+	// Live: it was handed out and has not been ended by this engine.
+	Live State = "live"
+	// Due: it has to be ended at once, whatever its lease says.
+	Due State = "due"
+)
+
+// Fingerprint is what makes a role the same role to a credential: with any of
+// these changed, a renewal could give the reader another identity.
+type Fingerprint struct {
+	URL            string `json:"url"`
+	ClientID       string `json:"client_id"`
+	GrantType      string `json:"grant_type"`
+	Username       string `json:"username"`
+	SessionUserID  string `json:"session_user_id"`
+	UserID         string `json:"user_id"`
+	CredentialType string `json:"credential_type"`
+}
+
+// Record is all that is needed to renew and to end one credential, whatever
+// has become of its role and its lease.
+type Record struct {
+	Version     int         `json:"version"`
+	ID          ID          `json:"credential_id"`
+	State       State       `json:"state"`
+	Role        string      `json:"role"`
+	Fingerprint Fingerprint `json:"fingerprint"`
+	RenewMode   string      `json:"renew_mode"`
+
+	// EntityID and DisplayName are the reader's, as Vault knew them at issue.
+	EntityID    string `json:"entity_id"`
+	DisplayName string `json:"display_name"`
+
+	IssueTime time.Time `json:"issue_time"`
+	Deadline  time.Time `json:"deadline"`
+	// TTL is how long one lease or renewal lasts unless it asks otherwise.
+	TTL time.Duration `json:"ttl"`
+
+	// UserID, TokenID and the times are those of the token held now; a
+	// refresh changes all but the first.
+	UserID          string    `json:"user_id"`
+	TokenID         string    `json:"token_id"`
+	TokenType       string    `json:"token_type"`
+	TokenReceivedAt time.Time `json:"token_received_at"`
+	TokenExpireTime time.Time `json:"token_expire_time"`
+
+	AccessToken string `json:"access_token,omitempty"`
+	// RefreshToken is kept only where renewals use it.
+	RefreshToken string `json:"refresh_token,omitempty"`
+}
