@@ -1,0 +1,119 @@
+package client
+
+import (
+	"sync"
+	"time"
+
+	"vault-plugin-secrets-processmaker/internal/clock"
+)
+
+const (
+	breakerFirstPause   = 5 * time.Second
+	breakerLongestPause = 30 * time.Second
+	// breakerLongestRetryAfter bounds how long a server may ask to be left
+	// alone: a maintenance window announced in hours often ends early.
+	breakerLongestRetryAfter = 10 * time.Minute
+)
+
+type verdict int
+
+const (
+	// answered: the server was reached, whatever it said.
+	answered verdict = iota
+	// unreachable: the exchange failed below HTTP.
+	unreachable
+	// unused: the exchange was never tried.
+	unused
+)
+
+// breaker remembers that the instance could not be reached, so that callers
+// are told at once instead of each waiting for a timeout. After the pause one
+// exchange at a time probes whether it is back.
+type breaker struct {
+	clock clock.Clock
+
+	mu        sync.Mutex
+	pause     time.Duration // 0 while closed
+	openUntil time.Time
+	probing   bool
+}
+
+func newBreaker(clk clock.Clock) *breaker { return &breaker{clock: clk} }
+
+// admit asks for leave to make an exchange. Where it is refused, the second
+// result says when to ask again. Otherwise settle must be called once with
+// what became of the exchange.
+func (b *breaker) admit() (settle func(verdict), retryAt time.Time, ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.pause == 0 {
+		return b.settleOrdinary, time.Time{}, true
+	}
+	now := b.clock.Now()
+	if now.Before(b.openUntil) {
+		return nil, b.openUntil, false
+	}
+	if b.probing {
+		return nil, now.Add(time.Second), false
+	}
+	b.probing = true
+	return b.settleProbe, time.Time{}, true
+}
+
+// refusal tells, without asking for leave, whether an exchange would be
+// refused now, and until when.
+func (b *breaker) refusal() (retryAt time.Time, refused bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.pause != 0 && b.clock.Now().Before(b.openUntil) {
+		return b.openUntil, true
+	}
+	return time.Time{}, false
+}
+
+func (b *breaker) settleOrdinary(v verdict) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch v {
+	case answered:
+		// Also while open: an answer proves that the server is there.
+		b.close()
+	case unreachable:
+		// Failures of exchanges that were under way when the breaker opened
+		// say nothing new, and must not lengthen the pause.
+		if b.pause == 0 {
+			b.open(breakerFirstPause)
+		}
+	}
+}
+
+func (b *breaker) settleProbe(v verdict) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.probing = false
+	switch v {
+	case answered:
+		b.close()
+	case unreachable:
+		b.open(min(2*max(b.pause, breakerFirstPause), breakerLongestPause))
+	}
+}
+
+func (b *breaker) close() { b.pause, b.openUntil = 0, time.Time{} }
+
+func (b *breaker) open(pause time.Duration) {
+	b.pause, b.openUntil = pause, b.clock.Now().Add(pause)
+}
+
+// obey keeps the breaker open until the time a server asked for, if that is to
+// come.
+func (b *breaker) obey(until time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if latest := b.clock.Now().Add(breakerLongestRetryAfter); until.After(latest) {
+		until = latest
+	}
+	if until.After(b.openUntil) && until.After(b.clock.Now()) {
+		b.pause, b.openUntil = max(b.pause, breakerFirstPause), until
+	}
+}

@@ -1,0 +1,95 @@
+package client
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/internal/clock/clocktest"
+)
+
+func fail(t *testing.T, b *breaker) {
+	t.Helper()
+	settle, _, ok := b.admit()
+	require.True(t, ok)
+	settle(unreachable)
+}
+
+func TestBreakerPausesGrowToHalfAMinute(t *testing.T) {
+	t.Parallel()
+	clk := clocktest.New(noon)
+	b := newBreaker(clk)
+	for _, pause := range []time.Duration{5, 10, 20, 30, 30} {
+		fail(t, b)
+		_, retryAt, ok := b.admit()
+		require.False(t, ok)
+		require.Equal(t, pause*time.Second, retryAt.Sub(clk.Now()))
+		clk.Advance(pause*time.Second - 1)
+		_, _, ok = b.admit()
+		require.False(t, ok)
+		clk.Advance(1)
+	}
+}
+
+func TestBreakerProbesOneAtATime(t *testing.T) {
+	t.Parallel()
+	clk := clocktest.New(noon)
+	b := newBreaker(clk)
+	fail(t, b)
+	clk.Advance(5 * time.Second)
+	settle, _, ok := b.admit()
+	require.True(t, ok)
+	_, _, ok = b.admit()
+	require.False(t, ok, "one probe is enough")
+	settle(unused)
+	settle, _, ok = b.admit()
+	require.True(t, ok, "a probe that was not made leaves its place")
+	settle(answered)
+	_, _, ok = b.admit()
+	require.True(t, ok)
+	_, _, ok = b.admit()
+	require.True(t, ok, "closed: everybody passes")
+}
+
+func TestBreakerCountsOneOutageOnce(t *testing.T) {
+	t.Parallel()
+	clk := clocktest.New(noon)
+	b := newBreaker(clk)
+	var settles []func(verdict)
+	for range 10 {
+		settle, _, ok := b.admit()
+		require.True(t, ok)
+		settles = append(settles, settle)
+	}
+	for _, settle := range settles {
+		settle(unreachable)
+	}
+	retryAt, refused := b.refusal()
+	require.True(t, refused)
+	require.Equal(t, noon.Add(breakerFirstPause), retryAt)
+}
+
+func TestBreakerClosesOnAnyAnswer(t *testing.T) {
+	t.Parallel()
+	b := newBreaker(clocktest.New(noon))
+	slow, _, ok := b.admit()
+	require.True(t, ok)
+	fail(t, b)
+	slow(answered)
+	_, refused := b.refusal()
+	require.False(t, refused)
+}
+
+func TestBreakerObeysRetryAfterWithinReason(t *testing.T) {
+	t.Parallel()
+	clk := clocktest.New(noon)
+	b := newBreaker(clk)
+	b.obey(noon.Add(2 * time.Minute))
+	retryAt, refused := b.refusal()
+	require.True(t, refused)
+	require.Equal(t, noon.Add(2*time.Minute), retryAt)
+	b.obey(noon.Add(48 * time.Hour))
+	retryAt, _ = b.refusal()
+	require.Equal(t, noon.Add(breakerLongestRetryAfter), retryAt)
+}

@@ -1,0 +1,68 @@
+// Package client talks to one ProcessMaker instance over HTTP: its OAuth 2.0
+// token endpoint (Laravel Passport) and the part of its REST API that shows
+// and ends tokens. It knows nothing of Vault.
+//
+// Every exchange passes the same gates: a breaker that answers at once while
+// the instance is known to be unreachable, a budget for the throttled token
+// endpoint, and two lanes that bound what is in flight. Nothing is sent twice
+// unless it certainly did not arrive or is idempotent.
+package client
+
+import (
+	"net/http"
+	"net/url"
+	"time"
+
+	"vault-plugin-secrets-processmaker/internal/clock"
+)
+
+// Client is safe for concurrent use. It never changes once made: other
+// settings are another Client.
+type Client struct {
+	base      *url.URL
+	userAgent string
+	timeout   time.Duration
+
+	transport *http.Transport
+	clock     clock.Clock
+	budget    *budget
+	lanes     *lanes
+	breaker   *breaker
+}
+
+// New makes a Client. previous may be nil; where it talks to the same
+// instance, what it knows of the instance's token limit is carried over, so
+// that new settings do not spend the same minute's calls again.
+func New(cfg Config, clk clock.Clock, previous *Client) (*Client, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	transport, err := newTransport(cfg)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{
+		base:      cfg.BaseURL,
+		userAgent: cfg.UserAgent,
+		timeout:   cfg.RequestTimeout,
+		transport: transport,
+		clock:     clk,
+		lanes:     newLanes(cfg.MaxConcurrentRequests),
+		breaker:   newBreaker(clk),
+	}
+	if previous != nil && previous.base.String() == c.base.String() {
+		c.budget = previous.budget
+		c.budget.setLimit(cfg.TokenRequestsPerMinute)
+	} else {
+		c.budget = newBudget(clk, cfg.TokenRequestsPerMinute)
+	}
+	return c, nil
+}
+
+// Close lets go of idle connections. Exchanges in flight are not disturbed.
+func (c *Client) Close() { c.transport.CloseIdleConnections() }
+
+// endpoint is the URL of a path below the base URL.
+func (c *Client) endpoint(segments ...string) string {
+	return c.base.JoinPath(segments...).String()
+}

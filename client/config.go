@@ -1,0 +1,123 @@
+package client
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// Config describes one ProcessMaker instance and how it is reached.
+type Config struct {
+	// BaseURL is the instance's own URL, with an optional path, without a
+	// slash at its end.
+	BaseURL *url.URL
+	// CACert holds the PEM certificates that the instance's certificate is
+	// checked against; empty means the system's.
+	CACert string
+	// ClientCert and ClientKey are the PEM texts of a client certificate;
+	// both or none.
+	ClientCert, ClientKey string
+	// TLSServerName replaces the host of BaseURL in certificate checks.
+	TLSServerName string
+	// TLSMinVersion is a version of crypto/tls; 0 means TLS 1.2.
+	TLSMinVersion uint16
+	// InsecureTLS switches the certificate check off.
+	InsecureTLS bool
+	// ProxyURL is the proxy for every call; nil means what the environment
+	// says.
+	ProxyURL *url.URL
+	// RequestTimeout bounds one HTTP exchange.
+	RequestTimeout time.Duration
+	// MaxConcurrentRequests bounds the exchanges in flight; at least 2.
+	MaxConcurrentRequests int
+	// TokenRequestsPerMinute bounds the calls of /oauth/token; 0 means no
+	// bound of our own.
+	TokenRequestsPerMinute int
+	// UserAgent is sent with every call.
+	UserAgent string
+}
+
+// idleConnTimeout stays below the keep-alive time of the servers and load
+// balancers usually found in front of PHP (60 s and more): a connection that
+// the other side closes first makes a request fail of which nobody knows
+// whether it arrived.
+const idleConnTimeout = 30 * time.Second
+
+func newTransport(cfg Config) (*http.Transport, error) {
+	tlsConfig, err := newTLSConfig(cfg)
+	if err != nil {
+		return nil, err
+	}
+	proxy := http.ProxyFromEnvironment
+	if cfg.ProxyURL != nil {
+		proxy = http.ProxyURL(cfg.ProxyURL)
+	}
+	return &http.Transport{
+		Proxy:                  proxy,
+		TLSClientConfig:        tlsConfig,
+		TLSHandshakeTimeout:    cfg.RequestTimeout,
+		MaxIdleConns:           cfg.MaxConcurrentRequests,
+		MaxIdleConnsPerHost:    cfg.MaxConcurrentRequests,
+		IdleConnTimeout:        idleConnTimeout,
+		MaxResponseHeaderBytes: 64 << 10,
+		// HTTP/1.1 alone: over HTTP/2 a lost connection takes every request
+		// on it along, and which of them arrived cannot be told.
+		Protocols: http1Only(),
+	}, nil
+}
+
+func http1Only() *http.Protocols {
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	return &protocols
+}
+
+func newTLSConfig(cfg Config) (*tls.Config, error) {
+	tlsConfig := &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		ServerName:         cfg.TLSServerName,
+		InsecureSkipVerify: cfg.InsecureTLS, //nolint:gosec // an explicit, documented choice of the operator
+	}
+	if cfg.TLSMinVersion != 0 {
+		tlsConfig.MinVersion = cfg.TLSMinVersion
+	}
+	if cfg.CACert != "" {
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM([]byte(cfg.CACert)) {
+			return nil, errors.New("ca_cert holds no PEM certificate")
+		}
+		tlsConfig.RootCAs = pool
+	}
+	switch {
+	case cfg.ClientCert != "" && cfg.ClientKey != "":
+		certificate, err := tls.X509KeyPair([]byte(cfg.ClientCert), []byte(cfg.ClientKey))
+		if err != nil {
+			// The cause is left out: parsers may quote what they were given.
+			return nil, errors.New("client_cert and client_key are not a PEM certificate and its key")
+		}
+		tlsConfig.Certificates = []tls.Certificate{certificate}
+	case cfg.ClientCert != "" || cfg.ClientKey != "":
+		return nil, errors.New("client_cert and client_key go together")
+	}
+	return tlsConfig, nil
+}
+
+// Validate says what is wrong with the settings, in the terms of their fields.
+func (cfg Config) Validate() error {
+	switch {
+	case cfg.BaseURL == nil || cfg.BaseURL.Host == "":
+		return errors.New("url has no host")
+	case cfg.MaxConcurrentRequests < 2:
+		return fmt.Errorf("max_concurrent_requests is %d, at least 2 are needed", cfg.MaxConcurrentRequests)
+	case cfg.RequestTimeout <= 0:
+		return fmt.Errorf("request_timeout is %s, it must be positive", cfg.RequestTimeout)
+	case cfg.TokenRequestsPerMinute < 0:
+		return fmt.Errorf("token_requests_per_minute is %d, it cannot be negative", cfg.TokenRequestsPerMinute)
+	}
+	_, err := newTLSConfig(cfg)
+	return err
+}

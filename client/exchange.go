@@ -1,0 +1,182 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
+	"time"
+)
+
+// maxReplyBytes is far above any answer this package asks for.
+const maxReplyBytes = 1 << 20
+
+// call says how an exchange is to be made.
+type call struct {
+	operation string
+	lane      lane
+	// budgeted: it counts against the limit of the token endpoint.
+	budgeted bool
+	// passBreaker: it is made even when the instance is thought unreachable,
+	// because the answer decides what becomes of a token.
+	passBreaker bool
+}
+
+// reply is an answer that was read to its end.
+type reply struct {
+	status int
+	header http.Header
+	body   []byte
+	json   bool
+	at     time.Time
+}
+
+// exchange sends req once and reads the answer. ctx bounds the waiting for a
+// turn. Once the request is on its way only the timeout and the deadline of
+// ctx end it, because an answer that nobody reads may hold a live token.
+func (c *Client) exchange(ctx context.Context, req *http.Request, call call) (*reply, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, notSentError(call.operation, err)
+	}
+	if retryAt, refused := c.breaker.refusal(); refused && !call.passBreaker {
+		return nil, breakerError(call.operation, retryAt)
+	}
+	takeBack := func() {}
+	if call.budgeted {
+		var err error
+		if takeBack, err = c.budget.wait(ctx, call.operation); err != nil {
+			return nil, notSentError(call.operation, err)
+		}
+	}
+	leave, err := c.lanes.acquire(ctx, call.lane)
+	if err != nil {
+		takeBack()
+		return nil, notSentError(call.operation, err)
+	}
+	defer leave()
+
+	settle, retryAt, ok := c.breaker.admit()
+	switch {
+	case ok:
+	case call.passBreaker:
+		settle = c.breaker.settleOrdinary
+	default:
+		takeBack()
+		return nil, breakerError(call.operation, retryAt)
+	}
+	outcome, leaveAloneUntil := unused, time.Time{}
+	// Deferred, so that even a panic below gives a probe's leave back.
+	defer func() {
+		settle(outcome)
+		c.breaker.obey(leaveAloneUntil)
+	}()
+
+	reply, failure := c.send(ctx, req, call.operation)
+	outcome = answered
+	if failure != nil {
+		if failure.Status == 0 {
+			outcome = unreachable
+		}
+		if failure.NotSent {
+			takeBack()
+		}
+		return nil, failure
+	}
+	if call.budgeted {
+		c.budget.learn(reply.status, reply.header)
+	}
+	if reply.status == http.StatusServiceUnavailable && reply.header.Get("Retry-After") != "" {
+		leaveAloneUntil = retryAfter(reply.header, reply.at, 0)
+	}
+	return reply, nil
+}
+
+func (c *Client) send(ctx context.Context, req *http.Request, operation string) (*reply, *Error) {
+	sendCtx := context.WithoutCancel(ctx)
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		sendCtx, cancel = context.WithDeadline(sendCtx, deadline)
+		defer cancel()
+	}
+	sendCtx, cancel := context.WithTimeout(sendCtx, c.timeout)
+	defer cancel()
+	var gotConnection atomic.Bool
+	sendCtx = httptrace.WithClientTrace(sendCtx, &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { gotConnection.Store(true) },
+	})
+
+	req = req.Clone(sendCtx)
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", c.userAgent)
+
+	response, err := c.transport.RoundTrip(req)
+	if err != nil {
+		return nil, &Error{
+			Kind:      Unavailable,
+			Operation: operation,
+			Detail:    reasonFor(err, c.timeout),
+			NotSent:   !gotConnection.Load() || failedToConnect(err),
+		}
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxReplyBytes+1))
+	if err != nil {
+		return nil, &Error{
+			Kind:      Unavailable,
+			Operation: operation,
+			Detail:    "the answer broke off: " + reasonFor(err, c.timeout),
+		}
+	}
+	if len(body) > maxReplyBytes {
+		return nil, &Error{
+			Kind:      NotProcessMaker,
+			Operation: operation,
+			Status:    response.StatusCode,
+			Detail:    "the answer is larger than 1 MiB",
+		}
+	}
+	mediaType, _, err := mime.ParseMediaType(response.Header.Get("Content-Type"))
+	return &reply{
+		status: response.StatusCode,
+		header: response.Header,
+		body:   body,
+		json:   err == nil && mediaType == "application/json",
+		at:     c.clock.Now(),
+	}, nil
+}
+
+// failedToConnect tells whether err arose before there was a connection. The
+// transport moves to a second connection only if it wrote nothing on the
+// first, so this holds for retries inside it as well.
+func failedToConnect(err error) bool {
+	var opErr *net.OpError
+	return errors.As(err, &opErr) && (opErr.Op == "dial" || opErr.Op == "proxyconnect")
+}
+
+func breakerError(operation string, retryAt time.Time) *Error {
+	return &Error{
+		Kind:      Unavailable,
+		Operation: operation,
+		Detail:    "not tried, because the instance could not be reached a moment ago",
+		RetryAt:   retryAt,
+		NotSent:   true,
+	}
+}
+
+// notSentError dresses the failure to get a turn.
+func notSentError(operation string, err error) error {
+	var typed *Error
+	if errors.As(err, &typed) {
+		return typed
+	}
+	return &Error{
+		Kind:      Unavailable,
+		Operation: operation,
+		Detail:    "the caller went away or its time ran out before the call was made",
+		NotSent:   true,
+	}
+}

@@ -1,0 +1,117 @@
+package client
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+)
+
+// Token is an access token and what it says of itself.
+type Token struct {
+	// Value is the secret.
+	Value string
+	// Type is the token_type of the answer, "Bearer".
+	Type string
+	// ID is the jti claim, by which the API knows the token.
+	ID string
+	// UserID is the sub claim, ProcessMaker's number of the user.
+	UserID string
+	// ReceivedAt is when the answer arrived, by our own clock.
+	ReceivedAt time.Time
+	// ExpireTime is ProcessMaker's own end of the token.
+	ExpireTime time.Time
+}
+
+var (
+	userIDPattern  = regexp.MustCompile(`^[0-9]{1,20}$`)
+	tokenIDPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
+)
+
+// parseToken reads the claims of a token that has just come from the server
+// itself. The signature is not checked: Passport publishes no key, and the
+// connection vouches for the sender.
+func parseToken(value, tokenType string, now time.Time) (Token, error) {
+	parsed, err := jwt.ParseSigned(value, []jose.SignatureAlgorithm{jose.RS256})
+	if err != nil {
+		return Token{}, errors.New("the access token is not an RS256 JWT as ProcessMaker 4 makes them (ProcessMaker 3 is not supported)")
+	}
+	var claims claims
+	if err := parsed.UnsafeClaimsWithoutVerification(&claims); err != nil {
+		return Token{}, errors.New("the claims of the access token cannot be read")
+	}
+	switch {
+	case !tokenIDPattern.MatchString(string(claims.ID)):
+		return Token{}, errors.New("the access token has no usable jti claim")
+	case !userIDPattern.MatchString(string(claims.Subject)):
+		return Token{}, errors.New("the access token has no user in its sub claim")
+	case claims.ExpireTime.IsZero():
+		return Token{}, errors.New("the access token has no exp claim")
+	}
+	return Token{
+		Value:      value,
+		Type:       tokenType,
+		ID:         string(claims.ID),
+		UserID:     string(claims.Subject),
+		ReceivedAt: now,
+		ExpireTime: claims.ExpireTime.Time,
+	}, nil
+}
+
+type claims struct {
+	ID         text        `json:"jti"`
+	Subject    text        `json:"sub"`
+	ExpireTime numericDate `json:"exp"`
+}
+
+// text is a string or a number.
+type text string
+
+func (t *text) UnmarshalJSON(data []byte) error {
+	decoded, err := textOrNumber(data)
+	if err != nil {
+		return err
+	}
+	*t = text(decoded)
+	return nil
+}
+
+// numericDate is an RFC 7519 §2 NumericDate as releases of ProcessMaker have
+// written it: with a fraction, as an integer, or as a string of either.
+type numericDate struct{ time.Time }
+
+// latestDate is the end of the year 9999, the last that RFC 3339 can write.
+const latestDate = 253402300799
+
+func (d *numericDate) UnmarshalJSON(data []byte) error {
+	decoded, err := textOrNumber(data)
+	if err != nil {
+		return err
+	}
+	seconds, err := strconv.ParseFloat(decoded, 64)
+	if err != nil || math.IsNaN(seconds) || seconds <= 0 || seconds > latestDate {
+		return errors.New("not a date")
+	}
+	whole, fraction := math.Modf(seconds)
+	d.Time = time.Unix(int64(whole), int64(fraction*1e9)).UTC()
+	return nil
+}
+
+func textOrNumber(data []byte) (string, error) {
+	if len(data) > 0 && data[0] == '"' {
+		var s string
+		err := json.Unmarshal(data, &s)
+		return s, err
+	}
+	var n json.Number
+	if err := json.Unmarshal(data, &n); err != nil {
+		return "", fmt.Errorf("neither text nor number: %w", err)
+	}
+	return n.String(), nil
+}
