@@ -1,0 +1,50 @@
+package processmakertest
+
+import "time"
+
+// DefaultRelease is the product release that a Config without one stands for.
+const DefaultRelease = "4.15.5"
+
+// Config says which ProcessMaker to be. The zero value is a current release on
+// a free port of 127.0.0.1 without TLS and without a throttle.
+type Config struct {
+	// Address is where to listen; empty means 127.0.0.1:0.
+	Address string
+	// TLS serves https with a certificate for 127.0.0.1, ::1 and localhost from
+	// an authority of the server's own (see CACertPEM).
+	TLS bool
+	// Clock gives every time that the server puts into tokens and every time
+	// that it compares with; nil means time.Now.
+	Clock func() time.Time
+	// TokenRequestsPerMinute is the throttle of the token endpoint. 0 means
+	// none, with no X-RateLimit headers either; the product has 60.
+	TokenRequestsPerMinute int
+	// Release is the product release to behave like; empty means DefaultRelease.
+	Release string
+	// League9 answers as league/oauth2-server 9 does where it differs from the
+	// 8.5 that all current releases have.
+	League9 bool
+	// Seed is what ids, tokens and secrets are derived from. Two servers with
+	// the same seed know each other's tokens, so a test with several servers
+	// gives each its own.
+	Seed string
+	// GrantDelay is the real time that a call of the token endpoint takes, for
+	// load that is shaped like the product's.
+	GrantDelay time.Duration
+	// Control opens the paths under /_test/ to other processes. The product
+	// has no such paths.
+	Control bool
+}
+
+func (c Config) withDefaults() Config {
+	if c.Address == "" {
+		c.Address = "127.0.0.1:0"
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	if c.Release == "" {
+		c.Release = DefaultRelease
+	}
+	return c
+}

@@ -1,0 +1,117 @@
+package processmakertest
+
+import (
+	"fmt"
+	"html"
+	"net/http"
+	"strings"
+)
+
+// oauthError is a refusal by the OAuth library. The zero code stands for a
+// crash behind it, which is no OAuth answer at all.
+type oauthError struct {
+	status int
+	code   string
+	text   string
+	hint   string
+	// challenges is set where the library asks for client authentication again.
+	challenges bool
+}
+
+const malformedText = "The request is missing a required parameter, includes an invalid parameter value, " +
+	"includes a parameter more than once, or is otherwise malformed."
+
+const invalidGrantText = "The provided authorization grant (e.g., authorization code, resource owner credentials) " +
+	"or refresh token is invalid, expired, revoked, does not match the redirection URI used in the authorization request, " +
+	"or was issued to another client."
+
+func unsupportedGrantType() *oauthError {
+	return &oauthError{
+		status: http.StatusBadRequest, code: "unsupported_grant_type",
+		text: "The authorization grant type is not supported by the authorization server.",
+		hint: "Check that all required parameters have been provided",
+	}
+}
+
+func invalidRequest(parameter string) *oauthError {
+	return invalidRequestHint(fmt.Sprintf("Check the `%s` parameter", parameter))
+}
+
+func invalidRequestHint(hint string) *oauthError {
+	return &oauthError{status: http.StatusBadRequest, code: "invalid_request", text: malformedText, hint: hint}
+}
+
+func invalidClient() *oauthError {
+	return &oauthError{status: http.StatusUnauthorized, code: "invalid_client", text: "Client authentication failed", challenges: true}
+}
+
+// unauthorizedClient exists in league 9 only; before, the answer is invalidClient.
+func unauthorizedClient() *oauthError {
+	return &oauthError{
+		status: http.StatusBadRequest, code: "unauthorized_client",
+		text: "The authenticated client is not authorized to use this authorization grant type.",
+	}
+}
+
+func invalidCredentials() *oauthError {
+	return &oauthError{status: http.StatusBadRequest, code: "invalid_grant", text: "The user credentials were incorrect."}
+}
+
+func invalidGrant(hint string) *oauthError {
+	return &oauthError{status: http.StatusBadRequest, code: "invalid_grant", text: invalidGrantText, hint: hint}
+}
+
+// invalidRefreshToken has the status of a failed authentication in league 8,
+// against the standard.
+func invalidRefreshToken(hint string, league9 bool) *oauthError {
+	e := &oauthError{status: http.StatusUnauthorized, code: "invalid_request", text: "The refresh token is invalid.", hint: hint}
+	if league9 {
+		e.status, e.code = http.StatusBadRequest, "invalid_grant"
+	}
+	return e
+}
+
+// invalidCode is the refusal of an authorization code.
+func invalidCode(hint string, league9 bool) *oauthError {
+	if league9 {
+		return invalidGrant(hint)
+	}
+	return invalidRequestHint(hint)
+}
+
+func invalidScope(scope string) *oauthError {
+	return &oauthError{
+		status: http.StatusBadRequest, code: "invalid_scope",
+		text: "The requested scope is invalid, unknown, or malformed",
+		hint: fmt.Sprintf("Check the `%s` scope", html.EscapeString(scope)),
+	}
+}
+
+// crashed is a failure outside the library, such as a refused write.
+func crashed() *oauthError { return &oauthError{status: http.StatusInternalServerError} }
+
+// answer is JSON whatever Accept says, as the library builds the body itself;
+// only a crash is left to the product's exception handler.
+func (e *oauthError) answer(request *http.Request, league9 bool) answer {
+	if e.code == "" {
+		return serverError(wantsJSON(request.Header))
+	}
+	body := struct {
+		Error       string `json:"error"`
+		Description string `json:"error_description"`
+		Hint        string `json:"hint,omitempty"`
+		Message     string `json:"message,omitempty"`
+	}{e.code, e.text, e.hint, e.text}
+	if league9 {
+		body.Message = ""
+	}
+	a := jsonAnswer(e.status, body)
+	if authorization := request.Header.Get("Authorization"); e.challenges && authorization != "" {
+		scheme := "Basic"
+		if strings.HasPrefix(authorization, "Bearer") {
+			scheme = "Bearer"
+		}
+		a.header.Set("WWW-Authenticate", scheme+` realm="OAuth"`)
+	}
+	return a
+}

@@ -1,0 +1,106 @@
+package processmakertest
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// listTokens shows what was made with a personal access client and not
+// revoked; tokens of the other grants are not listed, expired ones are.
+func (v *visit) listTokens(caller, target *userRow) answer {
+	if !caller.maySee(target) {
+		return forbidden("Not authorized to view this user.")
+	}
+	tokens := []listedToken{}
+	for _, row := range v.server.data.tokens {
+		client := v.server.data.clientByID(row.clientID)
+		if row.userID == target.ID && !row.revoked && client != nil && client.PersonalAccess {
+			tokens = append(tokens, listedToken{newTokenResource(row), newClientResource(client)})
+		}
+	}
+	// Ids are random, so this order says nothing about time.
+	slices.SortFunc(tokens, func(a, b listedToken) int { return strings.Compare(a.ID, b.ID) })
+	return jsonAnswer(http.StatusOK, paginate(tokens, v.request.URL.Query(), "/", "/"))
+}
+
+// showToken knows every token of the user, whatever its grant and state.
+func (v *visit) showToken(caller, target *userRow) answer {
+	if !caller.maySee(target) {
+		return forbidden("Not authorized to view this user.")
+	}
+	row := v.tokenOf(target)
+	if row == nil {
+		return jsonAnswer(http.StatusNotFound, []string{})
+	}
+	return jsonAnswer(http.StatusOK, newTokenResource(row))
+}
+
+func (v *visit) createToken(caller, target *userRow) answer {
+	allowed := caller.mayEdit(target)
+	if v.server.release.reservesTokensOfOthers() {
+		allowed = caller.Administrator || caller.ID == target.ID
+	}
+	if !allowed {
+		return forbidden("Not authorized to update this user.")
+	}
+	name, ok := v.fields.text("name")
+	faults := map[string][]string{}
+	switch _, present := v.fields["name"]; {
+	case !present:
+		faults["name"] = []string{"The Name field is required."}
+	case !ok:
+		faults["name"] = []string{"The Name must be a string."}
+	case len([]rune(name)) > 255:
+		faults["name"] = []string{"The Name may not be greater than 255 characters."}
+	}
+	// No scope is defined, so there is none to choose.
+	if scopes, ok := v.fields["scopes"].([]any); ok && len(scopes) > 0 {
+		faults["scopes"] = []string{"The selected Scopes is invalid."}
+	}
+	if len(faults) > 0 {
+		return invalid(faults, "name", "scopes")
+	}
+
+	client := v.server.data.personalClient()
+	if client == nil || client.Revoked {
+		return serverError(true)
+	}
+	made, refusal := v.issue(issueOrder{
+		clientID: formatID(client.ID), client: client, userID: formatID(target.ID),
+		grant: grantPersonalAccess, name: name, named: true,
+	})
+	if refusal != nil {
+		return serverError(true)
+	}
+	v.tokenID = made.row.id
+	return jsonAnswer(http.StatusOK, struct {
+		AccessToken string        `json:"accessToken"`
+		Token       tokenResource `json:"token"`
+	}{made.accessToken, newTokenResource(made.row)})
+}
+
+// deleteToken revokes first. What fails afterwards, for a token without a
+// name, does not bring the token back.
+func (v *visit) deleteToken(caller, target *userRow) answer {
+	if !caller.mayEdit(target) {
+		return forbidden("Not authorized to update this user.")
+	}
+	row := v.tokenOf(target)
+	if row == nil {
+		return notFound()
+	}
+	v.server.data.revokeToken(row.id, v.server.config.Clock())
+	if !row.named && v.server.release.failsOnUnnamedDelete() {
+		return serverError(true)
+	}
+	return noContent()
+}
+
+// tokenOf gives the token in the path if it is the user's.
+func (v *visit) tokenOf(target *userRow) *tokenRow {
+	if row := v.server.data.byID[v.route.token]; row != nil && row.userID == target.ID {
+		return row
+	}
+	return nil
+}
