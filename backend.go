@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-processmaker/internal/clock"
+	"vault-plugin-secrets-processmaker/internal/keylock"
+	"vault-plugin-secrets-processmaker/internal/ledger"
+)
+
+// The places in storage. What a cluster makes with its own readers stays with
+// it; config and roles are replicated.
+const (
+	configKey       = "config"
+	rolePrefix      = "role/"
+	sessionPrefix   = "session/"
+	staticPrefix    = "static/"
+	authorizePrefix = "authorize/"
+	cursorKey       = "cursor"
+)
+
+const backendHelp = `
+The ProcessMaker secrets engine hands out access tokens of a ProcessMaker
+Platform instance. ProcessMaker's tokens live for a year; those of this engine
+end with their lease. Configure the instance at "config", a way to sign in at
+"roles/<name>", and read tokens at "creds/<name>".
+`
+
+// backend is one mount. Mounts share a process, so everything that changes
+// hangs here and nothing on the package.
+type backend struct {
+	*framework.Backend
+
+	clock  clock.Clock
+	random io.Reader
+
+	settings settingsCache
+	roles    roleCache
+	// records serialises what is done with one credential: a refresh token is
+	// good once.
+	records  *keylock.Locks
+	inflight inflight
+}
+
+// Factory makes the backend of one mount. It reads no storage and starts
+// nothing: Vault calls it with an empty configuration to learn the version.
+func Factory(ctx context.Context, conf *logical.BackendConfig) (logical.Backend, error) {
+	b := newBackend(clock.System(), rand.Reader)
+	if conf == nil {
+		return nil, errors.New("configuration passed into backend is nil")
+	}
+	if err := b.Setup(ctx, conf); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+func newBackend(clk clock.Clock, random io.Reader) *backend {
+	b := &backend{clock: clk, random: random, records: keylock.New()}
+	b.Backend = &framework.Backend{
+		BackendType:    logical.TypeLogical,
+		RunningVersion: version,
+		Help:           strings.TrimSpace(backendHelp),
+		PathsSpecial: &logical.Paths{
+			SealWrapStorage: []string{configKey, rolePrefix, sessionPrefix, staticPrefix, authorizePrefix, ledger.Prefix},
+			LocalStorage:    []string{sessionPrefix, staticPrefix, authorizePrefix, ledger.Prefix, cursorKey},
+		},
+		Paths: framework.PathAppend(
+			b.configPaths(),
+			b.rolePaths(),
+			b.credsPaths(),
+		),
+		Secrets:      []*framework.Secret{b.credentialSecret()},
+		Invalidate:   b.invalidate,
+		PeriodicFunc: b.periodic,
+		Clean:        b.clean,
+	}
+	return b
+}
+
+// invalidate forgets what another node has changed.
+func (b *backend) invalidate(_ context.Context, key string) {
+	switch {
+	case key == configKey:
+		b.settings.forget()
+		b.roles.forgetAll()
+	case strings.HasPrefix(key, rolePrefix):
+		b.roles.forget(strings.TrimPrefix(key, rolePrefix))
+	}
+}
+
+// periodic runs about once a minute on the node that may write.
+func (b *backend) periodic(ctx context.Context, req *logical.Request) error {
+	if !b.WriteSafeReplicationState() {
+		return nil
+	}
+	return b.dropDeletedConfig(ctx, req.Storage)
+}
+
+// cleanTimeout is how long an unmount or shutdown waits for exchanges whose
+// answers may hold tokens.
+const cleanTimeout = 20 * time.Second
+
+func (b *backend) clean(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, cleanTimeout)
+	defer cancel()
+	if err := b.inflight.wait(ctx); err != nil {
+		b.Logger().Warn("unmounted while requests to ProcessMaker were under way")
+	}
+	b.settings.close()
+}

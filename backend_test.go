@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/helper/consts"
+	"github.com/hashicorp/vault/sdk/logical"
+	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/client/processmakertest"
+)
+
+func TestFactoryTakesAnEmptyConfiguration(t *testing.T) {
+	t.Parallel()
+	made, err := Factory(context.Background(), &logical.BackendConfig{})
+	require.NoError(t, err)
+	require.Equal(t, logical.TypeLogical, made.Type())
+	require.Equal(t, version, made.(logical.PluginVersioner).PluginVersion().Version)
+	made.Cleanup(context.Background())
+	_, err = Factory(context.Background(), nil)
+	require.Error(t, err)
+}
+
+// TestEveryStoredKeyIsMarked looks at each key that the mount ever writes.
+func TestEveryStoredKeyIsMarked(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	l := h.issue(nil)
+	h.clock.Advance(time.Hour - time.Second)
+	l.renew()
+	paths := h.backend.SpecialPaths()
+	covered := func(key string, list []string) bool {
+		for _, entry := range list {
+			if key == entry || (strings.HasSuffix(entry, "/") && strings.HasPrefix(key, entry)) {
+				return true
+			}
+		}
+		return false
+	}
+	local := map[string]bool{"config": false, "role": false, "ledger": true}
+	seen := map[string]bool{}
+	for _, key := range h.storage.keys {
+		kind, _, _ := strings.Cut(key, "/")
+		seen[kind] = true
+		require.True(t, covered(key, paths.SealWrapStorage), key)
+		require.Contains(t, local, kind, "a new kind of key needs a decision")
+		require.Equal(t, local[kind], covered(key, paths.LocalStorage), key)
+	}
+	require.Len(t, seen, len(local))
+}
+
+// TestWritersAreForwarded: whatever writes or calls ProcessMaker goes to the
+// node that may do so before it does anything.
+func TestWritersAreForwarded(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	replicated := func(pattern string) bool { return !strings.Contains(pattern, "creds/") }
+	for _, path := range h.backend.Paths {
+		for operation, handler := range path.Operations {
+			properties := handler.Properties()
+			reads := operation == logical.ReadOperation || operation == logical.ListOperation
+			acts := !reads || strings.Contains(path.Pattern, "creds/")
+			require.Equal(t, acts, properties.ForwardPerformanceStandby, "%s %s", operation, path.Pattern)
+			require.Equal(t, acts && replicated(path.Pattern), properties.ForwardPerformanceSecondary, "%s %s", operation, path.Pattern)
+		}
+	}
+	h.system.ReplicationStateVal = consts.ReplicationPerformanceStandby
+	for _, path := range []string{"creds/ci"} {
+		_, err := h.do(logical.ReadOperation, path, nil)
+		require.ErrorIs(t, err, logical.ErrReadOnly)
+	}
+	require.Zero(t, h.pm.Count())
+}
+
+func TestEveryPathExplainsItself(t *testing.T) {
+	t.Parallel()
+	b := newHarness(t).backend
+	ids := map[string]bool{}
+	for _, path := range b.Paths {
+		require.NotEmpty(t, path.HelpSynopsis, path.Pattern)
+		require.NotEmpty(t, path.HelpDescription, path.Pattern)
+		require.Equal(t, operationPrefix, path.DisplayAttrs.OperationPrefix)
+		for name, field := range path.Fields {
+			require.NotEmpty(t, field.Description, "%s of %s", name, path.Pattern)
+			require.NotNil(t, field.DisplayAttrs, "%s of %s", name, path.Pattern)
+		}
+		for operation, handler := range path.Operations {
+			properties := handler.Properties()
+			require.NotEmpty(t, properties.Summary)
+			require.NotEmpty(t, properties.Responses, "%s %s", operation, path.Pattern)
+			require.NotNil(t, properties.DisplayAttrs)
+			id := properties.DisplayAttrs.OperationVerb + "-" + properties.DisplayAttrs.OperationSuffix
+			if operation != logical.CreateOperation {
+				require.False(t, ids[id], id)
+				ids[id] = true
+			}
+		}
+	}
+	for _, name := range secretFields {
+		if name == "proxy_url" {
+			continue // shown with its password masked
+		}
+		for _, path := range b.Paths {
+			if field := path.Fields[name]; field != nil {
+				require.True(t, field.DisplayAttrs.Sensitive, name)
+			}
+		}
+	}
+}
+
+func TestAPanicEndsTheRequestAlone(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	h.storage.beforePut(func(string) { panic("S3CRET") })
+	_, err := h.do(logical.UpdateOperation, "roles/ci", map[string]any{"ttl": "1m"})
+	require.ErrorIs(t, err, errPanicked)
+	require.NotContains(t, h.log.String(), "S3CRET")
+	require.Contains(t, h.log.String(), "recovered from a panic")
+	h.storage.beforePut(nil)
+	h.mustWrite("roles/ci", map[string]any{"ttl": "1m"})
+	h.issue(nil)
+
+	h.backend.Paths[0].ExistenceCheck = func(context.Context, *logical.Request, *framework.FieldData) (bool, error) {
+		panic(errors.New("S3CRET"))
+	}
+	_, _, err = h.backend.HandleExistenceCheck(context.Background(), &logical.Request{Operation: logical.CreateOperation, Path: "config", Storage: h.storage})
+	require.ErrorIs(t, err, errPanicked)
+	_, _, err = h.backend.HandleExistenceCheck(context.Background(), &logical.Request{Operation: logical.CreateOperation, Path: "config", Storage: h.storage, Data: map[string]any{"client_secret": []any{"S3CRET"}}})
+	require.ErrorContains(t, err, "must be a text")
+	require.NotContains(t, err.Error(), "S3CRET")
+}
+
+func TestUnmountingWaitsForWhatIsUnderWay(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	started, release := make(chan struct{}), make(chan struct{})
+	h.pm.Inject(processmakertest.Fault{On: processmakertest.PasswordGrant, Do: processmakertest.Replace(func(status int, body []byte) (int, []byte) {
+		close(started)
+		<-release
+		return status, body
+	})})
+	issued := make(chan error, 1)
+	go func() {
+		_, err := h.do(logical.ReadOperation, "creds/ci", nil)
+		issued <- err
+	}()
+	<-started
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	h.backend.clean(ctx)
+	require.Contains(t, h.log.String(), "unmounted while requests")
+	go close(release)
+	h.backend.clean(context.Background())
+	require.NoError(t, <-issued)
+	require.NoError(t, h.backend.inflight.wait(context.Background()))
+}
+
+func TestPeriodicKeepsAwayFromForeignStorage(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	h.system.ReplicationStateVal = consts.ReplicationDRSecondary
+	h.storage.reset()
+	require.NoError(t, h.backend.periodic(context.Background(), &logical.Request{Storage: h.storage}))
+	require.Equal(t, [4]int64{}, h.storage.counts())
+}

@@ -1,0 +1,236 @@
+package main
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"vault-plugin-secrets-processmaker/client"
+)
+
+const configVersion = 1
+
+// config is the stored form of the mount's settings.
+type config struct {
+	Version int `json:"version"`
+
+	URL       string `json:"url"`
+	AllowHTTP bool   `json:"allow_http"`
+
+	AuthClient authClient `json:"auth_client"`
+
+	CACert        string `json:"ca_cert"`
+	ClientCert    string `json:"client_cert"`
+	ClientKey     string `json:"client_key"`
+	TLSServerName string `json:"tls_server_name"`
+	TLSMinVersion string `json:"tls_min_version"`
+	InsecureTLS   bool   `json:"insecure_tls"`
+	ProxyURL      string `json:"proxy_url"`
+
+	RequestTimeout         time.Duration `json:"request_timeout"`
+	MaxConcurrentRequests  int           `json:"max_concurrent_requests"`
+	TokenRequestsPerMinute int           `json:"token_requests_per_minute"`
+	VerifyConnection       bool          `json:"verify_connection"`
+
+	// Deleted: the operator took the settings away while credentials lived.
+	// What is left serves to end those, until RetainUntil at the least.
+	Deleted     bool      `json:"deleted"`
+	RetainUntil time.Time `json:"retain_until"`
+}
+
+// authClient is an OAuth client of ProcessMaker; its parts are always taken
+// together, from the role or from the config.
+type authClient struct {
+	ID     string `json:"client_id"`
+	Secret string `json:"client_secret"`
+	Method string `json:"client_auth_method"`
+}
+
+func (a authClient) forClient() client.AuthClient {
+	return client.AuthClient{ID: a.ID, Secret: a.Secret, Method: client.AuthMethod(a.Method)}
+}
+
+// change takes the fields of a write. A secret belongs to its client: another
+// id with the old secret would send that secret in another client's name.
+func (a *authClient) change(in *input) {
+	before := *a
+	in.text("client_id", &a.ID)
+	in.text("client_secret", &a.Secret)
+	in.choice("client_auth_method", &a.Method)
+	_, secretGiven := in.data.Raw["client_secret"]
+	if before.Secret != "" && a.ID != before.ID && !secretGiven && in.err == nil {
+		in.err = errors.New("changing client_id needs client_secret in the same request: the stored secret belongs to the old client")
+	}
+}
+
+func (a authClient) validate() error {
+	if (a.ID == "") != (a.Secret == "") {
+		return errors.New("client_id and client_secret go together: give both or none")
+	}
+	if strings.TrimSpace(a.ID) != a.ID {
+		return errors.New("client_id begins or ends with a blank")
+	}
+	return nil
+}
+
+func newConfig() *config {
+	return &config{
+		Version:                configVersion,
+		AuthClient:             authClient{Method: string(client.ClientSecretPost)},
+		TLSMinVersion:          defaultTLSMinVersion,
+		RequestTimeout:         defaultRequestTimeout,
+		MaxConcurrentRequests:  defaultMaxConcurrentRequests,
+		TokenRequestsPerMinute: defaultTokenRequestsPerMinute,
+		VerifyConnection:       true,
+	}
+}
+
+// change takes the fields of a write.
+func (c *config) change(in *input) {
+	in.text("url", &c.URL)
+	c.URL = strings.TrimRight(c.URL, "/")
+	in.boolean("allow_http", &c.AllowHTTP)
+	c.AuthClient.change(in)
+	in.text("ca_cert", &c.CACert)
+	in.text("client_cert", &c.ClientCert)
+	in.text("client_key", &c.ClientKey)
+	in.text("tls_server_name", &c.TLSServerName)
+	in.choice("tls_min_version", &c.TLSMinVersion)
+	in.boolean("insecure_tls", &c.InsecureTLS)
+	in.text("proxy_url", &c.ProxyURL)
+	in.duration("request_timeout", &c.RequestTimeout, time.Second, 30*time.Second)
+	in.number("max_concurrent_requests", &c.MaxConcurrentRequests, 2, 1000)
+	in.number("token_requests_per_minute", &c.TokenRequestsPerMinute, 0, 100000)
+	in.boolean("verify_connection", &c.VerifyConnection)
+}
+
+func (c *config) validate() error {
+	if _, err := c.baseURL(); err != nil {
+		return err
+	}
+	if err := c.AuthClient.validate(); err != nil {
+		return err
+	}
+	_, err := c.forClient()
+	return err
+}
+
+// redirectsSecrets tells whether moving from old to c sends what is secret to
+// another place, or lets another place pass for the old one.
+func (c *config) redirectsSecrets(old *config) (field string) {
+	switch {
+	case c.URL != old.URL:
+		return "url"
+	case c.ProxyURL != old.ProxyURL:
+		return "proxy_url"
+	case c.TLSServerName != old.TLSServerName:
+		return "tls_server_name"
+	case c.InsecureTLS && !old.InsecureTLS:
+		return "insecure_tls"
+	default:
+		return ""
+	}
+}
+
+func (c *config) baseURL() (*url.URL, error) {
+	if c.URL == "" {
+		return nil, errors.New("url is missing: the instance's own address, such as https://bpm.example.com")
+	}
+	parsed, err := url.Parse(c.URL)
+	switch {
+	case err != nil || parsed.Host == "" || parsed.Opaque != "" || strings.ContainsAny(c.URL, " \t\r\n"):
+		return nil, errors.New("url is not of the form https://host[:port][/path]")
+	case parsed.User != nil:
+		return nil, errors.New("url holds a user or password: those belong into roles")
+	case parsed.RawQuery != "" || parsed.ForceQuery || parsed.Fragment != "" || strings.Contains(c.URL, "#"):
+		return nil, errors.New("url has a query or a fragment: only scheme, host, port and path are used")
+	case parsed.Scheme == "https":
+	case parsed.Scheme != "http":
+		return nil, errors.New("url must begin with https://")
+	case !c.AllowHTTP && !isLoopback(parsed.Hostname()):
+		return nil, errors.New("url is http, which shows every password and token on the way; use https, or set allow_http=true if you must")
+	}
+	return parsed, nil
+}
+
+func isLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+var tlsVersions = map[string]uint16{"tls12": tls.VersionTLS12, "tls13": tls.VersionTLS13}
+
+// forClient turns the settings into those of a client.
+func (c *config) forClient() (client.Config, error) {
+	base, err := c.baseURL()
+	if err != nil {
+		return client.Config{}, err
+	}
+	proxy, err := c.proxy()
+	if err != nil {
+		return client.Config{}, err
+	}
+	cfg := client.Config{
+		BaseURL:                base,
+		CACert:                 c.CACert,
+		ClientCert:             c.ClientCert,
+		ClientKey:              c.ClientKey,
+		TLSServerName:          c.TLSServerName,
+		TLSMinVersion:          tlsVersions[c.TLSMinVersion],
+		InsecureTLS:            c.InsecureTLS,
+		ProxyURL:               proxy,
+		RequestTimeout:         c.RequestTimeout,
+		MaxConcurrentRequests:  c.MaxConcurrentRequests,
+		TokenRequestsPerMinute: c.TokenRequestsPerMinute,
+		UserAgent:              userAgent,
+	}
+	return cfg, cfg.Validate()
+}
+
+// maskedPassword is what url.URL.Redacted writes in place of a password.
+const maskedPassword = "xxxxx"
+
+func (c *config) proxy() (*url.URL, error) {
+	if c.ProxyURL == "" {
+		return nil, nil
+	}
+	parsed, err := url.Parse(c.ProxyURL)
+	if err != nil || parsed.Host == "" {
+		return nil, errors.New("proxy_url is not of the form http://[user:password@]host:port")
+	}
+	switch parsed.Scheme {
+	case "http", "https", "socks5", "socks5h":
+	default:
+		return nil, errors.New("proxy_url must begin with http://, https://, socks5:// or socks5h://")
+	}
+	if password, _ := parsed.User.Password(); password == maskedPassword {
+		return nil, fmt.Errorf("proxy_url has %q in place of its password, as reading the config shows it; write it with the real one", maskedPassword)
+	}
+	return parsed, nil
+}
+
+// maskedProxyURL is the proxy without its password.
+func (c *config) maskedProxyURL() string {
+	parsed, err := url.Parse(c.ProxyURL)
+	if err != nil {
+		return ""
+	}
+	return parsed.Redacted()
+}
+
+// connectionOnly is what remains of deleted settings: enough to reach the
+// instance and end what lives there.
+func (c *config) connectionOnly(retainUntil time.Time) *config {
+	remainder := *c
+	remainder.AuthClient = authClient{Method: c.AuthClient.Method}
+	remainder.Deleted = true
+	remainder.RetainUntil = retainUntil
+	return &remainder
+}

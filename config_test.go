@@ -1,0 +1,292 @@
+package main
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/client/processmakertest"
+)
+
+func TestConfigReadsBackWithoutSecrets(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	require.Nil(t, h.read("config"))
+	certificate, key := keyPair(t)
+	data := h.configData()
+	data["client_cert"], data["client_key"] = certificate, key
+	data["proxy_url"] = "http://user:S3CRET@127.0.0.1:3128"
+	data["verify_connection"] = false
+	h.mustWrite("config", data)
+
+	got := h.read("config")
+	h.checkFields(configAnswerFields(), got)
+	require.Equal(t, map[string]any{
+		"url": h.pm.URL(), "allow_http": false,
+		"client_id": "3", "client_secret_set": true, "client_auth_method": "client_secret_post",
+		"ca_cert": "", "client_cert": certificate, "client_key_set": true, "tls_server_name": "", "tls_min_version": "tls12", "insecure_tls": false,
+		"proxy_url": "http://user:xxxxx@127.0.0.1:3128", "request_timeout": int64(15), "max_concurrent_requests": 64, "token_requests_per_minute": 0,
+		"verify_connection": false,
+	}, got)
+}
+
+func TestConfigKeepsWhatIsNotGiven(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.mustWrite("config", h.configData())
+	before := h.read("config")
+	h.mustWrite("config", map[string]any{"request_timeout": "7s"})
+	before["request_timeout"] = int64(7)
+	require.Equal(t, before, h.read("config"))
+
+	_, err := h.do(logical.PatchOperation, "config", map[string]any{"request_timeout": nil, "max_concurrent_requests": nil, "client_id": nil, "client_secret": nil, "tls_min_version": nil, "verify_connection": nil})
+	require.NoError(t, err)
+	got := h.read("config")
+	require.Equal(t, int64(15), got["request_timeout"])
+	require.Equal(t, 16, got["max_concurrent_requests"])
+	require.Equal(t, "", got["client_id"])
+	require.Equal(t, false, got["client_secret_set"])
+	require.Equal(t, true, got["verify_connection"])
+}
+
+func TestConfigRefusals(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.refusedWrite(logical.PatchOperation, "config", map[string]any{"url": h.pm.URL()}, "no config to patch")
+	h.refusedWrite(logical.CreateOperation, "config", map[string]any{}, "url is missing")
+	h.mustWrite("config", h.configData())
+	before := h.read("config")
+	for name, test := range map[string]struct {
+		data map[string]any
+		says string
+	}{
+		"http on the network":      {map[string]any{"url": "http://bpm.example.com", "client_secret": "x"}, "allow_http"},
+		"no scheme":                {map[string]any{"url": "bpm.example.com", "client_secret": "x"}, "https://"},
+		"another scheme":           {map[string]any{"url": "ftp://bpm.example.com", "client_secret": "x"}, "https://"},
+		"a query":                  {map[string]any{"url": "https://bpm.example.com?x=1", "client_secret": "x"}, "query"},
+		"a user":                   {map[string]any{"url": "https://a:S3CRET@bpm.example.com", "client_secret": "x"}, "user or password"},
+		"blanks":                   {map[string]any{"url": "https://bpm example.com", "client_secret": "x"}, "form"},
+		"no url":                   {map[string]any{"url": "", "client_secret": "x"}, "url is missing"},
+		"a null url":               {map[string]any{"url": nil, "client_secret": "x"}, "url is missing"},
+		"secret without client":    {map[string]any{"client_id": "", "client_secret": "S3CRET"}, "go together"},
+		"client without secret":    {map[string]any{"client_secret": ""}, "go together"},
+		"another client":           {map[string]any{"client_id": "4"}, "needs client_secret in the same request"},
+		"unknown method":           {map[string]any{"client_auth_method": "private_key_jwt"}, "client_secret_post, client_secret_basic"},
+		"timeout too long":         {map[string]any{"request_timeout": "31s"}, "between 1s and 30s"},
+		"timeout too short":        {map[string]any{"request_timeout": 0}, "between 1s and 30s"},
+		"timeout is no duration":   {map[string]any{"request_timeout": "soon"}, "request_timeout"},
+		"too few connections":      {map[string]any{"max_concurrent_requests": 1}, "between 2"},
+		"negative budget":          {map[string]any{"token_requests_per_minute": -1}, "between 0"},
+		"old TLS":                  {map[string]any{"tls_min_version": "tls10"}, "tls12, tls13"},
+		"ca_cert is no PEM":        {map[string]any{"ca_cert": "certificate"}, "ca_cert"},
+		"key without certificate":  {map[string]any{"client_key": "S3CRET"}, "go together"},
+		"key is no PEM":            {map[string]any{"client_key": "S3CRET", "client_cert": "x"}, "client_cert and client_key"},
+		"proxy is no url":          {map[string]any{"proxy_url": "::S3CRET", "client_secret": "x"}, "proxy_url"},
+		"proxy of another kind":    {map[string]any{"proxy_url": "ftp://S3CRET@proxy", "client_secret": "x"}, "proxy_url"},
+		"proxy as read back":       {map[string]any{"proxy_url": "http://a:xxxxx@proxy", "client_secret": "x"}, "as reading the config shows it"},
+		"unknown field":            {map[string]any{"client_secert": "S3CRET"}, `"client_secert"`},
+		"secret is a list":         {map[string]any{"client_secret": []any{"S3CRET", "b"}}, "must be a text"},
+		"secret is an object":      {map[string]any{"client_secret": map[string]any{"S3CRET": "b"}}, "must be a text"},
+		"url without the secret":   {map[string]any{"url": "https://elsewhere.example.com"}, "changing url needs client_secret"},
+		"url with a null secret":   {map[string]any{"url": "https://elsewhere.example.com", "client_id": nil, "client_secret": nil}, "changing url needs client_secret"},
+		"proxy without the secret": {map[string]any{"proxy_url": "http://proxy.example.com"}, "changing proxy_url needs client_secret"},
+		"name without the secret":  {map[string]any{"tls_server_name": "other"}, "changing tls_server_name needs client_secret"},
+		"insecure without it":      {map[string]any{"insecure_tls": true}, "changing insecure_tls needs client_secret"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, operation := range []logical.Operation{logical.UpdateOperation, logical.PatchOperation} {
+				resp, err := h.do(operation, "config", test.data)
+				require.NoError(t, err)
+				require.True(t, resp.IsError())
+				require.ErrorContains(t, resp.Error(), test.says)
+				require.NotContains(t, resp.Error().Error(), "S3CRET")
+				require.Equal(t, before, h.read("config"), "a refused write changes nothing")
+			}
+		})
+	}
+}
+
+func TestConfigLooksForAProcessMaker(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		arrange func(h *harness)
+		says    string
+	}{
+		"down":          {func(h *harness) { h.pm.GoOffline() }, "connection refused"},
+		"something web": {inject(processmakertest.Any, processmakertest.HTMLPage(200)), "not JSON"},
+		"another API":   {inject(processmakertest.Any, processmakertest.Answer(401, jsonHeader(), `{"error":"unauthorized"}`)), "HTTP 401"},
+		"open API":      {inject(processmakertest.Any, processmakertest.Answer(200, jsonHeader(), `{"data":[]}`)), "HTTP 200"},
+		"redirect":      {inject(processmakertest.Any, processmakertest.Redirect("https://elsewhere.example.com")), "redirect"},
+		"maintenance":   {inject(processmakertest.Any, processmakertest.Maintenance(0)), "HTTP 503"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHarness(t)
+			test.arrange(h)
+			h.refusedWrite(logical.CreateOperation, "config", h.configData(), test.says)
+			require.Nil(t, h.read("config"))
+			data := h.configData()
+			data["verify_connection"] = false
+			h.mustWrite("config", data)
+		})
+	}
+}
+
+func TestConfigOverTLS(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, func(c *processmakertest.Config) { c.TLS = true })
+	h.refusedWrite(logical.CreateOperation, "config", h.configData(), "set ca_cert")
+	data := h.configData()
+	data["ca_cert"] = h.pm.CACertPEM()
+	data["tls_min_version"] = "tls13"
+	h.mustWrite("config", data)
+	h.mustWrite("roles/ci", h.roleData(nil))
+	h.issue(nil)
+
+	resp := h.mustWrite("config", map[string]any{"ca_cert": nil, "insecure_tls": true, "client_secret": h.pm.Client(3).Secret})
+	require.Contains(t, resp.Warnings[0], "insecure_tls")
+	h.issue(nil)
+
+	h.refusedWrite(logical.UpdateOperation, "config", map[string]any{"ca_cert": h.pm.CACertPEM(), "insecure_tls": false, "tls_server_name": "bpm.example.com", "client_secret": "x"}, "set tls_server_name")
+}
+
+func TestURLStaysWhileCredentialsLive(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	other := newHarness(t)
+	l := h.issue(nil)
+	move := map[string]any{"url": other.pm.URL(), "client_secret": other.pm.Client(3).Secret}
+	h.refusedWrite(logical.UpdateOperation, "config", move, "1 credentials")
+
+	// Taking the config away and writing it anew is no way around.
+	_, err := h.do(logical.DeleteOperation, "config", nil)
+	require.NoError(t, err)
+	again := h.configData()
+	again["url"] = other.pm.URL()
+	h.refusedWrite(logical.CreateOperation, "config", again, "1 credentials")
+
+	require.NoError(t, l.tryRevoke())
+	h.mustWrite("config", again)
+
+	// The role was written for the old instance.
+	h.refusedWrite(logical.ReadOperation, "creds/ci", nil, "it was written for "+h.pm.URL())
+	h.refusedWrite(logical.UpdateOperation, "roles/ci", map[string]any{"ttl": "5m"}, "give its password")
+	require.Zero(t, other.pm.Count(processmakertest.PasswordGrant))
+	h.mustWrite("roles/ci", map[string]any{"password": other.pm.User("alice").Password})
+	h.issue(nil)
+	require.Len(t, other.pm.LiveTokens(), 1)
+}
+
+func TestDeletingTheConfigErasesItsSecrets(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	secret := h.pm.Client(3).Secret
+	l := h.issue(nil)
+	resp, err := h.do(logical.DeleteOperation, "config", nil)
+	require.NoError(t, err)
+	require.Contains(t, resp.Warnings[0], "vault lease revoke -prefix processmaker/creds/")
+	entry, err := h.storage.Storage.Get(context.Background(), "config")
+	require.NoError(t, err)
+	require.NotContains(t, string(entry.Value), secret)
+	require.NoError(t, l.tryRevoke())
+
+	// What was kept goes once the last deadline has passed.
+	require.NoError(t, h.backend.periodic(context.Background(), &logical.Request{Storage: h.storage}))
+	entry, err = h.storage.Storage.Get(context.Background(), "config")
+	require.NoError(t, err)
+	require.NotNil(t, entry)
+	h.clock.Advance(25 * time.Hour)
+	require.NoError(t, h.backend.periodic(context.Background(), &logical.Request{Storage: h.storage}))
+	entry, err = h.storage.Storage.Get(context.Background(), "config")
+	require.NoError(t, err)
+	require.Nil(t, entry)
+
+	_, err = h.do(logical.DeleteOperation, "config", nil)
+	require.NoError(t, err, "deleting what is not there is no error")
+}
+
+func TestDeletingTheConfigOfAQuietMountRemovesIt(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	resp, err := h.do(logical.DeleteOperation, "config", nil)
+	require.NoError(t, err)
+	require.Nil(t, resp)
+	entry, err := h.storage.Storage.Get(context.Background(), "config")
+	require.NoError(t, err)
+	require.Nil(t, entry)
+}
+
+func TestAFailedConfigWriteChangesNothing(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	before := h.read("config")
+	h.storage.failPuts(anyKey)
+	_, err := h.write("config", map[string]any{"request_timeout": "9s"})
+	require.ErrorIs(t, err, errDiskFull)
+	require.Equal(t, before, h.read("config"))
+	h.storage.failPuts(nil)
+	h.backend.settings.forget()
+	require.Equal(t, before, h.read("config"))
+}
+
+func TestConfigWritesAtTheSameTime(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	var wg sync.WaitGroup
+	for i := range 20 {
+		wg.Go(func() {
+			resp, err := h.write("config", map[string]any{"request_timeout": 1 + i})
+			if code := status(resp, err); code != 200 && code != 409 {
+				t.Errorf("status %d: %s", code, message(resp, err))
+			}
+		})
+		wg.Go(func() {
+			if resp, err := h.do(logical.ReadOperation, "creds/ci", nil); status(resp, err) != 200 {
+				t.Error(message(resp, err))
+			}
+		})
+		wg.Go(func() { h.backend.InvalidateKey(context.Background(), "config") })
+	}
+	wg.Wait()
+	current := h.read("config")
+	h.backend.settings.forget()
+	require.Equal(t, current, h.read("config"), "memory and storage agree")
+}
+
+func TestUnreadableConfigs(t *testing.T) {
+	t.Parallel()
+	for stored, says := range map[string]string{
+		`{"auth_client": S3CRET}`:         "not in the form of this release",
+		`{"version": 99}`:                 "newer release",
+		`{"version": 1, "url": "nohost"}`: "write config again",
+	} {
+		h := newHarness(t)
+		require.NoError(t, h.storage.Storage.Put(context.Background(), &logical.StorageEntry{Key: "config", Value: []byte(stored)}))
+		_, err := h.do(logical.ReadOperation, "config", nil)
+		require.ErrorContains(t, err, says)
+		require.NotContains(t, err.Error(), "S3CRET")
+	}
+}
+
+func keyPair(t *testing.T) (certificate, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "vault"}, NotBefore: time.Now(), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	require.NoError(t, err)
+	keyDER, err := x509.MarshalECPrivateKey(private)
+	require.NoError(t, err)
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER}))
+}

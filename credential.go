@@ -1,0 +1,180 @@
+package main
+
+import (
+	"maps"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/internal/ledger"
+)
+
+// credentialSecretType is stored with every lease: renaming it would make all
+// of them irrevocable.
+const credentialSecretType = "processmaker_credential"
+
+// The keys of a lease's InternalData. They are stored with leases: renaming
+// one needs a migration.
+const (
+	internalCredentialID = "credential_id"
+	internalDeadline     = "deadline"
+	internalLeaseEnd     = "lease_end"
+	internalRole         = "role"
+	internalURL          = "url"
+	internalUserID       = "user_id"
+	internalTokenID      = "token_id"
+	internalRenewMode    = "renew_mode"
+)
+
+// credentialSecret is the one kind of lease of this engine, whatever kind of
+// token it is for.
+func (b *backend) credentialSecret() *framework.Secret {
+	return &framework.Secret{
+		Type:   credentialSecretType,
+		Fields: credentialFields(),
+		Renew:  b.renew,
+		Revoke: b.revoke,
+	}
+}
+
+func credentialFields() map[string]*framework.FieldSchema {
+	field := func(name, description string) *framework.FieldSchema {
+		return &framework.FieldSchema{Type: framework.TypeString, Required: true, Description: description, DisplayAttrs: display(name, "")}
+	}
+	fields := map[string]*framework.FieldSchema{
+		"access_token":      field("Access token", "The token, for an Authorization: Bearer header."),
+		"token_type":        field("Token type", "How the token is used: Bearer."),
+		"credential_id":     field("Credential ID", "This engine's own name of the credential; it stays when the token is refreshed."),
+		"token_id":          field("Token ID", "ProcessMaker's id of the token (its jti claim)."),
+		"token_expire_time": field("Token expire time", "ProcessMaker's own end of the token (RFC 3339). The token dies with its lease before that."),
+		"user_id":           field("User ID", "ProcessMaker's number of the user whose rights the token has."),
+		"username":          field("User name", "Name of that user."),
+		"client_id":         field("Client ID", "Auth client that the token was made through."),
+		"role":              field("Role", "The role."),
+		"credential_type":   field("Credential type", "What kind of token it is."),
+		"renew_mode":        field("Renewal mode", "What renewing the lease does."),
+	}
+	fields["access_token"].DisplayAttrs.Sensitive = true
+	return fields
+}
+
+// newRecord puts down a token that has just been made.
+func newRecord(id ledger.ID, order *issueOrder, fingerprint ledger.Fingerprint, req *logical.Request, now, deadline time.Time, ttl time.Duration) *ledger.Record {
+	return &ledger.Record{
+		Version:     ledger.RecordVersion,
+		ID:          id,
+		State:       ledger.Live,
+		Role:        order.role.name,
+		Fingerprint: fingerprint,
+		RenewMode:   string(order.mode),
+		EntityID:    req.EntityID,
+		DisplayName: req.DisplayName,
+		IssueTime:   now,
+		Deadline:    deadline,
+		TTL:         ttl,
+	}
+}
+
+// hold puts a token into a record in place of the one it held.
+func hold(record *ledger.Record, grant *client.Grant) {
+	record.UserID = grant.Access.UserID
+	record.TokenID = grant.Access.ID
+	record.TokenType = grant.Access.Type
+	record.TokenReceivedAt = grant.Access.ReceivedAt
+	record.TokenExpireTime = grant.Access.ExpireTime
+	record.AccessToken = grant.Access.Value
+	record.RefreshToken = ""
+	if renewMode(record.RenewMode) == renewByRefresh {
+		record.RefreshToken = grant.Refresh
+	}
+}
+
+// heldToken is the token that a record holds.
+func heldToken(record *ledger.Record) client.Token {
+	return client.Token{
+		Value:      record.AccessToken,
+		Type:       record.TokenType,
+		ID:         record.TokenID,
+		UserID:     record.UserID,
+		ReceivedAt: record.TokenReceivedAt,
+		ExpireTime: record.TokenExpireTime,
+	}
+}
+
+// answerData is what a reader gets, at issue and with every renewal.
+func answerData(record *ledger.Record) map[string]any {
+	return map[string]any{
+		"access_token":      record.AccessToken,
+		"token_type":        record.TokenType,
+		"credential_id":     string(record.ID),
+		"token_id":          record.TokenID,
+		"token_expire_time": record.TokenExpireTime.UTC().Format(time.RFC3339),
+		"user_id":           record.UserID,
+		"username":          record.Fingerprint.Username,
+		"client_id":         record.Fingerprint.ClientID,
+		"role":              record.Role,
+		"credential_type":   record.Fingerprint.CredentialType,
+		"renew_mode":        record.RenewMode,
+	}
+}
+
+// leaseFacts is what Vault keeps with the lease: enough to find the record,
+// and nothing secret.
+func leaseFacts(record *ledger.Record, leaseEnd time.Time) map[string]any {
+	return map[string]any{
+		internalCredentialID: string(record.ID),
+		internalDeadline:     record.Deadline.UTC().Format(time.RFC3339),
+		internalLeaseEnd:     leaseEnd.UTC().Format(time.RFC3339Nano),
+		internalRole:         record.Role,
+		internalURL:          record.Fingerprint.URL,
+		internalUserID:       record.UserID,
+		internalTokenID:      record.TokenID,
+		internalRenewMode:    record.RenewMode,
+	}
+}
+
+// leased is the answer to a read.
+func (b *backend) leased(record *ledger.Record, t terms, now time.Time) *logical.Response {
+	resp := b.Secret(credentialSecretType).Response(answerData(record), leaseFacts(record, now.Add(t.ttl)))
+	resp.Secret.TTL = t.ttl
+	resp.Secret.MaxTTL = t.maxTTL
+	resp.Secret.Renewable = renewMode(record.RenewMode) != renewNever
+	for _, warning := range t.warnings {
+		resp.AddWarning(warning)
+	}
+	return resp
+}
+
+// renewed is the answer to a renewal. It always holds the whole data: Vault
+// replaces the lease's data with it.
+func renewed(req *logical.Request, record *ledger.Record, t terms, now time.Time) *logical.Response {
+	secret := *req.Secret
+	secret.InternalData = maps.Clone(req.Secret.InternalData)
+	maps.Copy(secret.InternalData, leaseFacts(record, now.Add(t.ttl)))
+	secret.TTL = t.ttl
+	secret.MaxTTL = t.maxTTL
+	secret.Renewable = true
+	resp := &logical.Response{Secret: &secret, Data: answerData(record)}
+	for _, warning := range t.warnings {
+		resp.AddWarning(warning)
+	}
+	return resp
+}
+
+// credentialOf reads the credential's id out of a lease.
+func credentialOf(secret *logical.Secret) (ledger.ID, error) {
+	text, _ := secret.InternalData[internalCredentialID].(string)
+	return ledger.ParseID(text)
+}
+
+// leaseEndOf reads where the lease ends, or the zero time if that is unknown.
+func leaseEndOf(secret *logical.Secret) time.Time {
+	text, _ := secret.InternalData[internalLeaseEnd].(string)
+	end, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return time.Time{}
+	}
+	return end
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/helper/errutil"
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// secretFields are the fields whose values may never be repeated, not even in
+// a complaint about them.
+var secretFields = []string{"client_secret", "password", "client_key", "proxy_url"}
+
+var errPanicked = errors.New("internal error; the plugin's log has the details")
+
+// HandleRequest guards every operation of the mount: a panic would end the
+// process that all mounts of this plugin share.
+func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp *logical.Response, err error) {
+	defer func() {
+		if b.caught(recover(), string(req.Operation)) {
+			resp, err = nil, errPanicked
+		}
+	}()
+	if err := refuseConfusedSecrets(req); err != nil {
+		return logical.ErrorResponse(err.Error()), nil
+	}
+	return b.Backend.HandleRequest(ctx, req)
+}
+
+// HandleExistenceCheck guards what Vault asks before a write.
+func (b *backend) HandleExistenceCheck(ctx context.Context, req *logical.Request) (checked, exists bool, err error) {
+	defer func() {
+		if b.caught(recover(), "existence check") {
+			checked, exists, err = false, false, errPanicked
+		}
+	}()
+	if err := refuseConfusedSecrets(req); err != nil {
+		return false, false, errutil.UserError{Err: err.Error()}
+	}
+	return b.Backend.HandleExistenceCheck(ctx, req)
+}
+
+// caught logs a panic: its type and where it happened, but not its value,
+// which may hold anything.
+func (b *backend) caught(panicked any, operation string) bool {
+	if panicked == nil {
+		return false
+	}
+	b.Logger().Error("recovered from a panic", "operation", operation, "type", fmt.Sprintf("%T", panicked), "stack", string(debug.Stack()))
+	return true
+}
+
+// refuseConfusedSecrets looks at secrets before the framework does, whose
+// complaint about a list or an object in place of a text quotes it.
+func refuseConfusedSecrets(req *logical.Request) error {
+	for _, name := range secretFields {
+		switch req.Data[name].(type) {
+		case []any, map[string]any:
+			return fmt.Errorf("field %q must be a text", name)
+		}
+	}
+	return nil
+}
+
+// refuseUnknownFields makes a mistyped field name an error: ignoring it could
+// mean another renewal mode, or a secret that is believed stored.
+func refuseUnknownFields(data *framework.FieldData) error {
+	var unknown []string
+	for name := range data.Raw {
+		if _, known := data.Schema[name]; !known {
+			unknown = append(unknown, name)
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	slices.Sort(unknown)
+	known := make([]string, 0, len(data.Schema))
+	for name := range data.Schema {
+		known = append(known, name)
+	}
+	slices.Sort(known)
+	return fmt.Errorf("unknown field %s; the fields are: %s", quoted(unknown), strings.Join(known, ", "))
+}
+
+func quoted(names []string) string {
+	texts := make([]string, len(names))
+	for i, name := range names {
+		texts[i] = fmt.Sprintf("%q", name)
+	}
+	return strings.Join(texts, ", ")
+}

@@ -1,0 +1,411 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/client/processmakertest"
+	"vault-plugin-secrets-processmaker/internal/clock/clocktest"
+	"vault-plugin-secrets-processmaker/internal/ledger"
+)
+
+// harness is one mount with a ProcessMaker of its own, on a clock that only
+// the test moves (and that waiting moves by itself).
+type harness struct {
+	t       *testing.T
+	backend *backend
+	storage *watchedStorage
+	pm      *processmakertest.Server
+	clock   *clocktest.Clock
+	log     *lockedBuffer
+	system  *logical.StaticSystemView
+}
+
+func newHarness(t *testing.T, configure ...func(*processmakertest.Config)) *harness {
+	t.Helper()
+	h := &harness{
+		t:       t,
+		clock:   clocktest.NewAuto(noon),
+		storage: &watchedStorage{Storage: &logical.InmemStorage{}},
+		log:     &lockedBuffer{},
+		system:  &logical.StaticSystemView{DefaultLeaseTTLVal: 768 * time.Hour, MaxLeaseTTLVal: 768 * time.Hour},
+	}
+	cfg := processmakertest.Config{Clock: h.clock.Now}
+	for _, change := range configure {
+		change(&cfg)
+	}
+	pm, err := processmakertest.Start(cfg)
+	require.NoError(t, err)
+	t.Cleanup(pm.Close)
+	h.pm = pm
+	h.backend = newBackend(h.clock, &countingReader{})
+	require.NoError(t, h.backend.Setup(context.Background(), &logical.BackendConfig{
+		StorageView: h.storage,
+		System:      h.system,
+		Logger:      hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: h.log}),
+		BackendUUID: "5f0d43c3-7a3c-6a1e-0d3f-5c2a8a4e1b11",
+	}))
+	t.Cleanup(func() { h.backend.Cleanup(context.Background()) })
+	return h
+}
+
+// newReadyHarness has a config and a role "ci" of the user alice.
+func newReadyHarness(t *testing.T, role map[string]any, configure ...func(*processmakertest.Config)) *harness {
+	t.Helper()
+	h := newHarness(t, configure...)
+	h.mustWrite("config", h.configData())
+	h.mustWrite("roles/ci", h.roleData(role))
+	h.pm.ResetLog()
+	h.storage.reset()
+	return h
+}
+
+func (h *harness) configData() map[string]any {
+	passwordClient := h.pm.Client(3)
+	return map[string]any{
+		"url":                       h.pm.URL(),
+		"client_id":                 "3",
+		"client_secret":             passwordClient.Secret,
+		"token_requests_per_minute": 0,
+		"max_concurrent_requests":   64,
+	}
+}
+
+func (h *harness) roleData(more map[string]any) map[string]any {
+	data := map[string]any{"username": "alice", "password": h.pm.User("alice").Password}
+	maps.Copy(data, more)
+	return data
+}
+
+func (h *harness) request(ctx context.Context, operation logical.Operation, path string, data map[string]any) (*logical.Response, error) {
+	return h.backend.HandleRequest(ctx, &logical.Request{
+		Operation:   operation,
+		Path:        path,
+		Data:        maps.Clone(data),
+		Storage:     h.storage,
+		MountPoint:  "processmaker/",
+		EntityID:    "entity-1",
+		DisplayName: "token-ci",
+	})
+}
+
+func (h *harness) do(operation logical.Operation, path string, data map[string]any) (*logical.Response, error) {
+	return h.request(context.Background(), operation, path, data)
+}
+
+// write creates or updates as Vault does, by the existence check.
+func (h *harness) write(path string, data map[string]any) (*logical.Response, error) {
+	h.t.Helper()
+	req := &logical.Request{Operation: logical.UpdateOperation, Path: path, Data: maps.Clone(data), Storage: h.storage}
+	checked, exists, err := h.backend.HandleExistenceCheck(context.Background(), req)
+	if err != nil {
+		return nil, err
+	}
+	operation := logical.Operation(logical.UpdateOperation)
+	if checked && !exists {
+		operation = logical.CreateOperation
+	}
+	return h.do(operation, path, data)
+}
+
+func (h *harness) mustWrite(path string, data map[string]any) *logical.Response {
+	h.t.Helper()
+	resp, err := h.write(path, data)
+	require.NoError(h.t, err)
+	require.False(h.t, resp.IsError(), "%v", resp)
+	return resp
+}
+
+// refusedWrite expects a 400 that says something.
+func (h *harness) refusedWrite(operation logical.Operation, path string, data map[string]any, says string) {
+	h.t.Helper()
+	resp, err := h.do(operation, path, data)
+	require.NoError(h.t, err)
+	require.True(h.t, resp.IsError(), "%v", resp)
+	require.ErrorContains(h.t, resp.Error(), says)
+}
+
+func (h *harness) read(path string) map[string]any {
+	h.t.Helper()
+	resp, err := h.do(logical.ReadOperation, path, nil)
+	require.NoError(h.t, err)
+	if resp == nil {
+		return nil
+	}
+	require.False(h.t, resp.IsError(), "%v", resp)
+	return resp.Data
+}
+
+// status is the HTTP status that Vault would give.
+func status(resp *logical.Response, err error) int {
+	var coded logical.HTTPCodedError
+	switch {
+	case errors.As(err, &coded):
+		return coded.Code()
+	case err != nil:
+		return 500
+	case resp.IsError():
+		return 400
+	default:
+		return 200
+	}
+}
+
+func message(resp *logical.Response, err error) string {
+	if err != nil {
+		return err.Error()
+	}
+	if resp.IsError() {
+		return resp.Error().Error()
+	}
+	return ""
+}
+
+// lease is what Vault keeps of an issued credential.
+type lease struct {
+	h      *harness
+	path   string
+	secret logical.Secret
+	data   map[string]any
+}
+
+func (h *harness) issue(data map[string]any) *lease {
+	h.t.Helper()
+	resp, err := h.do(logical.ReadOperation, "creds/ci", data)
+	require.NoError(h.t, err)
+	require.False(h.t, resp.IsError(), "%v", resp)
+	return h.register("creds/ci", resp)
+}
+
+// register does what Vault does with an answer that holds a lease.
+func (h *harness) register(path string, resp *logical.Response) *lease {
+	secret := *resp.Secret
+	secret.IssueTime = h.clock.Now()
+	return &lease{h: h, path: path, secret: secret, data: resp.Data}
+}
+
+func (l *lease) token() string { return l.data["access_token"].(string) }
+
+func (l *lease) id() ledger.ID { return ledger.ID(l.data["credential_id"].(string)) }
+
+func (l *lease) renewRequest(increment time.Duration) *logical.Request {
+	secret := l.secret
+	secret.InternalData = maps.Clone(l.secret.InternalData)
+	secret.Increment = increment
+	req := logical.RenewRequest(l.path, &secret, l.data)
+	req.Storage = l.h.storage
+	return req
+}
+
+// tryRenew renews as Vault does: the answer replaces data and secret.
+func (l *lease) tryRenew(ctx context.Context) (*logical.Response, error) {
+	resp, err := l.h.backend.HandleRequest(ctx, l.renewRequest(0))
+	if err == nil {
+		l.data, l.secret = resp.Data, *resp.Secret
+	}
+	return resp, err
+}
+
+func (l *lease) renew() *logical.Response {
+	l.h.t.Helper()
+	resp, err := l.tryRenew(context.Background())
+	require.NoError(l.h.t, err)
+	require.True(l.h.t, resp.Secret.Renewable)
+	l.h.checkSchema(resp)
+	return resp
+}
+
+func (l *lease) tryRevoke() error {
+	secret := l.secret
+	req := logical.RevokeRequest(l.path, &secret, l.data)
+	req.Storage = l.h.storage
+	resp, err := l.h.backend.HandleRequest(context.Background(), req)
+	if err == nil && resp.IsError() {
+		err = resp.Error()
+	}
+	return err
+}
+
+// checkSchema compares an answer's keys with the schema of the credential.
+func (h *harness) checkSchema(resp *logical.Response) {
+	h.t.Helper()
+	h.checkFields(credentialFields(), resp.Data)
+}
+
+func (h *harness) checkFields(fields map[string]*framework.FieldSchema, data map[string]any) {
+	h.t.Helper()
+	for name := range data {
+		require.Contains(h.t, fields, name)
+	}
+	for name := range fields {
+		require.Contains(h.t, data, name)
+	}
+	require.NoError(h.t, (&framework.FieldData{Raw: data, Schema: fields}).ValidateStrict())
+}
+
+func (h *harness) record(id ledger.ID) *ledger.Record {
+	h.t.Helper()
+	record, err := ledger.Get(context.Background(), h.storage.Storage, id)
+	require.NoError(h.t, err)
+	return record
+}
+
+// liveIDs are the ids of the tokens that ProcessMaker accepts.
+func (h *harness) liveIDs() []string {
+	ids := []string{}
+	for _, token := range h.pm.LiveTokens() {
+		ids = append(ids, token.ID)
+	}
+	return ids
+}
+
+// recordIDs are the ids of the credentials that the ledger knows.
+func (h *harness) recordIDs() []ledger.ID {
+	h.t.Helper()
+	keys, err := logical.CollectKeysWithPrefix(context.Background(), h.storage.Storage, ledger.Prefix)
+	require.NoError(h.t, err)
+	ids := []ledger.ID{}
+	for _, key := range keys {
+		ids = append(ids, ledger.ID(strings.ReplaceAll(strings.TrimPrefix(key, ledger.Prefix), "/", "")))
+	}
+	return ids
+}
+
+// recordedIDs are the ids of the tokens that the ledger knows.
+func (h *harness) recordedIDs() []string {
+	h.t.Helper()
+	ids := []string{}
+	for _, id := range h.recordIDs() {
+		ids = append(ids, h.record(id).TokenID)
+	}
+	return ids
+}
+
+// watchedStorage counts operations and fails on demand.
+type watchedStorage struct {
+	logical.Storage
+	gets, puts, deletes, lists atomic.Int64
+
+	mu      sync.Mutex
+	failPut func(key string) bool
+	failDel bool
+	keys    []string
+	onPut   func(key string)
+}
+
+var errDiskFull = errors.New("disk full")
+
+func (s *watchedStorage) reset() {
+	s.gets.Store(0)
+	s.puts.Store(0)
+	s.deletes.Store(0)
+	s.lists.Store(0)
+}
+
+func (s *watchedStorage) counts() [4]int64 {
+	return [4]int64{s.gets.Load(), s.puts.Load(), s.deletes.Load(), s.lists.Load()}
+}
+
+func (s *watchedStorage) failPuts(match func(key string) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failPut = match
+}
+
+func (s *watchedStorage) failDeletes(fail bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failDel = fail
+}
+
+func (s *watchedStorage) beforePut(call func(key string)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.onPut = call
+}
+
+func (s *watchedStorage) Get(ctx context.Context, key string) (*logical.StorageEntry, error) {
+	s.gets.Add(1)
+	return s.Storage.Get(ctx, key)
+}
+
+func (s *watchedStorage) Put(ctx context.Context, entry *logical.StorageEntry) error {
+	s.puts.Add(1)
+	s.mu.Lock()
+	fails := s.failPut != nil && s.failPut(entry.Key)
+	s.keys = append(s.keys, entry.Key)
+	onPut := s.onPut
+	s.mu.Unlock()
+	if onPut != nil {
+		onPut(entry.Key)
+	}
+	if fails {
+		return errDiskFull
+	}
+	return s.Storage.Put(ctx, entry)
+}
+
+func (s *watchedStorage) Delete(ctx context.Context, key string) error {
+	s.deletes.Add(1)
+	s.mu.Lock()
+	fails := s.failDel
+	s.mu.Unlock()
+	if fails {
+		return errDiskFull
+	}
+	return s.Storage.Delete(ctx, key)
+}
+
+func (s *watchedStorage) List(ctx context.Context, prefix string) ([]string, error) {
+	s.lists.Add(1)
+	return s.Storage.List(ctx, prefix)
+}
+
+func anyKey(string) bool { return true }
+
+// countingReader gives different bytes each time, and the same in every run.
+type countingReader struct {
+	mu sync.Mutex
+	n  byte
+	m  byte
+}
+
+func (r *countingReader) Read(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.n++; r.n == 0 {
+		r.m++
+	}
+	clear(p)
+	p[0] = r.m
+	p[len(p)-1] = r.n
+	return len(p), nil
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/framework"
+)
+
+// input applies the fields of a write to what is stored: a field that is given
+// replaces, null puts its default back, one that is absent changes nothing.
+// The first error is kept.
+type input struct {
+	data *framework.FieldData
+	err  error
+}
+
+// value returns a given field, or its default for null.
+func (in *input) value(name string) (value any, given bool) {
+	raw, given := in.data.Raw[name]
+	if !given || in.err != nil {
+		return nil, false
+	}
+	if raw == nil {
+		return in.data.Schema[name].DefaultOrZero(), true
+	}
+	value, _, err := in.data.GetOkErr(name)
+	if err != nil {
+		// The framework's text may quote the value.
+		in.err = fmt.Errorf("field %q does not hold what it should", name)
+		return nil, false
+	}
+	return value, true
+}
+
+func (in *input) text(name string, into *string) {
+	if value, given := in.value(name); given {
+		*into, _ = value.(string)
+	}
+}
+
+// choice is a text out of a few.
+func (in *input) choice(name string, into *string) {
+	value, given := in.value(name)
+	if !given {
+		return
+	}
+	text, _ := value.(string)
+	allowed := make([]string, 0, len(in.data.Schema[name].AllowedValues))
+	for _, one := range in.data.Schema[name].AllowedValues {
+		allowed = append(allowed, fmt.Sprint(one))
+	}
+	if !slices.Contains(allowed, text) {
+		in.err = fmt.Errorf("%s cannot be %q: it is one of %s", name, text, strings.Join(allowed, ", "))
+		return
+	}
+	*into = text
+}
+
+func (in *input) boolean(name string, into *bool) {
+	if value, given := in.value(name); given {
+		*into, _ = value.(bool)
+	}
+}
+
+func (in *input) number(name string, into *int, least, most int) {
+	value, given := in.value(name)
+	if !given {
+		return
+	}
+	number, _ := value.(int)
+	if number < least || number > most {
+		in.err = fmt.Errorf("%s cannot be %d: it lies between %d and %d", name, number, least, most)
+		return
+	}
+	*into = number
+}
+
+func (in *input) duration(name string, into *time.Duration, least, most time.Duration) {
+	value, given := in.value(name)
+	if !given {
+		return
+	}
+	seconds, _ := value.(int)
+	duration := time.Duration(seconds) * time.Second
+	if duration < least || duration > most {
+		in.err = fmt.Errorf("%s cannot be %s: it lies between %s and %s", name, duration, least, most)
+		return
+	}
+	*into = duration
+}
+
+func (in *input) list(name string, into *[]string) {
+	if value, given := in.value(name); given {
+		*into, _ = value.([]string)
+	}
+}

@@ -1,0 +1,33 @@
+// Command vault-plugin-secrets-processmaker is a secrets engine for HashiCorp
+// Vault that hands out short-lived access tokens of ProcessMaker Platform.
+//
+// Vault starts it; it is of no use by itself.
+package main
+
+import (
+	"os"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/api"
+	"github.com/hashicorp/vault/sdk/plugin"
+)
+
+func main() {
+	meta := &api.PluginAPIClientMeta{}
+	// Vault passes only flags that this set knows; anything else on the
+	// command line is a person's, who is told below what this program is.
+	_ = meta.FlagSet().Parse(os.Args[1:])
+
+	logger := hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: os.Stderr, JSONFormat: true})
+	err := plugin.ServeMultiplex(&plugin.ServeOpts{
+		BackendFactoryFunc: Factory,
+		// Only hosts older than Vault 1.12 use it; later ones bring their own
+		// mutual TLS.
+		TLSProviderFunc: api.VaultPluginTLSProvider(meta.GetTLSConfig()),
+		Logger:          logger,
+	})
+	if err != nil {
+		logger.Error("plugin shutting down", "error", err)
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,241 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-processmaker/internal/ledger"
+)
+
+const (
+	configHelpSynopsis = `Which ProcessMaker instance this mount serves, and how it is reached.`
+
+	configHelpDescription = `
+One mount serves one instance. "url" is the only field without a default. The
+auth client (client_id, client_secret, client_auth_method) is used by roles
+that name none of their own.
+
+A write checks that a ProcessMaker answers at the url, unless
+verify_connection=false. Fields that are not given keep their value; a PATCH
+with null puts a field's default back. Secrets are never read back:
+client_secret_set and client_key_set say that one is stored.
+
+Who may write here can obtain every secret of the mount, by naming another
+server. Changing where secrets go therefore needs client_secret again, and url
+cannot change while credentials live.
+`
+)
+
+func (b *backend) configPaths() []*framework.Path {
+	write := func(verb string) *framework.PathOperation {
+		return &framework.PathOperation{
+			Callback:                    b.writeConfig,
+			Summary:                     "Set how the ProcessMaker instance is reached.",
+			Responses:                   respondsEmpty(),
+			DisplayAttrs:                &framework.DisplayAttributes{OperationVerb: verb, OperationSuffix: "config"},
+			ForwardPerformanceStandby:   true,
+			ForwardPerformanceSecondary: true,
+		}
+	}
+	return []*framework.Path{{
+		Pattern:         "config",
+		DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix},
+		HelpSynopsis:    configHelpSynopsis,
+		HelpDescription: configHelpDescription,
+		Fields:          configFields(),
+		ExistenceCheck:  b.configExists,
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.CreateOperation: write("configure"),
+			logical.UpdateOperation: write("configure"),
+			logical.PatchOperation:  write("patch"),
+			logical.ReadOperation: &framework.PathOperation{
+				Callback:     b.readConfigPath,
+				Summary:      "Read how the ProcessMaker instance is reached, without secrets.",
+				Responses:    responds("The settings.", configAnswerFields()),
+				DisplayAttrs: &framework.DisplayAttributes{OperationVerb: "read", OperationSuffix: "config"},
+			},
+			logical.DeleteOperation: &framework.PathOperation{
+				Callback:                    b.deleteConfig,
+				Summary:                     "Erase the settings' secrets and refuse new credentials.",
+				Responses:                   respondsEmpty(),
+				DisplayAttrs:                &framework.DisplayAttributes{OperationVerb: "delete", OperationSuffix: "config"},
+				ForwardPerformanceStandby:   true,
+				ForwardPerformanceSecondary: true,
+			},
+		},
+	}}
+}
+
+func (b *backend) configExists(ctx context.Context, req *logical.Request, _ *framework.FieldData) (bool, error) {
+	current, err := b.settings.load(ctx, req.Storage, b.clock)
+	if err != nil {
+		return false, err
+	}
+	return current != nil && !current.config.Deleted, nil
+}
+
+// verifyTimeout bounds the check of a write, below the patience of Vault's
+// command line.
+const verifyTimeout = 40 * time.Second
+
+func (b *backend) writeConfig(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	if err := refuseUnknownFields(data); err != nil {
+		return logical.ErrorResponse(err.Error()), nil
+	}
+	previous, err := b.settings.load(ctx, req.Storage, b.clock)
+	if err != nil {
+		return nil, err
+	}
+	changed := newConfig()
+	if previous != nil && !previous.config.Deleted {
+		*changed = previous.config
+	} else if req.Operation == logical.PatchOperation {
+		return logical.ErrorResponse("there is no config to patch: create it with a POST"), nil
+	}
+	in := &input{data: data}
+	changed.change(in)
+	if in.err != nil {
+		return logical.ErrorResponse(in.err.Error()), nil
+	}
+	if err := changed.validate(); err != nil {
+		return logical.ErrorResponse("config: " + err.Error()), nil
+	}
+	if previous != nil && previous.config.AuthClient.Secret != "" && data.Raw["client_secret"] == nil {
+		if field := changed.redirectsSecrets(&previous.config); field != "" {
+			return logical.ErrorResponse("changing %s needs client_secret in the same request, so that a stored secret cannot be sent to another place by who does not know it", field), nil
+		}
+	}
+	next, err := newSettings(changed, b.clock, previous)
+	if err != nil {
+		return logical.ErrorResponse("config: " + err.Error()), nil
+	}
+	if changed.VerifyConnection {
+		verifyCtx, cancel := context.WithTimeout(ctx, verifyTimeout)
+		defer cancel()
+		if err := next.client.CheckConnection(verifyCtx); err != nil {
+			next.client.Close()
+			return logical.ErrorResponse("no ProcessMaker was found at %s, nothing was stored: %s (verify_connection=false stores it unchecked)", changed.URL, err), nil
+		}
+	}
+	err = b.settings.replace(ctx, req.Storage, b.clock, previous, next, func() error {
+		if previous == nil || previous.config.URL == changed.URL {
+			return nil
+		}
+		return b.refuseToMove(ctx, req.Storage, previous.config.URL)
+	})
+	var refused *refusal
+	switch {
+	case errors.As(err, &refused):
+		return logical.ErrorResponse(refused.Error()), nil
+	case errors.Is(err, errSettingsMoved):
+		return nil, logical.CodedError(http.StatusConflict, err.Error())
+	case err != nil:
+		return nil, err
+	}
+	// A refused login may have been the old settings' fault.
+	b.roles.forgetAll()
+	return configWarnings(changed), nil
+}
+
+// refusal is an error that is the caller's to mend.
+type refusal struct{ text string }
+
+func (r *refusal) Error() string { return r.text }
+
+func (b *backend) refuseToMove(ctx context.Context, storage logical.Storage, oldURL string) error {
+	live, err := ledger.Count(ctx, storage)
+	if err != nil || live == 0 {
+		return err
+	}
+	return &refusal{fmt.Sprintf("url cannot change while %d credentials of %s live: end them with \"vault lease revoke -prefix\" on this mount's creds/, or enable another mount for the other instance", live, oldURL)}
+}
+
+func configWarnings(c *config) *logical.Response {
+	resp := &logical.Response{}
+	if c.InsecureTLS {
+		resp.AddWarning("insecure_tls is on: whoever is on the way can read every password and token")
+	}
+	if base, err := c.baseURL(); err == nil && base.Scheme == "http" {
+		resp.AddWarning("url is http: whoever is on the way can read every password and token")
+	}
+	if len(resp.Warnings) == 0 {
+		return nil
+	}
+	return resp
+}
+
+func (b *backend) readConfigPath(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+	current, err := b.settings.load(ctx, req.Storage, b.clock)
+	if err != nil || current == nil || current.config.Deleted {
+		return nil, err
+	}
+	c := &current.config
+	return &logical.Response{Data: map[string]any{
+		"url":                       c.URL,
+		"allow_http":                c.AllowHTTP,
+		"client_id":                 c.AuthClient.ID,
+		"client_secret_set":         c.AuthClient.Secret != "",
+		"client_auth_method":        c.AuthClient.Method,
+		"ca_cert":                   c.CACert,
+		"client_cert":               c.ClientCert,
+		"client_key_set":            c.ClientKey != "",
+		"tls_server_name":           c.TLSServerName,
+		"tls_min_version":           c.TLSMinVersion,
+		"insecure_tls":              c.InsecureTLS,
+		"proxy_url":                 c.maskedProxyURL(),
+		"request_timeout":           int64(c.RequestTimeout.Seconds()),
+		"max_concurrent_requests":   c.MaxConcurrentRequests,
+		"token_requests_per_minute": c.TokenRequestsPerMinute,
+		"verify_connection":         c.VerifyConnection,
+	}}, nil
+}
+
+func (b *backend) deleteConfig(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+	previous, err := b.settings.load(ctx, req.Storage, b.clock)
+	if err != nil || previous == nil {
+		return nil, err
+	}
+	live, err := ledger.Count(ctx, req.Storage)
+	if err != nil {
+		return nil, err
+	}
+	defer b.roles.forgetAll()
+	if live == 0 {
+		return nil, b.settings.remove(ctx, req.Storage)
+	}
+	latest, err := ledger.LatestDeadline(ctx, req.Storage)
+	if err != nil {
+		return nil, err
+	}
+	next, err := newSettings(previous.config.connectionOnly(latest), b.clock, previous)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.settings.replace(ctx, req.Storage, b.clock, previous, next, func() error { return nil }); err != nil {
+		return nil, err
+	}
+	resp := &logical.Response{}
+	resp.AddWarning(fmt.Sprintf("%d credentials still live at %s. They can be revoked as before; end all of them with: vault lease revoke -prefix %screds/", live, previous.config.URL, req.MountPoint))
+	return resp, nil
+}
+
+// dropDeletedConfig removes what was kept of deleted settings once nothing is
+// left to end. It looks only when the last deadline has passed, when the ledger
+// holds at most what could not be ended in time.
+func (b *backend) dropDeletedConfig(ctx context.Context, storage logical.Storage) error {
+	current, err := b.settings.load(ctx, storage, b.clock)
+	if err != nil || current == nil || !current.config.Deleted || b.clock.Now().Before(current.config.RetainUntil) {
+		return err
+	}
+	live, err := ledger.Count(ctx, storage)
+	if err != nil || live > 0 {
+		return err
+	}
+	return b.settings.remove(ctx, storage)
+}

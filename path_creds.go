@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+const (
+	credsHelpSynopsis = `Hands out an access token of ProcessMaker with a lease.`
+
+	credsHelpDescription = `
+Each read logs in and gives a token of its own, which is ended at ProcessMaker
+when its lease ends. "ttl" asks for a shorter lease than the role's, and
+"renew_mode" for less rotation than the role's (refresh, then extend, then
+none), so that a template can ask for "creds/<name>?renew_mode=extend".
+`
+)
+
+func (b *backend) credsPaths() []*framework.Path {
+	operation := func(verb, suffix string) *framework.PathOperation {
+		return &framework.PathOperation{
+			Callback:                  b.readCreds,
+			Summary:                   "Get an access token with a lease.",
+			Responses:                 responds("The token.", credentialFields()),
+			DisplayAttrs:              &framework.DisplayAttributes{OperationVerb: verb, OperationSuffix: suffix},
+			ForwardPerformanceStandby: true,
+		}
+	}
+	return []*framework.Path{{
+		Pattern:         "creds/" + framework.GenericNameRegex("name"),
+		DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix},
+		HelpSynopsis:    credsHelpSynopsis,
+		HelpDescription: credsHelpDescription,
+		Fields: map[string]*framework.FieldSchema{
+			"name": {Type: framework.TypeString, Required: true, Description: "Name of the role.", DisplayAttrs: display("Role", "")},
+			"ttl":  {Type: framework.TypeDurationSecond, Query: true, Description: "How long the lease lasts; at most the role's ttl.", DisplayAttrs: display("TTL", "")},
+			"renew_mode": {
+				Type: framework.TypeString, Query: true, AllowedValues: []any{string(renewByRefresh), string(renewByExtending), string(renewNever)},
+				Description: "What renewing the lease does; only towards less rotation than the role's renew_mode.", DisplayAttrs: display("Renewal mode", ""),
+			},
+		},
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.ReadOperation:   operation("generate", "credentials"),
+			logical.UpdateOperation: operation("generate", "credentials-with-parameters"),
+		},
+	}}
+}
+
+// configured returns the settings, or what to answer while there are none.
+func (b *backend) configured(ctx context.Context, req *logical.Request) (*settings, *logical.Response, error) {
+	current, err := b.settings.load(ctx, req.Storage, b.clock)
+	if err != nil {
+		return nil, nil, err
+	}
+	if current == nil || current.config.Deleted {
+		return nil, logical.ErrorResponse("this mount has no config: write url and an auth client to %sconfig first", req.MountPoint), nil
+	}
+	return current, nil, nil
+}
+
+func (b *backend) readCreds(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	name := data.Get("name").(string)
+	if err := refuseUnknownFields(data); err != nil {
+		return logical.ErrorResponse(err.Error()), nil
+	}
+	current, resp, err := b.configured(ctx, req)
+	if current == nil {
+		return resp, err
+	}
+	role, err := b.roles.load(ctx, req.Storage, name)
+	if err != nil {
+		return nil, err
+	}
+	if role == nil {
+		return logical.ErrorResponse("there is no role %q: write it to %sroles/%s, or list %sroles", name, req.MountPoint, name, req.MountPoint), nil
+	}
+	mode := role.RenewMode
+	in := &input{data: data}
+	var asked time.Duration
+	in.duration("ttl", &asked, time.Second, longestTTL)
+	text := string(mode)
+	in.choice("renew_mode", &text)
+	if in.err != nil {
+		return logical.ErrorResponse("role %q: %s", name, in.err), nil
+	}
+	if !mode.allows(renewMode(text)) {
+		return logical.ErrorResponse("role %q: renew_mode %s rotates more than the role's own (%s) and cannot be asked for", name, text, mode), nil
+	}
+	return b.issue(ctx, req, &issueOrder{role: role, settings: current, mode: renewMode(text), askedTTL: asked})
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-processmaker/internal/ledger"
+)
+
+// exchangesTimeout is the share of a refresh renewal that exchanges with
+// ProcessMaker may take. With the storing and the cleaning up after it, the
+// whole ends within 55 s, before Vault's own patience does.
+const exchangesTimeout = 35 * time.Second
+
+// youngShare: a token that was replaced in the first tenth of its lease was
+// probably replaced by a watcher, whose first renewal comes at once.
+const youngShare = 10
+
+var errEnded = errors.New("the credential of this lease has ended; read the role again")
+
+// renew lengthens a lease. Errors are plain: Vault makes each a 400.
+func (b *backend) renew(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+	defer b.inflight.join()()
+
+	id, err := credentialOf(req.Secret)
+	if err != nil {
+		return nil, fmt.Errorf("the lease names no credential: %w", err)
+	}
+	workCtx, cancel := context.WithTimeout(context.Background(), exchangesTimeout)
+	defer cancel()
+	unlock, err := b.lockRecord(ctx, workCtx, id)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+
+	record, err := ledger.Get(ctx, req.Storage, id)
+	switch {
+	case err != nil:
+		return nil, err
+	case record == nil || record.State != ledger.Live:
+		return nil, errEnded
+	}
+	now := b.clock.Now()
+	r := renewal{
+		now:         now,
+		leaseIssue:  req.Secret.IssueTime,
+		leaseEnd:    leaseEndOf(req.Secret),
+		increment:   req.Secret.Increment,
+		mountMaxTTL: b.System().MaxLeaseTTL(),
+		record:      record,
+	}
+	if r.leaseIssue.IsZero() {
+		r.leaseIssue = record.IssueTime
+	}
+	if !r.lastMoment().After(now) {
+		return nil, errLeaseOver
+	}
+	switch renewMode(record.RenewMode) {
+	case renewByExtending:
+		return b.extend(req, r)
+	case renewByRefresh:
+		return b.refresh(ctx, workCtx, req, r)
+	default:
+		return nil, errors.New("this lease cannot be renewed (renew_mode none); read the role again")
+	}
+}
+
+// lockRecord waits for the record's own lock as long as both the caller and
+// the work have time.
+func (b *backend) lockRecord(ctx, workCtx context.Context, id ledger.ID) (unlock func(), err error) {
+	waitCtx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(workCtx, cancel)()
+	unlock, err = b.records.Lock(waitCtx, string(id))
+	if err != nil {
+		return nil, fmt.Errorf("credential %s is being renewed or revoked by another request; try again", id)
+	}
+	return unlock, nil
+}
+
+// extend answers with the token as it is, on a lease within the token's life.
+func (b *backend) extend(req *logical.Request, r renewal, warnings ...string) (*logical.Response, error) {
+	t, err := r.terms(r.record.TokenExpireTime)
+	if err != nil {
+		return nil, err
+	}
+	t.warnings = append(t.warnings, warnings...)
+	return renewed(req, r.record, t, r.now), nil
+}
+
+// refresh trades the token for a new one, if the lease gains by it.
+func (b *backend) refresh(ctx, workCtx context.Context, req *logical.Request, r renewal) (*logical.Response, error) {
+	record := r.record
+	settings, role, auth, err := b.sameRole(ctx, req, record)
+	if err != nil {
+		return nil, err
+	}
+	if !r.grows() || b.System().Tainted() {
+		return b.extend(req, r)
+	}
+	age := r.now.Sub(record.TokenReceivedAt)
+	if age < role.RefreshMinAge {
+		return b.extend(req, r)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	rotation := &rotation{
+		backend:  b,
+		storage:  req.Storage,
+		settings: settings,
+		role:     role,
+		auth:     auth,
+		record:   record,
+	}
+	outcome, err := rotation.run(workCtx)
+	if err != nil {
+		return nil, fmt.Errorf("role %q: %w", record.Role, err)
+	}
+	if outcome.kept {
+		return b.extend(req, r, outcome.warnings...)
+	}
+	// The time has moved on while ProcessMaker worked, and Vault counts from
+	// when it gets the answer.
+	r.now = b.clock.Now()
+	t, err := r.terms(record.TokenExpireTime)
+	if err != nil {
+		return nil, err
+	}
+	t.warnings = append(t.warnings, outcome.warnings...)
+	if age < record.TTL/youngShare {
+		t.warnings = append(t.warnings, fmt.Sprintf("this renewal killed a token that was only %s old. A client that renews by itself and does not take the new token from the answer now holds a dead one: read with renew_mode=extend for it, or set refresh_min_age on the role", age.Round(time.Second)))
+	}
+	b.Logger().Debug("credential refreshed", "role", record.Role, "credential_id", record.ID, "token_id", record.TokenID)
+	return renewed(req, record, t, r.now), nil
+}
+
+// sameRole returns the role of a record if it still is what it was at issue.
+func (b *backend) sameRole(ctx context.Context, req *logical.Request, record *ledger.Record) (*settings, *loadedRole, authClient, error) {
+	fail := func(format string, args ...any) (*settings, *loadedRole, authClient, error) {
+		return nil, nil, authClient{}, fmt.Errorf("role %q: %s; read the role again", record.Role, fmt.Sprintf(format, args...))
+	}
+	current, err := b.settings.load(ctx, req.Storage, b.clock)
+	if err != nil {
+		return nil, nil, authClient{}, err
+	}
+	if current == nil || current.config.Deleted {
+		return fail("the mount's config was deleted, so its leases cannot be renewed by refresh")
+	}
+	role, err := b.roles.load(ctx, req.Storage, record.Role)
+	if err != nil {
+		return nil, nil, authClient{}, err
+	}
+	if role == nil {
+		return fail("it was deleted, so its leases cannot be renewed by refresh")
+	}
+	auth, err := role.authClient(current)
+	if err != nil {
+		return nil, nil, authClient{}, fmt.Errorf("role %q: %w", record.Role, err)
+	}
+	if current.config.URL != record.Fingerprint.URL {
+		return fail("the mount's url was changed since this lease began")
+	}
+	if field := changedField(record.Fingerprint, role.fingerprint(auth.ID)); field != "" {
+		return fail("its %s was changed since this lease began", field)
+	}
+	return current, role, auth, nil
+}
+
+// changedField names the first part in which two fingerprints differ.
+func changedField(then, now ledger.Fingerprint) string {
+	switch {
+	case then == now:
+		return ""
+	case then.URL != now.URL:
+		return "url"
+	case then.ClientID != now.ClientID:
+		return "client_id"
+	case then.GrantType != now.GrantType:
+		return "grant_type"
+	case then.Username != now.Username:
+		return "username"
+	case then.SessionUserID != now.SessionUserID:
+		return "session_user_id"
+	case then.UserID != now.UserID:
+		return "user_id"
+	default:
+		return "credential_type"
+	}
+}

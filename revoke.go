@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-processmaker/internal/ledger"
+)
+
+// revoke ends a credential at ProcessMaker. An error means that it may still
+// live, and Vault tries again. It needs neither the role nor the config's
+// secrets, and may be repeated.
+func (b *backend) revoke(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+	defer b.inflight.join()()
+
+	id, err := credentialOf(req.Secret)
+	if err != nil {
+		return nil, fmt.Errorf("the lease names no credential: %w", err)
+	}
+	unlock, err := b.lockRecord(ctx, ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+
+	record, err := ledger.Get(ctx, req.Storage, id)
+	if err != nil {
+		return nil, err
+	}
+	if record == nil {
+		b.Logger().Debug("credential was already ended", "credential_id", id)
+		return nil, nil
+	}
+	if err := b.end(ctx, req.Storage, record); err != nil {
+		return nil, err
+	}
+	// Last, so that a failure anywhere before leaves the record to try again
+	// with.
+	if err := ledger.Delete(ctx, req.Storage, id); err != nil {
+		return nil, err
+	}
+	b.Logger().Debug("credential ended", "mount", req.MountPoint, "role", record.Role, "credential_id", id, "token_id", record.TokenID)
+	return nil, nil
+}
+
+// end makes sure that the token of a record is dead.
+func (b *backend) end(ctx context.Context, storage logical.Storage, record *ledger.Record) error {
+	if !b.clock.Now().Before(record.TokenExpireTime) {
+		return nil
+	}
+	current, err := b.settings.load(ctx, storage, b.clock)
+	if err != nil {
+		return err
+	}
+	if current == nil || current.config.URL != record.Fingerprint.URL {
+		return fmt.Errorf("credential %s lives at %s, which this mount is not configured for; write config with that url", record.ID, record.Fingerprint.URL)
+	}
+	if err := current.client.RevokeToken(ctx, heldToken(record)); err != nil {
+		return fmt.Errorf("credential %s of role %q may still live: %w", record.ID, record.Role, err)
+	}
+	return nil
+}

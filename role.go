@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/internal/ledger"
+)
+
+const roleVersion = 1
+
+const (
+	grantTypePassword         = "password"
+	credentialTypeAccessToken = "access_token"
+)
+
+const (
+	defaultTTL    = time.Hour
+	defaultMaxTTL = 24 * time.Hour
+	longestTTL    = 366 * 24 * time.Hour
+)
+
+// longestRoleName leaves room for the rest of the name that a personal access
+// token bears at ProcessMaker, which takes 255 characters:
+// "vault:<8 digits>:<role>:<credential_id>".
+const longestRoleName = 255 - len("vault:") - 8 - 1 - 1 - 22
+
+// role is the stored form of roles/<name>.
+type role struct {
+	Version int `json:"version"`
+	// URL is the instance that the role was written for. Its secrets go
+	// nowhere else.
+	URL string `json:"url"`
+
+	// AuthClient is empty where the config's is used.
+	AuthClient authClient `json:"auth_client"`
+
+	GrantType string   `json:"grant_type"`
+	Username  string   `json:"username"`
+	Password  string   `json:"password"`
+	Scopes    []string `json:"scopes"`
+
+	CredentialType string        `json:"credential_type"`
+	TTL            time.Duration `json:"ttl"`
+	MaxTTL         time.Duration `json:"max_ttl"`
+	RenewMode      renewMode     `json:"renew_mode"`
+	RefreshMinAge  time.Duration `json:"refresh_min_age"`
+}
+
+func newRole() *role {
+	return &role{
+		Version:        roleVersion,
+		AuthClient:     authClient{Method: string(client.ClientSecretPost)},
+		GrantType:      grantTypePassword,
+		CredentialType: credentialTypeAccessToken,
+		TTL:            defaultTTL,
+		MaxTTL:         defaultMaxTTL,
+		RenewMode:      renewByRefresh,
+	}
+}
+
+// change takes the fields of a write.
+func (r *role) change(in *input) {
+	r.AuthClient.change(in)
+	in.choice("grant_type", &r.GrantType)
+	in.text("username", &r.Username)
+	in.text("password", &r.Password)
+	in.list("scopes", &r.Scopes)
+	in.choice("credential_type", &r.CredentialType)
+	in.duration("ttl", &r.TTL, time.Second, longestTTL)
+	in.duration("max_ttl", &r.MaxTTL, time.Second, longestTTL)
+	mode := string(r.RenewMode)
+	in.choice("renew_mode", &mode)
+	r.RenewMode = renewMode(mode)
+	in.duration("refresh_min_age", &r.RefreshMinAge, 0, longestTTL)
+}
+
+// validate refuses a role that cannot work with the settings of the mount.
+func (r *role) validate(s *settings) error {
+	if err := r.AuthClient.validate(); err != nil {
+		return err
+	}
+	switch {
+	case r.AuthClient.ID == "" && r.AuthClient.Method != string(client.ClientSecretPost):
+		return errors.New("client_auth_method goes with client_id and client_secret: without them the config's auth client is used as it is")
+	case r.AuthClient.ID == "" && s.config.AuthClient.ID == "":
+		return errors.New("neither the role nor the config has an auth client: give client_id and client_secret")
+	case r.Username == "" || r.Password == "":
+		return errors.New("grant_type password needs username and password")
+	case r.TTL > r.MaxTTL:
+		return fmt.Errorf("ttl (%s) is above max_ttl (%s)", r.TTL, r.MaxTTL)
+	case r.RefreshMinAge > 0 && r.RenewMode != renewByRefresh:
+		return fmt.Errorf("refresh_min_age needs renew_mode %s", renewByRefresh)
+	}
+	return nil
+}
+
+// authClient is the role's own or the config's, as a unit.
+func (r *role) authClient(s *settings) (authClient, error) {
+	switch {
+	case r.AuthClient.ID != "":
+		return r.AuthClient, nil
+	case s.config.AuthClient.ID != "":
+		return s.config.AuthClient, nil
+	default:
+		return authClient{}, &refusal{"the role names no auth client and the config has none any more: write client_id and client_secret to one of them"}
+	}
+}
+
+// fingerprint is what leases of this role depend on.
+func (r *role) fingerprint(clientID string) ledger.Fingerprint {
+	return ledger.Fingerprint{
+		URL:            r.URL,
+		ClientID:       clientID,
+		GrantType:      r.GrantType,
+		Username:       r.Username,
+		CredentialType: r.CredentialType,
+	}
+}
+
+func readRole(ctx context.Context, storage logical.Storage, name string) (*role, error) {
+	entry, err := storage.Get(ctx, rolePrefix+name)
+	if err != nil || entry == nil {
+		return nil, err
+	}
+	var stored role
+	if err := entry.DecodeJSON(&stored); err != nil {
+		// The decoder's error may quote what it read.
+		return nil, fmt.Errorf("the stored role %q cannot be read: it is not in the form of this release", name)
+	}
+	if stored.Version > roleVersion {
+		return nil, fmt.Errorf("the stored role %q was written by a newer release (version %d, known is %d)", name, stored.Version, roleVersion)
+	}
+	return &stored, nil
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// loadedRole is a role in memory and what is known of its login. It is made
+// anew with every write of the role or the config, which is how a remembered
+// refusal is forgotten.
+type loadedRole struct {
+	role
+	name string
+	gate loginGate
+}
+
+// roleCache holds the roles in use in memory. Unknown names are not
+// remembered: anybody can make those up.
+type roleCache struct {
+	byName sync.Map // name to *loadedRole
+	// forgotten counts how often what is in memory was declared stale.
+	forgotten atomic.Uint64
+	// mu is held over a storage access and the change of byName, never over
+	// an exchange with ProcessMaker.
+	mu sync.Mutex
+}
+
+// load returns the role, or nil where there is none.
+func (c *roleCache) load(ctx context.Context, storage logical.Storage, name string) (*loadedRole, error) {
+	if found, ok := c.byName.Load(name); ok {
+		return found.(*loadedRole), nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.loadLocked(ctx, storage, name)
+}
+
+func (c *roleCache) loadLocked(ctx context.Context, storage logical.Storage, name string) (*loadedRole, error) {
+	if found, ok := c.byName.Load(name); ok {
+		return found.(*loadedRole), nil
+	}
+	forgotten := c.forgotten.Load()
+	stored, err := readRole(ctx, storage, name)
+	if err != nil || stored == nil {
+		return nil, err
+	}
+	loaded := &loadedRole{role: *stored, name: name}
+	if c.forgotten.Load() == forgotten {
+		c.byName.Store(name, loaded)
+	}
+	return loaded, nil
+}
+
+// errRoleMoved: somebody else wrote the role between reading and writing.
+type errRoleMoved string
+
+func (name errRoleMoved) Error() string {
+	return fmt.Sprintf("role %q was changed by another request at the same time; read it and write again", string(name))
+}
+
+// replace stores next in place of previous, which is what next was made from
+// and nil for a new role.
+func (c *roleCache) replace(ctx context.Context, storage logical.Storage, name string, previous *loadedRole, next *role) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	current, err := c.loadLocked(ctx, storage, name)
+	if err != nil {
+		return err
+	}
+	if current != previous {
+		return errRoleMoved(name)
+	}
+	entry, err := logical.StorageEntryJSON(rolePrefix+name, next)
+	if err != nil {
+		return fmt.Errorf("role %q cannot be encoded", name)
+	}
+	if err := storage.Put(ctx, entry); err != nil {
+		return err
+	}
+	c.byName.Store(name, &loadedRole{role: *next, name: name})
+	return nil
+}
+
+func (c *roleCache) remove(ctx context.Context, storage logical.Storage, name string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := storage.Delete(ctx, rolePrefix+name); err != nil {
+		return err
+	}
+	c.byName.Delete(name)
+	return nil
+}
+
+func (c *roleCache) forget(name string) {
+	c.forgotten.Add(1)
+	c.byName.Delete(name)
+}
+
+func (c *roleCache) forgetAll() {
+	c.forgotten.Add(1)
+	c.byName.Clear()
+}

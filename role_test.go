@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/hashicorp/vault/sdk/logical"
+	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/client/processmakertest"
+)
+
+func TestRoleReadsBackWithoutSecrets(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.mustWrite("config", h.configData())
+	require.Nil(t, h.read("roles/ci"))
+	h.mustWrite("roles/ci", h.roleData(nil))
+	got := h.read("roles/ci")
+	h.checkFields(answerFields(roleFields(), "name", "verify"), got)
+	require.Equal(t, map[string]any{
+		"client_id": "", "client_secret_set": false, "client_auth_method": "",
+		"grant_type": "password", "username": "alice", "password_set": true, "scopes": []string{},
+		"credential_type": "access_token", "ttl": int64(3600), "max_ttl": int64(86400), "renew_mode": "refresh", "refresh_min_age": int64(0),
+	}, got)
+}
+
+func TestRoleKeepsWhatIsNotGiven(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, map[string]any{"scopes": "*", "refresh_min_age": "1m"})
+	before := h.read("roles/ci")
+	require.Equal(t, []string{"*"}, before["scopes"])
+	h.mustWrite("roles/ci", map[string]any{"ttl": "5m"})
+	before["ttl"] = int64(300)
+	require.Equal(t, before, h.read("roles/ci"))
+
+	_, err := h.do(logical.PatchOperation, "roles/ci", map[string]any{"ttl": nil, "scopes": nil, "refresh_min_age": nil})
+	require.NoError(t, err)
+	got := h.read("roles/ci")
+	require.Equal(t, int64(3600), got["ttl"])
+	require.Equal(t, []string{}, got["scopes"])
+	require.Equal(t, int64(0), got["refresh_min_age"])
+	h.issue(nil)
+}
+
+func TestRoleRefusals(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.refusedWrite(logical.CreateOperation, "roles/ci", h.roleData(nil), "config first")
+	data := h.configData()
+	delete(data, "client_id")
+	delete(data, "client_secret")
+	h.mustWrite("config", data)
+	h.refusedWrite(logical.CreateOperation, "roles/ci", h.roleData(nil), "neither the role nor the config has an auth client")
+	h.mustWrite("roles/own", h.roleData(map[string]any{"client_id": "3", "client_secret": h.pm.Client(3).Secret, "client_auth_method": "client_secret_basic"}))
+	h.mustWrite("config", h.configData())
+	h.mustWrite("roles/ci", h.roleData(nil))
+	h.refusedWrite(logical.PatchOperation, "roles/new", h.roleData(nil), "no role")
+	before := h.read("roles/ci")
+	for name, test := range map[string]struct {
+		data map[string]any
+		says string
+	}{
+		"no username":           {map[string]any{"username": ""}, "username and password"},
+		"no password":           {map[string]any{"password": nil}, "username and password"},
+		"another grant":         {map[string]any{"grant_type": "client_credentials"}, "grant_type"},
+		"another credential":    {map[string]any{"credential_type": "cookie"}, "credential_type"},
+		"another mode":          {map[string]any{"renew_mode": "rotate"}, "refresh, extend, none"},
+		"ttl above max_ttl":     {map[string]any{"ttl": "48h"}, "above max_ttl"},
+		"ttl of nothing":        {map[string]any{"ttl": 0}, "ttl"},
+		"negative ttl":          {map[string]any{"ttl": -1}, "ttl"},
+		"age without refresh":   {map[string]any{"refresh_min_age": "1m", "renew_mode": "extend"}, "refresh_min_age needs"},
+		"method without client": {map[string]any{"client_auth_method": "client_secret_basic"}, "goes with client_id"},
+		"client without secret": {map[string]any{"client_id": "4"}, "go together"},
+		"blank in client":       {map[string]any{"client_id": " 4", "client_secret": "S3CRET"}, "blank"},
+		"unknown field":         {map[string]any{"passwort": "S3CRET"}, `"passwort"`},
+		"password is a list":    {map[string]any{"password": []any{"S3CRET"}}, "must be a text"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, operation := range []logical.Operation{logical.UpdateOperation, logical.PatchOperation} {
+				resp, err := h.do(operation, "roles/ci", test.data)
+				require.NoError(t, err)
+				require.True(t, resp.IsError())
+				require.ErrorContains(t, resp.Error(), test.says)
+				require.NotContains(t, resp.Error().Error(), "S3CRET")
+				require.Equal(t, before, h.read("roles/ci"))
+			}
+		})
+	}
+	h.mustWrite("roles/"+strings.Repeat("r", longestRoleName), h.roleData(nil))
+	h.refusedWrite(logical.CreateOperation, "roles/"+strings.Repeat("r", longestRoleName+1), h.roleData(nil), "characters")
+	h.refusedWrite(logical.UpdateOperation, "roles/own", map[string]any{"client_id": "4"}, "needs client_secret in the same request")
+}
+
+func TestRoleWithItsOwnClient(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	h.mustWrite("roles/ci", map[string]any{"client_id": "4", "client_secret": h.pm.Client(4).Secret, "client_auth_method": "client_secret_basic"})
+	l := h.issue(nil)
+	require.Equal(t, "4", l.data["client_id"])
+	exchanges := h.pm.Exchanges()
+	require.True(t, exchanges[len(exchanges)-1].BasicAuth)
+
+	// Back to the config's, as a unit.
+	_, err := h.do(logical.PatchOperation, "roles/ci", map[string]any{"client_id": nil, "client_secret": nil, "client_auth_method": nil})
+	require.NoError(t, err)
+	require.Equal(t, "3", h.issue(nil).data["client_id"])
+}
+
+func TestRolesWhoseClientWasTakenAway(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	_, err := h.do(logical.PatchOperation, "config", map[string]any{"client_id": nil, "client_secret": nil})
+	require.NoError(t, err)
+	h.refusedWrite(logical.ReadOperation, "creds/ci", nil, "write client_id and client_secret")
+}
+
+func TestVerifyLogsInOnceAndEndsIt(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	h.mustWrite("roles/ci", map[string]any{"verify": true})
+	require.Equal(t, 1, h.pm.Count(processmakertest.PasswordGrant))
+	require.Empty(t, h.liveIDs())
+	require.Empty(t, h.recordIDs())
+
+	before := h.read("roles/ci")
+	h.refusedWrite(logical.UpdateOperation, "roles/ci", map[string]any{"verify": true, "password": "wrong", "ttl": "1m"}, "nothing was stored")
+	require.Equal(t, before, h.read("roles/ci"))
+
+	h.pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Do: processmakertest.HTMLPage(502)})
+	h.mustWrite("roles/ci", map[string]any{"verify": true})
+	require.Equal(t, h.recordedIDs(), h.liveIDs(), "a token that could not be ended is put down as due")
+
+	h.pm.Inject(processmakertest.Fault{On: processmakertest.PasswordGrant, Do: processmakertest.Throttled(9)})
+	resp, err := h.write("roles/ci", map[string]any{"verify": true})
+	require.Equal(t, 503, status(resp, err))
+}
+
+func TestListAndDeleteRoles(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	h.mustWrite("roles/a", h.roleData(nil))
+	require.Equal(t, []string{"a", "ci"}, h.roleNames())
+	_, err := h.do(logical.DeleteOperation, "roles/a", nil)
+	require.NoError(t, err)
+	_, err = h.do(logical.DeleteOperation, "roles/a", nil)
+	require.NoError(t, err)
+	require.Equal(t, []string{"ci"}, h.roleNames())
+	require.Nil(t, h.read("roles/a"))
+}
+
+func (h *harness) roleNames() []string {
+	h.t.Helper()
+	resp, err := h.do(logical.ListOperation, "roles/", nil)
+	require.NoError(h.t, err)
+	return resp.Data["keys"].([]string)
+}
+
+func TestRoleWritesAtTheSameTime(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	var wg sync.WaitGroup
+	for i := range 20 {
+		wg.Go(func() {
+			resp, err := h.write("roles/ci", map[string]any{"ttl": 60 + i})
+			if code := status(resp, err); code != 200 && code != 409 {
+				t.Errorf("status %d: %s", code, message(resp, err))
+			}
+		})
+		wg.Go(func() { h.backend.InvalidateKey(context.Background(), "role/ci") })
+		wg.Go(func() { h.read("roles/ci") })
+	}
+	wg.Wait()
+	current := h.read("roles/ci")
+	h.backend.roles.forgetAll()
+	require.Equal(t, current, h.read("roles/ci"), "memory and storage agree")
+}
+
+func TestUnreadableRoles(t *testing.T) {
+	t.Parallel()
+	for stored, says := range map[string]string{
+		`{"password": S3CRET}`: "not in the form of this release",
+		`{"version": 99}`:      "newer release",
+	} {
+		h := newReadyHarness(t, nil)
+		require.NoError(t, h.storage.Storage.Put(context.Background(), &logical.StorageEntry{Key: "role/odd", Value: []byte(stored)}))
+		_, err := h.do(logical.ReadOperation, "creds/odd", nil)
+		require.ErrorContains(t, err, says)
+		require.NotContains(t, err.Error(), "S3CRET")
+	}
+}
+
+func TestAnotherNodesWritesAreSeen(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	require.Equal(t, int64(3600), h.read("roles/ci")["ttl"])
+	entry, err := h.storage.Storage.Get(context.Background(), "role/ci")
+	require.NoError(t, err)
+	entry.Value = []byte(strings.Replace(string(entry.Value), `"ttl":3600000000000`, `"ttl":60000000000`, 1))
+	require.NoError(t, h.storage.Storage.Put(context.Background(), entry))
+	h.backend.InvalidateKey(context.Background(), "role/ci")
+	require.Equal(t, int64(60), h.read("roles/ci")["ttl"])
+}
+
+func TestChoosingRefreshWarns(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.mustWrite("config", h.configData())
+	resp := h.mustWrite("roles/ci", h.roleData(nil))
+	require.Equal(t, []string{refreshWarning}, resp.Warnings)
+	require.Nil(t, h.mustWrite("roles/ci", map[string]any{"ttl": "5m"}), "it was said once")
+	require.NotNil(t, h.mustWrite("roles/ci", map[string]any{"renew_mode": "refresh"}))
+	require.Nil(t, h.mustWrite("roles/ci", map[string]any{"renew_mode": "extend"}))
+	require.NotNil(t, h.mustWrite("roles/ci", map[string]any{"renew_mode": nil}), "null is the default")
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/internal/ledger"
+)
+
+// rotation gives one record a new pair of tokens. The caller holds the
+// record's lock. It runs on its own time, not the request's: a refresh whose
+// answer is not stored has killed the token that the record holds.
+type rotation struct {
+	backend  *backend
+	storage  logical.Storage
+	settings *settings
+	role     *loadedRole
+	auth     authClient
+	record   *ledger.Record
+}
+
+// outcome is what came of a rotation that did not fail.
+type outcome struct {
+	// kept: the record and its token are as they were.
+	kept     bool
+	warnings []string
+}
+
+// run refreshes. What it does after a failed refresh depends on whether the
+// old pair can have been used up by it.
+func (r *rotation) run(ctx context.Context) (outcome, error) {
+	if r.record.RefreshToken == "" {
+		return r.loginAgain(ctx, "the credential has no refresh token", false)
+	}
+	grant, err := r.settings.client.RefreshGrant(ctx, r.auth.forClient(), r.record.RefreshToken)
+	switch {
+	case err == nil:
+		return outcome{}, r.store(grant)
+	case client.CertainlyNotDelivered(err):
+		return r.keep(err), nil
+	case client.KindOf(err) == client.GrantDead:
+		return r.loginAgain(ctx, "ProcessMaker does not accept the refresh token any more (used, revoked, purged, or its APP_KEY changed)", false)
+	default:
+		return r.findOut(ctx, err, !client.RefusedWithoutUse(err))
+	}
+}
+
+// findOut asks ProcessMaker whether the old token lives after a refresh that
+// may or may not have happened. The token is killed first in a refresh, so it
+// tells.
+func (r *rotation) findOut(ctx context.Context, cause error, mayRepeat bool) (outcome, error) {
+	alive, err := r.settings.client.TokenAlive(ctx, heldToken(r.record))
+	switch {
+	case err != nil:
+		return outcome{}, fmt.Errorf("%s, and whether the old token still lives could not be found out: %w; renew again", r.cause(cause), err)
+	case !alive:
+		return r.loginAgain(ctx, r.cause(cause), true)
+	case !mayRepeat || !r.timeToRepeat(ctx):
+		return r.keep(cause), nil
+	}
+	grant, err := r.settings.client.RefreshGrant(ctx, r.auth.forClient(), r.record.RefreshToken)
+	switch {
+	case err == nil:
+		return outcome{}, r.store(grant)
+	case client.KindOf(err) == client.GrantDead:
+		return r.loginAgain(ctx, r.cause(cause), false)
+	default:
+		return r.findOut(ctx, err, false)
+	}
+}
+
+// timeToRepeat tells whether there is time for another refresh and the
+// question after it.
+func (r *rotation) timeToRepeat(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return !ok || time.Until(deadline) >= r.settings.config.RequestTimeout+storageTimeout
+}
+
+// keep leaves everything as it is: the reader keeps a token that lives.
+func (r *rotation) keep(cause error) outcome {
+	r.backend.Logger().Debug("refresh put off", "role", r.record.Role, "credential_id", r.record.ID, "error", cause)
+	return outcome{kept: true, warnings: []string{fmt.Sprintf("the token was kept, because it could not be refreshed: %s", r.cause(cause))}}
+}
+
+func (r *rotation) cause(err error) string {
+	return loginCause(&r.role.role, r.auth, err, r.backend.clock.Now())
+}
+
+// loginAgain replaces a pair whose chain is lost. The old access token may
+// outlive its refresh token; unless it is known to be dead it is ended, or
+// recorded as due, before the record forgets it.
+func (r *rotation) loginAgain(ctx context.Context, why string, oldIsDead bool) (outcome, error) {
+	grant, _, err := r.backend.login(ctx, r.role, r.settings)
+	if err != nil {
+		return outcome{}, fmt.Errorf("%s; logging in again failed: %w", why, errors.New(r.cause(err)))
+	}
+	if !oldIsDead {
+		err := r.backend.endOrRecord(ctx, r.storage, r.settings, heldToken(r.record), r.record.Role, r.record.Fingerprint)
+		if err != nil {
+			r.backend.endUnrecorded(r.settings, grant.Access, r.record.Role, r.record.ID)
+			return outcome{}, fmt.Errorf("%s; the old token could neither be ended nor recorded as due, so it was not replaced: %w", why, err)
+		}
+	}
+	if err := r.store(grant); err != nil {
+		return outcome{}, err
+	}
+	return outcome{warnings: []string{fmt.Sprintf("the token was replaced by a new login, because it could not be refreshed: %s", why)}}, nil
+}
+
+// store puts the new pair into the record before anybody sees it. Where that
+// fails the new token is ended: the record still holds the old pair, whose
+// refresh will be refused, and the next renewal logs in.
+func (r *rotation) store(grant *client.Grant) error {
+	updated := *r.record
+	hold(&updated, grant)
+	if err := r.backend.putRecord(r.storage, &updated); err != nil {
+		r.backend.endUnrecorded(r.settings, grant.Access, r.record.Role, r.record.ID)
+		return err
+	}
+	*r.record = updated
+	return nil
+}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/internal/clock"
+)
+
+// settings are the stored config and the client made from it. They never
+// change once published.
+type settings struct {
+	config config
+	client *client.Client
+}
+
+// settingsCache holds the settings of the mount in memory.
+type settingsCache struct {
+	current atomic.Pointer[settings]
+	// forgotten counts how often what is in memory was declared stale.
+	forgotten atomic.Uint64
+	// mu is held over a storage access and the change of current, never over
+	// an exchange with ProcessMaker.
+	mu sync.Mutex
+}
+
+// load returns the settings, or nil where none are stored.
+func (c *settingsCache) load(ctx context.Context, storage logical.Storage, clk clock.Clock) (*settings, error) {
+	if current := c.current.Load(); current != nil {
+		return current, nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.loadLocked(ctx, storage, clk)
+}
+
+func (c *settingsCache) loadLocked(ctx context.Context, storage logical.Storage, clk clock.Clock) (*settings, error) {
+	if current := c.current.Load(); current != nil {
+		return current, nil
+	}
+	forgotten := c.forgotten.Load()
+	stored, err := readConfig(ctx, storage)
+	if err != nil || stored == nil {
+		return nil, err
+	}
+	loaded, err := newSettings(stored, clk, nil)
+	if err != nil {
+		return nil, fmt.Errorf("the stored config cannot be used: %w; write config again", err)
+	}
+	if c.forgotten.Load() == forgotten {
+		c.current.Store(loaded)
+	}
+	return loaded, nil
+}
+
+func newSettings(stored *config, clk clock.Clock, previous *settings) (*settings, error) {
+	cfg, err := stored.forClient()
+	if err != nil {
+		return nil, err
+	}
+	var previousClient *client.Client
+	if previous != nil {
+		previousClient = previous.client
+	}
+	made, err := client.New(cfg, clk, previousClient)
+	if err != nil {
+		return nil, err
+	}
+	return &settings{config: *stored, client: made}, nil
+}
+
+// errSettingsMoved: somebody else wrote the config between reading and writing.
+var errSettingsMoved = errors.New("the config was changed by another request at the same time; read it and write again")
+
+// replace stores next in place of previous, which is what next was made from.
+// check runs before anything is written, while no other write can come between.
+func (c *settingsCache) replace(ctx context.Context, storage logical.Storage, clk clock.Clock, previous, next *settings, check func() error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	current, err := c.loadLocked(ctx, storage, clk)
+	if err != nil {
+		return err
+	}
+	if current != previous {
+		return errSettingsMoved
+	}
+	if err := check(); err != nil {
+		return err
+	}
+	entry, err := logical.StorageEntryJSON(configKey, next.config)
+	if err != nil {
+		return errors.New("the config cannot be encoded")
+	}
+	if err := storage.Put(ctx, entry); err != nil {
+		return err
+	}
+	c.swap(next)
+	return nil
+}
+
+// remove deletes the stored config.
+func (c *settingsCache) remove(ctx context.Context, storage logical.Storage) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := storage.Delete(ctx, configKey); err != nil {
+		return err
+	}
+	c.swap(nil)
+	return nil
+}
+
+func (c *settingsCache) swap(next *settings) {
+	if old := c.current.Swap(next); old != nil {
+		old.client.Close()
+	}
+}
+
+// forget makes the next use read storage again.
+func (c *settingsCache) forget() {
+	c.forgotten.Add(1)
+	c.swap(nil)
+}
+
+func (c *settingsCache) close() {
+	if current := c.current.Load(); current != nil {
+		current.client.Close()
+	}
+}
+
+func readConfig(ctx context.Context, storage logical.Storage) (*config, error) {
+	entry, err := storage.Get(ctx, configKey)
+	if err != nil || entry == nil {
+		return nil, err
+	}
+	var stored config
+	if err := entry.DecodeJSON(&stored); err != nil {
+		// The decoder's error may quote what it read.
+		return nil, errors.New("the stored config cannot be read: it is not in the form of this release")
+	}
+	if stored.Version > configVersion {
+		return nil, fmt.Errorf("the stored config was written by a newer release (version %d, known is %d)", stored.Version, configVersion)
+	}
+	return &stored, nil
+}
