@@ -24,7 +24,6 @@ const (
 	sessionPrefix   = "session/"
 	staticPrefix    = "static/"
 	authorizePrefix = "authorize/"
-	cursorKey       = "cursor"
 )
 
 const backendHelp = `
@@ -48,6 +47,11 @@ type backend struct {
 	// good once.
 	records  *keylock.Locks
 	inflight inflight
+	sweeper  sweeper
+
+	// lifetime ends when the mount does; endLifetime ends it.
+	lifetime    context.Context
+	endLifetime context.CancelFunc
 }
 
 // Factory makes the backend of one mount. It reads no storage and starts
@@ -65,18 +69,20 @@ func Factory(ctx context.Context, conf *logical.BackendConfig) (logical.Backend,
 
 func newBackend(clk clock.Clock, random io.Reader) *backend {
 	b := &backend{clock: clk, random: random, records: keylock.New()}
+	b.lifetime, b.endLifetime = context.WithCancel(context.Background())
 	b.Backend = &framework.Backend{
 		BackendType:    logical.TypeLogical,
 		RunningVersion: version,
 		Help:           strings.TrimSpace(backendHelp),
 		PathsSpecial: &logical.Paths{
 			SealWrapStorage: []string{configKey, rolePrefix, sessionPrefix, staticPrefix, authorizePrefix, ledger.Prefix},
-			LocalStorage:    []string{sessionPrefix, staticPrefix, authorizePrefix, ledger.Prefix, cursorKey},
+			LocalStorage:    []string{sessionPrefix, staticPrefix, authorizePrefix, ledger.Prefix, ledger.CursorKey},
 		},
 		Paths: framework.PathAppend(
 			b.configPaths(),
 			b.rolePaths(),
 			b.credsPaths(),
+			b.tidyPaths(),
 		),
 		Secrets:      []*framework.Secret{b.credentialSecret()},
 		Invalidate:   b.invalidate,
@@ -102,6 +108,7 @@ func (b *backend) periodic(ctx context.Context, req *logical.Request) error {
 	if !b.WriteSafeReplicationState() {
 		return nil
 	}
+	b.wakeSweeper(req.Storage)
 	return b.dropDeletedConfig(ctx, req.Storage)
 }
 
@@ -110,6 +117,7 @@ func (b *backend) periodic(ctx context.Context, req *logical.Request) error {
 const cleanTimeout = 20 * time.Second
 
 func (b *backend) clean(ctx context.Context) {
+	b.endLifetime()
 	ctx, cancel := context.WithTimeout(ctx, cleanTimeout)
 	defer cancel()
 	if err := b.inflight.wait(ctx); err != nil {

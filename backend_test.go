@@ -59,7 +59,9 @@ func TestEveryStoredKeyIsMarked(t *testing.T) {
 func TestWritersAreForwarded(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	replicated := func(pattern string) bool { return !strings.Contains(pattern, "creds/") }
+	replicated := func(pattern string) bool {
+		return strings.Contains(pattern, "config") || strings.Contains(pattern, "roles/")
+	}
 	for _, path := range h.backend.Paths {
 		for operation, handler := range path.Operations {
 			properties := handler.Properties()

@@ -149,11 +149,11 @@ type refusal struct{ text string }
 func (r *refusal) Error() string { return r.text }
 
 func (b *backend) refuseToMove(ctx context.Context, storage logical.Storage, oldURL string) error {
-	live, err := ledger.Count(ctx, storage)
-	if err != nil || live == 0 {
+	live, err := ledger.All(ctx, storage)
+	if err != nil || len(live) == 0 {
 		return err
 	}
-	return &refusal{fmt.Sprintf("url cannot change while %d credentials of %s live: end them with \"vault lease revoke -prefix\" on this mount's creds/, or enable another mount for the other instance", live, oldURL)}
+	return &refusal{fmt.Sprintf("url cannot change while %d credentials of %s live: end them with \"vault lease revoke -prefix\" on this mount's creds/, or enable another mount for the other instance", len(live), oldURL)}
 }
 
 func configWarnings(c *config) *logical.Response {
@@ -201,12 +201,12 @@ func (b *backend) deleteConfig(ctx context.Context, req *logical.Request, _ *fra
 	if err != nil || previous == nil {
 		return nil, err
 	}
-	live, err := ledger.Count(ctx, req.Storage)
+	live, err := ledger.All(ctx, req.Storage)
 	if err != nil {
 		return nil, err
 	}
 	defer b.roles.forgetAll()
-	if live == 0 {
+	if len(live) == 0 {
 		return nil, b.settings.remove(ctx, req.Storage)
 	}
 	latest, err := ledger.LatestDeadline(ctx, req.Storage)
@@ -221,7 +221,7 @@ func (b *backend) deleteConfig(ctx context.Context, req *logical.Request, _ *fra
 		return nil, err
 	}
 	resp := &logical.Response{}
-	resp.AddWarning(fmt.Sprintf("%d credentials still live at %s. They can be revoked as before; end all of them with: vault lease revoke -prefix %screds/", live, previous.config.URL, req.MountPoint))
+	resp.AddWarning(fmt.Sprintf("%d credentials still live at %s. They can be revoked as before; end all of them with: vault lease revoke -prefix %screds/", len(live), previous.config.URL, req.MountPoint))
 	return resp, nil
 }
 
@@ -233,8 +233,8 @@ func (b *backend) dropDeletedConfig(ctx context.Context, storage logical.Storage
 	if err != nil || current == nil || !current.config.Deleted || b.clock.Now().Before(current.config.RetainUntil) {
 		return err
 	}
-	live, err := ledger.Count(ctx, storage)
-	if err != nil || live > 0 {
+	live, err := ledger.All(ctx, storage)
+	if err != nil || len(live) > 0 {
 		return err
 	}
 	return b.settings.remove(ctx, storage)

@@ -55,6 +55,26 @@ func Bucket(t time.Time) string {
 	return strings.Repeat("0", max(minuteDigits-len(digits), 0)) + digits
 }
 
+var bucketPattern = regexp.MustCompile(`^[0-9a-v]{6}$`)
+
+// following is the minute after bucket.
+func following(bucket string) string {
+	return Bucket(bucketStart(bucket).Add(time.Minute))
+}
+
+// bucketStart is the first moment of a minute; the zero time for what is none.
+func bucketStart(bucket string) time.Time {
+	minute, err := strconv.ParseInt(bucket, 32, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.Unix(minute*60, 0).UTC()
+}
+
 func (id ID) key() string {
 	return Prefix + string(id[:minuteDigits]) + "/" + string(id[minuteDigits:])
 }
+
+// Deadline is the first moment of the minute in which the credential has to be
+// dead.
+func (id ID) Deadline() time.Time { return bucketStart(string(id[:minuteDigits])) }

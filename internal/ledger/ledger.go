@@ -5,7 +5,6 @@ package ledger
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -48,27 +47,6 @@ func Delete(ctx context.Context, storage logical.Storage, id ID) error {
 	return storage.Delete(ctx, id.key())
 }
 
-// Count says how many records there are, at a cost that grows with them: it is
-// for operators' commands, not for requests of readers.
-func Count(ctx context.Context, storage logical.Storage) (int, error) {
-	buckets, err := storage.List(ctx, Prefix)
-	if err != nil {
-		return 0, err
-	}
-	count := 0
-	for _, bucket := range buckets {
-		if !strings.HasSuffix(bucket, "/") {
-			continue
-		}
-		records, err := storage.List(ctx, Prefix+bucket)
-		if err != nil {
-			return 0, err
-		}
-		count += len(records)
-	}
-	return count, nil
-}
-
 // LatestDeadline is the end of the last minute in which a record is due, or
 // the zero time where there are none. It costs one listing.
 func LatestDeadline(ctx context.Context, storage logical.Storage) (time.Time, error) {
@@ -78,13 +56,46 @@ func LatestDeadline(ctx context.Context, storage logical.Storage) (time.Time, er
 	}
 	var latest time.Time
 	for _, bucket := range buckets {
-		minute, err := strconv.ParseInt(strings.TrimSuffix(bucket, "/"), 32, 64)
-		if err != nil {
+		if bucket = strings.TrimSuffix(bucket, "/"); !bucketPattern.MatchString(bucket) {
 			continue
 		}
-		if end := time.Unix((minute+1)*60, 0).UTC(); end.After(latest) {
+		if end := bucketStart(bucket).Add(time.Minute); end.After(latest) {
 			latest = end
 		}
 	}
 	return latest, nil
+}
+
+// List returns the ids of the records whose deadline lies in one minute. It
+// costs one listing, however many records there are elsewhere.
+func List(ctx context.Context, storage logical.Storage, bucket string) ([]ID, error) {
+	rests, err := storage.List(ctx, Prefix+bucket+"/")
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]ID, 0, len(rests))
+	for _, rest := range rests {
+		if id, err := ParseID(bucket + rest); err == nil {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
+}
+
+// All returns the ids of every record, at a cost that grows with them: it is
+// for operators' commands, not for requests of readers.
+func All(ctx context.Context, storage logical.Storage) ([]ID, error) {
+	buckets, err := storage.List(ctx, Prefix)
+	if err != nil {
+		return nil, err
+	}
+	var all []ID
+	for _, bucket := range buckets {
+		ids, err := List(ctx, storage, strings.TrimSuffix(bucket, "/"))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, ids...)
+	}
+	return all, nil
 }

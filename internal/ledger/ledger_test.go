@@ -68,9 +68,15 @@ func TestRecordsComeBackAsTheyWere(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, record, read)
 
-	count, err := Count(ctx, storage)
+	all, err := All(ctx, storage)
 	require.NoError(t, err)
-	require.Equal(t, 1, count)
+	require.Equal(t, []ID{id}, all)
+	listed, err := List(ctx, storage, Bucket(deadline))
+	require.NoError(t, err)
+	require.Equal(t, []ID{id}, listed)
+	latest, err := LatestDeadline(ctx, storage)
+	require.NoError(t, err)
+	require.Equal(t, deadline.Add(time.Minute), latest)
 
 	require.NoError(t, Delete(ctx, storage, id))
 	require.NoError(t, Delete(ctx, storage, id))

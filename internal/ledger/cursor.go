@@ -1,0 +1,114 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// CursorKey is where the cursor is stored.
+const CursorKey = "cursor"
+
+// CursorVersion is the version of the stored form that this package writes.
+const CursorVersion = 1
+
+// settledAfter is how long after a minute a record may still be put under it:
+// writes take their time, and the clocks of a cluster's nodes differ. Until
+// then the minute is looked at again.
+const settledAfter = 5 * time.Minute
+
+// Cursor remembers up to which minute the ledger has been cleaned up, so that
+// the clean-up never lists the ledger as a whole.
+type Cursor struct {
+	Version int `json:"version"`
+	// Next is the first minute that has not been settled.
+	Next string `json:"next"`
+	// Left are earlier minutes under which records remain that could not be
+	// ended.
+	Left []string `json:"left"`
+}
+
+// ReadCursor returns the stored cursor, or, where there is none, one that
+// stands at the earliest record. Only the latter lists the ledger.
+func ReadCursor(ctx context.Context, storage logical.Storage, now time.Time) (*Cursor, error) {
+	entry, err := storage.Get(ctx, CursorKey)
+	if err != nil {
+		return nil, err
+	}
+	if entry == nil {
+		return firstCursor(ctx, storage, now)
+	}
+	var cursor Cursor
+	if err := entry.DecodeJSON(&cursor); err != nil || !bucketPattern.MatchString(cursor.Next) {
+		// It only saves work: what it said can be found out again.
+		return firstCursor(ctx, storage, now)
+	}
+	return &cursor, nil
+}
+
+// Rewind makes sure that a clock that ran ahead has left no minute out.
+func (c *Cursor) Rewind(now time.Time) {
+	c.Next = min(c.Next, Bucket(now.Add(-settledAfter)))
+}
+
+// AheadOf says by how much time c is further than other.
+func (c *Cursor) AheadOf(other *Cursor) time.Duration {
+	return bucketStart(c.Next).Sub(bucketStart(other.Next))
+}
+
+func firstCursor(ctx context.Context, storage logical.Storage, now time.Time) (*Cursor, error) {
+	buckets, err := storage.List(ctx, Prefix)
+	if err != nil {
+		return nil, err
+	}
+	next := Bucket(now.Add(-settledAfter))
+	for _, bucket := range buckets {
+		if bucket = strings.TrimSuffix(bucket, "/"); bucketPattern.MatchString(bucket) {
+			next = min(next, bucket)
+		}
+	}
+	return &Cursor{Version: CursorVersion, Next: next}, nil
+}
+
+// Put stores the cursor.
+func (c *Cursor) Put(ctx context.Context, storage logical.Storage) error {
+	entry, err := logical.StorageEntryJSON(CursorKey, c)
+	if err != nil {
+		return fmt.Errorf("the ledger's cursor cannot be encoded: %w", err)
+	}
+	return storage.Put(ctx, entry)
+}
+
+// Buckets lists the minutes to look at now, the oldest first: those with
+// leftovers, and up to most of those that are new.
+func (c *Cursor) Buckets(now time.Time, most int) []string {
+	buckets := slices.Clone(c.Left)
+	last := Bucket(now)
+	for bucket := c.Next; bucket <= last && most > 0; bucket = following(bucket) {
+		buckets = append(buckets, bucket)
+		most--
+	}
+	return buckets
+}
+
+// Done tells the cursor that bucket was looked at and whether records remain
+// under it.
+func (c *Cursor) Done(bucket string, now time.Time, remain bool) {
+	c.Left = slices.DeleteFunc(c.Left, func(left string) bool { return left == bucket })
+	settled := bucket < Bucket(now.Add(-settledAfter))
+	if settled && bucket == c.Next {
+		c.Next = following(bucket)
+	}
+	if remain && bucket < c.Next {
+		c.Left = append(c.Left, bucket)
+	}
+}
+
+// CaughtUp tells whether every minute up to now has been looked at.
+func (c *Cursor) CaughtUp(now time.Time) bool {
+	return c.Next >= Bucket(now.Add(-settledAfter))
+}

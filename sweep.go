@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+	"golang.org/x/sync/errgroup"
+
+	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/internal/ledger"
+)
+
+const (
+	// sweepBuckets bounds the minutes that one pass looks at.
+	sweepBuckets = 500
+	// sweepWidth bounds the credentials that are ended at a time. The
+	// client's own lane bounds the calls.
+	sweepWidth = 8
+	// cursorStride is how far the cursor in memory may be ahead of the stored
+	// one.
+	cursorStride = 10 * time.Minute
+)
+
+// sweeper ends what is due: credentials whose answer or lease was lost, and
+// those that could not be ended when they should have been.
+type sweeper struct {
+	// running is held by the one sweep that may touch the rest.
+	running atomic.Bool
+	cursor  *ledger.Cursor
+	stored  ledger.Cursor // as it was last written
+}
+
+// sweepReport says what one pass did.
+type sweepReport struct {
+	ended, failed int
+	// oldest is the earliest deadline of those that failed.
+	oldest time.Time
+	// unreachable: the pass was cut short, because nothing can be ended now.
+	unreachable bool
+	caughtUp    bool
+}
+
+func (r *sweepReport) add(other sweepReport) {
+	r.ended += other.ended
+	r.failed += other.failed
+	r.unreachable = r.unreachable || other.unreachable
+	if !other.oldest.IsZero() && (r.oldest.IsZero() || other.oldest.Before(r.oldest)) {
+		r.oldest = other.oldest
+	}
+}
+
+// wakeSweeper starts a sweep unless one is under way. Vault waits for the
+// periodic function, so the work is done beside it.
+func (b *backend) wakeSweeper(storage logical.Storage) {
+	if !b.sweeper.running.CompareAndSwap(false, true) {
+		return
+	}
+	leave := b.inflight.join()
+	go func() {
+		defer leave()
+		defer b.sweeper.running.Store(false)
+		defer func() { b.caught(recover(), "sweep") }()
+		b.sweepAndRemember(b.lifetime, storage)
+	}()
+}
+
+// sweepAndRemember sweeps from where the last sweep ended.
+func (b *backend) sweepAndRemember(ctx context.Context, storage logical.Storage) {
+	s := &b.sweeper
+	if s.cursor == nil {
+		cursor, err := ledger.ReadCursor(ctx, storage, b.clock.Now())
+		if err != nil {
+			b.Logger().Warn("the ledger's cursor could not be read", "error", err)
+			return
+		}
+		s.cursor = cursor
+	}
+	if _, err := b.sweep(ctx, storage, s.cursor); err != nil {
+		b.Logger().Warn("the ledger could not be swept", "error", err)
+	}
+	// A write saves listings after a restart; one a minute for every mount
+	// would cost more than it saves.
+	if s.cursor.AheadOf(&s.stored) < cursorStride && slices.Equal(s.cursor.Left, s.stored.Left) {
+		return
+	}
+	if err := s.cursor.Put(ctx, storage); err != nil {
+		b.Logger().Warn("the ledger's cursor could not be stored", "error", err)
+		return
+	}
+	s.stored = *s.cursor
+	s.stored.Left = slices.Clone(s.cursor.Left)
+}
+
+// sweep looks at every minute from the cursor to now and ends what is due. Its
+// cost does not depend on how many credentials live: it never lists the ledger
+// as a whole.
+func (b *backend) sweep(ctx context.Context, storage logical.Storage, cursor *ledger.Cursor) (total sweepReport, err error) {
+	now := b.clock.Now()
+	cursor.Rewind(now)
+	isDue := func(record *ledger.Record) bool { return !record.Deadline.After(now) }
+	for !total.unreachable {
+		for _, bucket := range cursor.Buckets(now, sweepBuckets) {
+			if err := ctx.Err(); err != nil {
+				return total, err
+			}
+			ids, err := ledger.List(ctx, storage, bucket)
+			if err != nil {
+				return total, err
+			}
+			report := b.endAll(ctx, storage, ids, isDue)
+			total.add(report)
+			cursor.Done(bucket, now, report.failed > 0)
+			if report.unreachable {
+				break
+			}
+		}
+		if total.caughtUp = cursor.CaughtUp(now); total.caughtUp {
+			break
+		}
+	}
+	return total, nil
+}
+
+// endAll ends the credentials that match, a few at a time.
+func (b *backend) endAll(ctx context.Context, storage logical.Storage, ids []ledger.ID, matches func(*ledger.Record) bool) sweepReport {
+	var (
+		mu     sync.Mutex
+		report sweepReport
+		group  errgroup.Group
+	)
+	group.SetLimit(sweepWidth)
+	for _, id := range ids {
+		group.Go(func() error {
+			one := b.endOne(ctx, storage, id, matches)
+			mu.Lock()
+			defer mu.Unlock()
+			report.add(one)
+			return nil
+		})
+	}
+	_ = group.Wait() // the functions return none
+	return report
+}
+
+func (b *backend) endOne(ctx context.Context, storage logical.Storage, id ledger.ID, matches func(*ledger.Record) bool) (report sweepReport) {
+	defer func() {
+		if b.caught(recover(), "ending a credential") {
+			report = sweepReport{failed: 1}
+		}
+	}()
+	unlock, err := b.records.Lock(ctx, string(id))
+	if err != nil {
+		return sweepReport{failed: 1}
+	}
+	defer unlock()
+	record, err := ledger.Get(ctx, storage, id)
+	if err != nil {
+		b.Logger().Warn("a credential of the ledger could not be read", "credential_id", id, "error", err)
+		return sweepReport{failed: 1}
+	}
+	if record == nil || !matches(record) {
+		return sweepReport{}
+	}
+	if err := b.end(ctx, storage, record); err != nil {
+		b.Logger().Debug("a credential that is due could not be ended", "role", record.Role, "credential_id", id, "error", err)
+		return sweepReport{failed: 1, oldest: record.Deadline, unreachable: client.CertainlyNotDelivered(err)}
+	}
+	if err := ledger.Delete(ctx, storage, id); err != nil {
+		return sweepReport{failed: 1, oldest: record.Deadline}
+	}
+	b.Logger().Info("credential ended by the ledger", "role", record.Role, "credential_id", id, "token_id", record.TokenID, "deadline", record.Deadline)
+	return sweepReport{ended: 1}
+}
