@@ -45,9 +45,15 @@ type backend struct {
 	roles    roleCache
 	// records serialises what is done with one credential: a refresh token is
 	// good once.
-	records  *keylock.Locks
+	records *keylock.Locks
+	// sessions does the same with the sessions of roles.
+	sessions *keylock.Locks
 	inflight inflight
 	sweeper  sweeper
+
+	// mountID is Vault's own id of the mount; empty while Vault only asks for
+	// the version.
+	mountID string
 
 	// lifetime ends when the mount does; endLifetime ends it.
 	lifetime    context.Context
@@ -67,8 +73,14 @@ func Factory(ctx context.Context, conf *logical.BackendConfig) (logical.Backend,
 	return b, nil
 }
 
+// Setup takes what Vault tells of the mount.
+func (b *backend) Setup(ctx context.Context, conf *logical.BackendConfig) error {
+	b.mountID = conf.BackendUUID
+	return b.Backend.Setup(ctx, conf)
+}
+
 func newBackend(clk clock.Clock, random io.Reader) *backend {
-	b := &backend{clock: clk, random: random, records: keylock.New()}
+	b := &backend{clock: clk, random: random, records: keylock.New(), sessions: keylock.New()}
 	b.lifetime, b.endLifetime = context.WithCancel(context.Background())
 	b.Backend = &framework.Backend{
 		BackendType:    logical.TypeLogical,

@@ -60,8 +60,8 @@ func credentialFields() map[string]*framework.FieldSchema {
 	return fields
 }
 
-// newRecord puts down a token that has just been made.
-func newRecord(id ledger.ID, order *issueOrder, fingerprint ledger.Fingerprint, req *logical.Request, now, deadline time.Time, ttl time.Duration) *ledger.Record {
+// newRecord puts down what is known of a credential before its token is.
+func newRecord(id ledger.ID, order *issueOrder, fingerprint ledger.Fingerprint, req *logical.Request, now, deadline time.Time) *ledger.Record {
 	return &ledger.Record{
 		Version:     ledger.RecordVersion,
 		ID:          id,
@@ -73,7 +73,7 @@ func newRecord(id ledger.ID, order *issueOrder, fingerprint ledger.Fingerprint, 
 		DisplayName: req.DisplayName,
 		IssueTime:   now,
 		Deadline:    deadline,
-		TTL:         ttl,
+		Username:    order.role.Username,
 	}
 }
 
@@ -104,15 +104,15 @@ func heldToken(record *ledger.Record) client.Token {
 }
 
 // answerData is what a reader gets, at issue and with every renewal.
-func answerData(record *ledger.Record) map[string]any {
+func answerData(record *ledger.Record, token client.Token) map[string]any {
 	return map[string]any{
-		"access_token":      record.AccessToken,
-		"token_type":        record.TokenType,
+		"access_token":      token.Value,
+		"token_type":        token.Type,
 		"credential_id":     string(record.ID),
-		"token_id":          record.TokenID,
-		"token_expire_time": record.TokenExpireTime.UTC().Format(time.RFC3339),
+		"token_id":          token.ID,
+		"token_expire_time": token.ExpireTime.UTC().Format(time.RFC3339),
 		"user_id":           record.UserID,
-		"username":          record.Fingerprint.Username,
+		"username":          record.Username,
 		"client_id":         record.Fingerprint.ClientID,
 		"role":              record.Role,
 		"credential_type":   record.Fingerprint.CredentialType,
@@ -122,7 +122,7 @@ func answerData(record *ledger.Record) map[string]any {
 
 // leaseFacts is what Vault keeps with the lease: enough to find the record,
 // and nothing secret.
-func leaseFacts(record *ledger.Record, leaseEnd time.Time) map[string]any {
+func leaseFacts(record *ledger.Record, token client.Token, leaseEnd time.Time) map[string]any {
 	return map[string]any{
 		internalCredentialID: string(record.ID),
 		internalDeadline:     record.Deadline.UTC().Format(time.RFC3339),
@@ -130,14 +130,14 @@ func leaseFacts(record *ledger.Record, leaseEnd time.Time) map[string]any {
 		internalRole:         record.Role,
 		internalURL:          record.Fingerprint.URL,
 		internalUserID:       record.UserID,
-		internalTokenID:      record.TokenID,
+		internalTokenID:      token.ID,
 		internalRenewMode:    record.RenewMode,
 	}
 }
 
 // leased is the answer to a read.
-func (b *backend) leased(record *ledger.Record, t terms, now time.Time) *logical.Response {
-	resp := b.Secret(credentialSecretType).Response(answerData(record), leaseFacts(record, now.Add(t.ttl)))
+func (b *backend) leased(record *ledger.Record, token client.Token, t terms, now time.Time) *logical.Response {
+	resp := b.Secret(credentialSecretType).Response(answerData(record, token), leaseFacts(record, token, now.Add(t.ttl)))
 	resp.Secret.TTL = t.ttl
 	resp.Secret.MaxTTL = t.maxTTL
 	resp.Secret.Renewable = renewMode(record.RenewMode) != renewNever
@@ -149,18 +149,36 @@ func (b *backend) leased(record *ledger.Record, t terms, now time.Time) *logical
 
 // renewed is the answer to a renewal. It always holds the whole data: Vault
 // replaces the lease's data with it.
-func renewed(req *logical.Request, record *ledger.Record, t terms, now time.Time) *logical.Response {
+func renewed(req *logical.Request, record *ledger.Record, token client.Token, t terms, now time.Time) *logical.Response {
 	secret := *req.Secret
 	secret.InternalData = maps.Clone(req.Secret.InternalData)
-	maps.Copy(secret.InternalData, leaseFacts(record, now.Add(t.ttl)))
+	maps.Copy(secret.InternalData, leaseFacts(record, token, now.Add(t.ttl)))
 	secret.TTL = t.ttl
 	secret.MaxTTL = t.maxTTL
 	secret.Renewable = true
-	resp := &logical.Response{Secret: &secret, Data: answerData(record)}
+	resp := &logical.Response{Secret: &secret, Data: answerData(record, token)}
 	for _, warning := range t.warnings {
 		resp.AddWarning(warning)
 	}
 	return resp
+}
+
+// leasedToken is the token that a lease is for. A personal access token is not
+// in the record, which is written before the token is made, but in the lease's
+// own data; false where it is not there either.
+func leasedToken(req *logical.Request, record *ledger.Record) (client.Token, bool) {
+	if record.TokenName == "" {
+		return heldToken(record), true
+	}
+	value, _ := req.Data["access_token"].(string)
+	id, _ := req.Data["token_id"].(string)
+	kind, _ := req.Data["token_type"].(string)
+	text, _ := req.Data["token_expire_time"].(string)
+	end, err := time.Parse(time.RFC3339, text)
+	if value == "" || id == "" || err != nil {
+		return client.Token{}, false
+	}
+	return client.Token{Value: value, Type: kind, ID: id, UserID: record.UserID, ReceivedAt: record.IssueTime, ExpireTime: end}, true
 }
 
 // credentialOf reads the credential's id out of a lease.

@@ -53,6 +53,12 @@ func loginCause(r *role, auth authClient, err error, now time.Time) string {
 	}
 }
 
+// serverError tells whether ProcessMaker itself failed with a 500.
+func serverError(err error) bool {
+	var failure *client.Error
+	return errors.As(err, &failure) && failure.Status == http.StatusInternalServerError
+}
+
 // wait is the time until at in whole seconds, at least one.
 func wait(at, now time.Time) time.Duration {
 	return max(at.Sub(now).Round(time.Second), time.Second)
@@ -65,13 +71,13 @@ func wait(at, now time.Time) time.Duration {
 func upstreamAnswer(text string, err error) (*logical.Response, error) {
 	var refused *refusal
 	switch {
-	case errors.As(err, &refused), isRefusal(err):
+	case errors.As(err, &refused), isRefusal(err), client.KindOf(err) == client.Forbidden, client.KindOf(err) == client.NotFound:
 		return logical.ErrorResponse("%s", text), nil
 	}
 	switch client.KindOf(err) {
 	case client.Throttled:
 		return nil, logical.CodedError(http.StatusServiceUnavailable, text)
-	case client.Unavailable, client.NotProcessMaker, client.UnusableToken, client.TokenRefused, client.NotFound, client.Forbidden:
+	case client.Unavailable, client.NotProcessMaker, client.UnusableToken, client.TokenRefused:
 		return nil, logical.CodedError(http.StatusBadGateway, text)
 	default:
 		return nil, errors.New(text)

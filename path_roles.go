@@ -182,18 +182,20 @@ func (b *backend) readRolePath(ctx context.Context, req *logical.Request, data *
 		scopes = []string{}
 	}
 	return &logical.Response{Data: map[string]any{
-		"client_id":          found.AuthClient.ID,
-		"client_secret_set":  found.AuthClient.Secret != "",
-		"client_auth_method": method,
-		"grant_type":         found.GrantType,
-		"username":           found.Username,
-		"password_set":       found.Password != "",
-		"scopes":             scopes,
-		"credential_type":    found.CredentialType,
-		"ttl":                int64(found.TTL.Seconds()),
-		"max_ttl":            int64(found.MaxTTL.Seconds()),
-		"renew_mode":         string(found.RenewMode),
-		"refresh_min_age":    int64(found.RefreshMinAge.Seconds()),
+		"client_id":            found.AuthClient.ID,
+		"client_secret_set":    found.AuthClient.Secret != "",
+		"client_auth_method":   method,
+		"grant_type":           found.GrantType,
+		"username":             found.Username,
+		"password_set":         found.Password != "",
+		"scopes":               scopes,
+		"credential_type":      found.CredentialType,
+		"user_id":              found.UserID,
+		"allow_administrators": found.AllowAdministrators,
+		"ttl":                  int64(found.TTL.Seconds()),
+		"max_ttl":              int64(found.MaxTTL.Seconds()),
+		"renew_mode":           string(found.RenewMode),
+		"refresh_min_age":      int64(found.RefreshMinAge.Seconds()),
 	}}, nil
 }
 
@@ -226,14 +228,19 @@ func roleFields() map[string]*framework.FieldSchema {
 		"password": {Type: framework.TypeString, Description: "Password of the user. Write only.", DisplayAttrs: sensitive("Password", "Login")},
 		"scopes":   {Type: framework.TypeCommaStringSlice, Description: "Scopes to ask for. ProcessMaker defines none; leave it empty.", DisplayAttrs: display("Scopes", "Login")},
 		"credential_type": {
-			Type: framework.TypeString, Default: credentialTypeAccessToken, AllowedValues: []any{credentialTypeAccessToken},
-			Description: "What is handed out.", DisplayAttrs: display("Credential type", "Credential"),
+			Type: framework.TypeString, Default: credentialTypeAccessToken, AllowedValues: []any{credentialTypeAccessToken, credentialTypePersonalToken},
+			Description: "What is handed out: an access_token of a login of its own, or a personal_access_token made by the role's session.", DisplayAttrs: display("Credential type", "Credential"),
 		},
-		"ttl":     {Type: framework.TypeDurationSecond, Default: int(defaultTTL.Seconds()), Description: "How long a lease lasts, and how much a renewal adds.", DisplayAttrs: display("TTL", "Credential")},
-		"max_ttl": {Type: framework.TypeDurationSecond, Default: int(defaultMaxTTL.Seconds()), Description: "How long a lease can be renewed in all.", DisplayAttrs: display("Maximum TTL", "Credential")},
+		"user_id": {
+			Type:        framework.TypeString,
+			Description: "Personal access tokens: the user whose tokens are made, a number or exactly one {{identity.entity.metadata.<key>}}. Needs a session of an administrator. Default: the session's own user.", DisplayAttrs: display("User ID", "Credential"),
+		},
+		"allow_administrators": {Type: framework.TypeBool, Description: "With user_id: that user may be an administrator.", DisplayAttrs: display("Allow administrators", "Credential")},
+		"ttl":                  {Type: framework.TypeDurationSecond, Default: int(defaultTTL.Seconds()), Description: "How long a lease lasts, and how much a renewal adds.", DisplayAttrs: display("TTL", "Credential")},
+		"max_ttl":              {Type: framework.TypeDurationSecond, Default: int(defaultMaxTTL.Seconds()), Description: "How long a lease can be renewed in all.", DisplayAttrs: display("Maximum TTL", "Credential")},
 		"renew_mode": {
-			Type: framework.TypeString, Default: string(renewByRefresh), AllowedValues: []any{string(renewByRefresh), string(renewByExtending), string(renewNever)},
-			Description: "What renewing a lease does: refresh (a new token, the old one dies), extend (the same token), none (not renewable).", DisplayAttrs: display("Renewal mode", "Credential"),
+			Type: framework.TypeString, AllowedValues: []any{string(renewByRefresh), string(renewByExtending), string(renewNever)},
+			Description: "What renewing a lease does: refresh (a new token, the old one dies), extend (the same token), none (not renewable). Default: refresh for access tokens, extend for personal access tokens.", DisplayAttrs: display("Renewal mode", "Credential"),
 		},
 		"refresh_min_age": {Type: framework.TypeDurationSecond, Description: "With renew_mode refresh: a token younger than this is kept by a renewal.", DisplayAttrs: display("Least age for refresh", "Credential")},
 		"verify":          {Type: framework.TypeBool, Description: "Log in once now and end that login at once, so that a mistake shows here. Not stored.", DisplayAttrs: display("Verify", "Login")},

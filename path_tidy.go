@@ -79,7 +79,7 @@ func (b *backend) tidy(ctx context.Context, req *logical.Request, data *framewor
 	}
 	now := b.clock.Now()
 	remaining := 0
-	report := b.endAll(ctx, req.Storage, ids, func(record *ledger.Record) bool { return all || record.Role == role })
+	report := b.endAll(ctx, req.Storage, ids, newTokenFinder(), func(record *ledger.Record) bool { return all || record.Role == role })
 	if report.failed > 0 {
 		left, err := ledger.All(ctx, req.Storage)
 		if err != nil {

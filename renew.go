@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/internal/ledger"
 )
 
@@ -86,12 +87,16 @@ func (b *backend) lockRecord(ctx, workCtx context.Context, id ledger.ID) (unlock
 
 // extend answers with the token as it is, on a lease within the token's life.
 func (b *backend) extend(req *logical.Request, r renewal, warnings ...string) (*logical.Response, error) {
-	t, err := r.terms(r.record.TokenExpireTime)
+	token, known := leasedToken(req, r.record)
+	if !known {
+		return nil, errors.New("the lease does not hold its token any more; read the role again")
+	}
+	t, err := r.terms(token.ExpireTime)
 	if err != nil {
 		return nil, err
 	}
 	t.warnings = append(t.warnings, warnings...)
-	return renewed(req, r.record, t, r.now), nil
+	return renewed(req, r.record, token, t, r.now), nil
 }
 
 // refresh trades the token for a new one, if the lease gains by it.
@@ -117,7 +122,19 @@ func (b *backend) refresh(ctx, workCtx context.Context, req *logical.Request, r 
 		settings: settings,
 		role:     role,
 		auth:     auth,
-		record:   record,
+
+		old:          heldToken(record),
+		refreshToken: record.RefreshToken,
+		fingerprint:  record.Fingerprint,
+		put: func(grant *client.Grant) error {
+			updated := *record
+			hold(&updated, grant)
+			if err := b.putRecord(req.Storage, &updated); err != nil {
+				return err
+			}
+			*record = updated
+			return nil
+		},
 	}
 	outcome, err := rotation.run(workCtx)
 	if err != nil {
@@ -138,7 +155,7 @@ func (b *backend) refresh(ctx, workCtx context.Context, req *logical.Request, r 
 		t.warnings = append(t.warnings, fmt.Sprintf("this renewal killed a token that was only %s old. A client that renews by itself and does not take the new token from the answer now holds a dead one: read with renew_mode=extend for it, or set refresh_min_age on the role", age.Round(time.Second)))
 	}
 	b.Logger().Debug("credential refreshed", "role", record.Role, "credential_id", record.ID, "token_id", record.TokenID)
-	return renewed(req, record, t, r.now), nil
+	return renewed(req, record, heldToken(record), t, r.now), nil
 }
 
 // sameRole returns the role of a record if it still is what it was at issue.

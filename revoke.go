@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/internal/ledger"
 )
 
@@ -34,7 +35,8 @@ func (b *backend) revoke(ctx context.Context, req *logical.Request, _ *framework
 		b.Logger().Debug("credential was already ended", "credential_id", id)
 		return nil, nil
 	}
-	if err := b.end(ctx, req.Storage, record); err != nil {
+	token, known := leasedToken(req, record)
+	if err := b.end(ctx, req.Storage, record, token, known, newTokenFinder()); err != nil {
 		return nil, err
 	}
 	// Last, so that a failure anywhere before leaves the record to try again
@@ -46,8 +48,9 @@ func (b *backend) revoke(ctx context.Context, req *logical.Request, _ *framework
 	return nil, nil
 }
 
-// end makes sure that the token of a record is dead.
-func (b *backend) end(ctx context.Context, storage logical.Storage, record *ledger.Record) error {
+// end makes sure that the token of a record is dead. Where the token itself is
+// not known, it is looked for by its name.
+func (b *backend) end(ctx context.Context, storage logical.Storage, record *ledger.Record, token client.Token, known bool, finder *tokenFinder) error {
 	if !b.clock.Now().Before(record.TokenExpireTime) {
 		return nil
 	}
@@ -58,7 +61,10 @@ func (b *backend) end(ctx context.Context, storage logical.Storage, record *ledg
 	if current == nil || current.config.URL != record.Fingerprint.URL {
 		return fmt.Errorf("credential %s lives at %s, which this mount is not configured for; write config with that url", record.ID, record.Fingerprint.URL)
 	}
-	if err := current.client.RevokeToken(ctx, heldToken(record)); err != nil {
+	if !known {
+		return b.endByName(ctx, storage, current, record, finder)
+	}
+	if err := current.client.RevokeToken(ctx, token); err != nil {
 		return fmt.Errorf("credential %s of role %q may still live: %w", record.ID, record.Role, err)
 	}
 	return nil

@@ -15,8 +15,9 @@ import (
 const roleVersion = 1
 
 const (
-	grantTypePassword         = "password"
-	credentialTypeAccessToken = "access_token"
+	grantTypePassword           = "password"
+	credentialTypeAccessToken   = "access_token"
+	credentialTypePersonalToken = "personal_access_token"
 )
 
 const (
@@ -45,11 +46,16 @@ type role struct {
 	Password  string   `json:"password"`
 	Scopes    []string `json:"scopes"`
 
-	CredentialType string        `json:"credential_type"`
-	TTL            time.Duration `json:"ttl"`
-	MaxTTL         time.Duration `json:"max_ttl"`
-	RenewMode      renewMode     `json:"renew_mode"`
-	RefreshMinAge  time.Duration `json:"refresh_min_age"`
+	CredentialType string `json:"credential_type"`
+	// UserID is whose personal access tokens are made: a number, an identity
+	// template, or empty for the session's own user.
+	UserID              string `json:"user_id"`
+	AllowAdministrators bool   `json:"allow_administrators"`
+
+	TTL           time.Duration `json:"ttl"`
+	MaxTTL        time.Duration `json:"max_ttl"`
+	RenewMode     renewMode     `json:"renew_mode"`
+	RefreshMinAge time.Duration `json:"refresh_min_age"`
 }
 
 func newRole() *role {
@@ -60,7 +66,6 @@ func newRole() *role {
 		CredentialType: credentialTypeAccessToken,
 		TTL:            defaultTTL,
 		MaxTTL:         defaultMaxTTL,
-		RenewMode:      renewByRefresh,
 	}
 }
 
@@ -72,12 +77,36 @@ func (r *role) change(in *input) {
 	in.text("password", &r.Password)
 	in.list("scopes", &r.Scopes)
 	in.choice("credential_type", &r.CredentialType)
+	in.text("user_id", &r.UserID)
+	in.boolean("allow_administrators", &r.AllowAdministrators)
 	in.duration("ttl", &r.TTL, time.Second, longestTTL)
 	in.duration("max_ttl", &r.MaxTTL, time.Second, longestTTL)
-	mode := string(r.RenewMode)
-	in.choice("renew_mode", &mode)
-	r.RenewMode = renewMode(mode)
+	r.changeRenewMode(in)
 	in.duration("refresh_min_age", &r.RefreshMinAge, 0, longestTTL)
+}
+
+// changeRenewMode takes the mode of a write. Its default is what the kind of
+// credential can do, so a change of kind brings its own along.
+func (r *role) changeRenewMode(in *input) {
+	if raw, given := in.data.Raw["renew_mode"]; given && raw == nil {
+		r.RenewMode = ""
+	} else {
+		mode := string(r.RenewMode)
+		in.choice("renew_mode", &mode)
+		r.RenewMode = renewMode(mode)
+	}
+	_, kindGiven := in.data.Raw["credential_type"]
+	_, modeGiven := in.data.Raw["renew_mode"]
+	if r.RenewMode == "" || (kindGiven && !modeGiven && r.RenewMode == renewByRefresh) {
+		r.RenewMode = defaultRenewMode(r.CredentialType)
+	}
+}
+
+func defaultRenewMode(credentialType string) renewMode {
+	if credentialType == credentialTypePersonalToken {
+		return renewByExtending
+	}
+	return renewByRefresh
 }
 
 // validate refuses a role that cannot work with the settings of the mount.
@@ -94,10 +123,16 @@ func (r *role) validate(s *settings) error {
 		return errors.New("grant_type password needs username and password")
 	case r.TTL > r.MaxTTL:
 		return fmt.Errorf("ttl (%s) is above max_ttl (%s)", r.TTL, r.MaxTTL)
+	case r.RenewMode == renewByRefresh && r.CredentialType != credentialTypeAccessToken:
+		return fmt.Errorf("renew_mode %s needs credential_type %s: personal access tokens cannot be refreshed", renewByRefresh, credentialTypeAccessToken)
+	case r.UserID != "" && r.CredentialType != credentialTypePersonalToken:
+		return fmt.Errorf("user_id needs credential_type %s", credentialTypePersonalToken)
+	case r.AllowAdministrators && r.UserID == "":
+		return errors.New("allow_administrators goes with user_id")
 	case r.RefreshMinAge > 0 && r.RenewMode != renewByRefresh:
 		return fmt.Errorf("refresh_min_age needs renew_mode %s", renewByRefresh)
 	}
-	return nil
+	return checkUserID(r.UserID)
 }
 
 // authClient is the role's own or the config's, as a unit.
@@ -119,6 +154,7 @@ func (r *role) fingerprint(clientID string) ledger.Fingerprint {
 		ClientID:       clientID,
 		GrantType:      r.GrantType,
 		Username:       r.Username,
+		UserID:         r.UserID,
 		CredentialType: r.CredentialType,
 	}
 }

@@ -16,6 +16,8 @@ type loadedRole struct {
 	role
 	name string
 	gate loginGate
+	// session mirrors the stored session; nil where it is not known.
+	session atomic.Pointer[session]
 }
 
 // roleCache holds the roles in use in memory. Unknown names are not

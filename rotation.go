@@ -12,16 +12,22 @@ import (
 	"vault-plugin-secrets-processmaker/internal/ledger"
 )
 
-// rotation gives one record a new pair of tokens. The caller holds the
-// record's lock. It runs on its own time, not the request's: a refresh whose
-// answer is not stored has killed the token that the record holds.
+// rotation gives the holder of a pair of tokens, a credential's record or a
+// role's session, a new pair. The caller holds the holder's lock. It runs on
+// its own time, not the request's: a refresh whose answer is not stored has
+// killed the token that the holder has.
 type rotation struct {
 	backend  *backend
 	storage  logical.Storage
 	settings *settings
 	role     *loadedRole
 	auth     authClient
-	record   *ledger.Record
+
+	old          client.Token
+	refreshToken string
+	fingerprint  ledger.Fingerprint
+	// put stores a new pair with its holder.
+	put func(*client.Grant) error
 }
 
 // outcome is what came of a rotation that did not fail.
@@ -34,10 +40,10 @@ type outcome struct {
 // run refreshes. What it does after a failed refresh depends on whether the
 // old pair can have been used up by it.
 func (r *rotation) run(ctx context.Context) (outcome, error) {
-	if r.record.RefreshToken == "" {
-		return r.loginAgain(ctx, "the credential has no refresh token", false)
+	if r.refreshToken == "" {
+		return r.loginAgain(ctx, "there is no refresh token", false)
 	}
-	grant, err := r.settings.client.RefreshGrant(ctx, r.auth.forClient(), r.record.RefreshToken)
+	grant, err := r.settings.client.RefreshGrant(ctx, r.auth.forClient(), r.refreshToken)
 	switch {
 	case err == nil:
 		return outcome{}, r.store(grant)
@@ -54,7 +60,7 @@ func (r *rotation) run(ctx context.Context) (outcome, error) {
 // may or may not have happened. The token is killed first in a refresh, so it
 // tells.
 func (r *rotation) findOut(ctx context.Context, cause error, mayRepeat bool) (outcome, error) {
-	alive, err := r.settings.client.TokenAlive(ctx, heldToken(r.record))
+	alive, err := r.settings.client.TokenAlive(ctx, r.old)
 	switch {
 	case err != nil:
 		return outcome{}, fmt.Errorf("%s, and whether the old token still lives could not be found out: %w; renew again", r.cause(cause), err)
@@ -63,7 +69,7 @@ func (r *rotation) findOut(ctx context.Context, cause error, mayRepeat bool) (ou
 	case !mayRepeat || !r.timeToRepeat(ctx):
 		return r.keep(cause), nil
 	}
-	grant, err := r.settings.client.RefreshGrant(ctx, r.auth.forClient(), r.record.RefreshToken)
+	grant, err := r.settings.client.RefreshGrant(ctx, r.auth.forClient(), r.refreshToken)
 	switch {
 	case err == nil:
 		return outcome{}, r.store(grant)
@@ -83,7 +89,7 @@ func (r *rotation) timeToRepeat(ctx context.Context) bool {
 
 // keep leaves everything as it is: the reader keeps a token that lives.
 func (r *rotation) keep(cause error) outcome {
-	r.backend.Logger().Debug("refresh put off", "role", r.record.Role, "credential_id", r.record.ID, "error", cause)
+	r.backend.Logger().Debug("refresh put off", "role", r.role.name, "token_id", r.old.ID, "error", cause)
 	return outcome{kept: true, warnings: []string{fmt.Sprintf("the token was kept, because it could not be refreshed: %s", r.cause(cause))}}
 }
 
@@ -100,9 +106,9 @@ func (r *rotation) loginAgain(ctx context.Context, why string, oldIsDead bool) (
 		return outcome{}, fmt.Errorf("%s; logging in again failed: %w", why, errors.New(r.cause(err)))
 	}
 	if !oldIsDead {
-		err := r.backend.endOrRecord(ctx, r.storage, r.settings, heldToken(r.record), r.record.Role, r.record.Fingerprint)
+		err := r.backend.endOrRecord(ctx, r.storage, r.settings, r.old, r.role.name, r.fingerprint)
 		if err != nil {
-			r.backend.endUnrecorded(r.settings, grant.Access, r.record.Role, r.record.ID)
+			r.backend.endUnrecorded(r.settings, grant.Access, r.role.name)
 			return outcome{}, fmt.Errorf("%s; the old token could neither be ended nor recorded as due, so it was not replaced: %w", why, err)
 		}
 	}
@@ -112,16 +118,13 @@ func (r *rotation) loginAgain(ctx context.Context, why string, oldIsDead bool) (
 	return outcome{warnings: []string{fmt.Sprintf("the token was replaced by a new login, because it could not be refreshed: %s", why)}}, nil
 }
 
-// store puts the new pair into the record before anybody sees it. Where that
-// fails the new token is ended: the record still holds the old pair, whose
-// refresh will be refused, and the next renewal logs in.
+// store puts the new pair where it belongs before anybody sees it. Where that
+// fails the new token is ended: the holder still has the old pair, whose refresh
+// will be refused, and the next renewal logs in.
 func (r *rotation) store(grant *client.Grant) error {
-	updated := *r.record
-	hold(&updated, grant)
-	if err := r.backend.putRecord(r.storage, &updated); err != nil {
-		r.backend.endUnrecorded(r.settings, grant.Access, r.record.Role, r.record.ID)
+	if err := r.put(grant); err != nil {
+		r.backend.endUnrecorded(r.settings, grant.Access, r.role.name)
 		return err
 	}
-	*r.record = updated
 	return nil
 }

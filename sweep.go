@@ -101,6 +101,7 @@ func (b *backend) sweepAndRemember(ctx context.Context, storage logical.Storage)
 func (b *backend) sweep(ctx context.Context, storage logical.Storage, cursor *ledger.Cursor) (total sweepReport, err error) {
 	now := b.clock.Now()
 	cursor.Rewind(now)
+	finder := newTokenFinder()
 	isDue := func(record *ledger.Record) bool { return !record.Deadline.After(now) }
 	for !total.unreachable {
 		for _, bucket := range cursor.Buckets(now, sweepBuckets) {
@@ -111,7 +112,7 @@ func (b *backend) sweep(ctx context.Context, storage logical.Storage, cursor *le
 			if err != nil {
 				return total, err
 			}
-			report := b.endAll(ctx, storage, ids, isDue)
+			report := b.endAll(ctx, storage, ids, finder, isDue)
 			total.add(report)
 			cursor.Done(bucket, now, report.failed > 0)
 			if report.unreachable {
@@ -126,7 +127,7 @@ func (b *backend) sweep(ctx context.Context, storage logical.Storage, cursor *le
 }
 
 // endAll ends the credentials that match, a few at a time.
-func (b *backend) endAll(ctx context.Context, storage logical.Storage, ids []ledger.ID, matches func(*ledger.Record) bool) sweepReport {
+func (b *backend) endAll(ctx context.Context, storage logical.Storage, ids []ledger.ID, finder *tokenFinder, matches func(*ledger.Record) bool) sweepReport {
 	var (
 		mu     sync.Mutex
 		report sweepReport
@@ -135,7 +136,7 @@ func (b *backend) endAll(ctx context.Context, storage logical.Storage, ids []led
 	group.SetLimit(sweepWidth)
 	for _, id := range ids {
 		group.Go(func() error {
-			one := b.endOne(ctx, storage, id, matches)
+			one := b.endOne(ctx, storage, id, finder, matches)
 			mu.Lock()
 			defer mu.Unlock()
 			report.add(one)
@@ -146,7 +147,7 @@ func (b *backend) endAll(ctx context.Context, storage logical.Storage, ids []led
 	return report
 }
 
-func (b *backend) endOne(ctx context.Context, storage logical.Storage, id ledger.ID, matches func(*ledger.Record) bool) (report sweepReport) {
+func (b *backend) endOne(ctx context.Context, storage logical.Storage, id ledger.ID, finder *tokenFinder, matches func(*ledger.Record) bool) (report sweepReport) {
 	defer func() {
 		if b.caught(recover(), "ending a credential") {
 			report = sweepReport{failed: 1}
@@ -165,7 +166,8 @@ func (b *backend) endOne(ctx context.Context, storage logical.Storage, id ledger
 	if record == nil || !matches(record) {
 		return sweepReport{}
 	}
-	if err := b.end(ctx, storage, record); err != nil {
+	token, known := heldToken(record), record.TokenName == ""
+	if err := b.end(ctx, storage, record, token, known, finder); err != nil {
 		b.Logger().Debug("a credential that is due could not be ended", "role", record.Role, "credential_id", id, "error", err)
 		return sweepReport{failed: 1, oldest: record.Deadline, unreachable: client.CertainlyNotDelivered(err)}
 	}

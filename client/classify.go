@@ -56,6 +56,8 @@ func apiFailure(operation string, r *reply) *Error {
 		failure.Kind = Forbidden
 	case r.status == http.StatusNotFound && r.json:
 		failure.Kind = NotFound
+	case r.status == http.StatusUnprocessableEntity && r.json:
+		failure.Kind = BadRequest
 	default:
 		failure.Kind = NotProcessMaker
 		failure.Detail = "the answer is not one of ProcessMaker's API; check the url"

@@ -46,9 +46,16 @@ type Record struct {
 	// TTL is how long one lease or renewal lasts unless it asks otherwise.
 	TTL time.Duration `json:"ttl"`
 
-	// UserID, TokenID and the times are those of the token held now; a
-	// refresh changes all but the first.
+	// TokenName is the name of a personal access token, by which it can be
+	// found at ProcessMaker when nothing else is known of it.
+	TokenName string `json:"token_name,omitempty"`
+
+	// UserID and Username are those whose rights the token has. The others
+	// are those of the token held now, which a refresh changes; of a personal
+	// access token only the end is known, and roughly, because the record is
+	// written before the token is made.
 	UserID          string    `json:"user_id"`
+	Username        string    `json:"username"`
 	TokenID         string    `json:"token_id"`
 	TokenType       string    `json:"token_type"`
 	TokenReceivedAt time.Time `json:"token_received_at"`

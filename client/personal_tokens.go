@@ -1,0 +1,163 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+)
+
+const (
+	createToken = "personal access token creation"
+	listTokens  = "personal access token listing"
+	showUser    = "user look-up"
+)
+
+const (
+	// tokensPerPage keeps a page (about 560 bytes a token) below the size
+	// that is read of an answer. ProcessMaker loads all tokens of the user
+	// for every page, so few large pages are the cheaper way.
+	tokensPerPage = 1000
+	// mostTokenPages bounds a listing.
+	mostTokenPages = 50
+)
+
+// NamedToken is a personal access token as ProcessMaker lists it.
+type NamedToken struct {
+	ID, Name string
+}
+
+// User is what is needed to know of a ProcessMaker user.
+type User struct {
+	ID, Username  string
+	Administrator bool
+}
+
+// CreatePersonalToken makes a personal access token of the user userID with the
+// authority of bearer, who is that user or an administrator. It is not
+// throttled. Unless NotSent or the kind says otherwise, the token may exist
+// after a failure; its name tells.
+func (c *Client) CreatePersonalToken(ctx context.Context, bearer Token, userID, name string) (Token, error) {
+	body, err := json.Marshal(map[string]string{"name": name})
+	if err != nil {
+		return Token{}, &Error{Kind: BadRequest, Operation: createToken, Detail: "the name cannot be encoded", NotSent: true}
+	}
+	r, err := c.askAPI(ctx, http.MethodPost, bearer, body, call{operation: createToken, lane: foreground}, nil, "users", userID, "tokens")
+	if err != nil {
+		return Token{}, err
+	}
+	// The published API description says 201, the server 200.
+	if r.status != http.StatusOK && r.status != http.StatusCreated {
+		return Token{}, apiFailure(createToken, r)
+	}
+	var made struct {
+		AccessToken string `json:"accessToken"`
+	}
+	if !r.json || json.Unmarshal(r.body, &made) != nil {
+		return Token{}, &Error{Kind: NotProcessMaker, Operation: createToken, Status: r.status, Detail: "the answer holds no token"}
+	}
+	token, err := parseToken(made.AccessToken, "Bearer", r.at)
+	if err != nil {
+		return Token{}, &Error{Kind: UnusableToken, Operation: createToken, Status: r.status, Detail: err.Error()}
+	}
+	return token, nil
+}
+
+// PersonalTokens lists the personal access tokens of the user userID that are
+// not revoked, with the authority of bearer. It is dear for the server.
+func (c *Client) PersonalTokens(ctx context.Context, bearer Token, userID string) ([]NamedToken, error) {
+	var all []NamedToken
+	for page := 1; page <= mostTokenPages; page++ {
+		query := url.Values{"per_page": {strconv.Itoa(tokensPerPage)}, "page": {strconv.Itoa(page)}}
+		r, err := c.askAPI(ctx, http.MethodGet, bearer, nil, call{operation: listTokens, lane: background}, query, "users", userID, "tokens")
+		if err != nil {
+			return nil, err
+		}
+		var listed struct {
+			Data []struct {
+				ID   text   `json:"id"`
+				Name string `json:"name"`
+			} `json:"data"`
+		}
+		switch {
+		case r.status != http.StatusOK:
+			return nil, apiFailure(listTokens, r)
+		case !r.json || json.Unmarshal(r.body, &listed) != nil:
+			return nil, &Error{Kind: NotProcessMaker, Operation: listTokens, Status: r.status, Detail: "the answer is no list of tokens"}
+		}
+		for _, token := range listed.Data {
+			all = append(all, NamedToken{ID: string(token.ID), Name: token.Name})
+		}
+		if len(listed.Data) < tokensPerPage {
+			return all, nil
+		}
+	}
+	return nil, &Error{Kind: NotProcessMaker, Operation: listTokens, Detail: "the user has too many tokens to list; purge revoked ones with: php artisan passport:purge --revoked"}
+}
+
+// RevokeTokenOf ends a token of the user userID with the authority of bearer.
+// One that is unknown or revoked already is a success.
+func (c *Client) RevokeTokenOf(ctx context.Context, bearer Token, userID, tokenID string) error {
+	if !tokenIDPattern.MatchString(tokenID) {
+		return &Error{Kind: BadRequest, Operation: revokeToken, Detail: "the token's id is not usable", NotSent: true}
+	}
+	r, err := c.askAPI(ctx, http.MethodDelete, bearer, nil, call{operation: revokeToken, lane: background}, nil, "users", userID, "tokens", tokenID)
+	if err != nil {
+		return err
+	}
+	if r.status == http.StatusNoContent || (r.status == http.StatusNotFound && r.json) {
+		return nil
+	}
+	return apiFailure(revokeToken, r)
+}
+
+// ShowUser looks a user up with the authority of bearer.
+func (c *Client) ShowUser(ctx context.Context, bearer Token, userID string) (User, error) {
+	r, err := c.askAPI(ctx, http.MethodGet, bearer, nil, call{operation: showUser, lane: foreground}, nil, "users", userID)
+	if err != nil {
+		return User{}, err
+	}
+	if r.status != http.StatusOK {
+		return User{}, apiFailure(showUser, r)
+	}
+	var shown struct {
+		ID            text   `json:"id"`
+		Username      string `json:"username"`
+		Administrator bool   `json:"is_administrator"`
+	}
+	if !r.json || json.Unmarshal(r.body, &shown) != nil || string(shown.ID) != userID {
+		return User{}, &Error{Kind: NotProcessMaker, Operation: showUser, Status: r.status, Detail: "the answer is not the user"}
+	}
+	return User{ID: string(shown.ID), Username: shown.Username, Administrator: shown.Administrator}, nil
+}
+
+// askAPI makes one exchange with the REST API as bearer.
+func (c *Client) askAPI(ctx context.Context, method string, bearer Token, body []byte, call call, query url.Values, segments ...string) (*reply, error) {
+	address, err := url.Parse(c.endpoint(append([]string{"api", "1.0"}, segments...)...))
+	if err != nil {
+		return nil, &Error{Kind: BadRequest, Operation: call.operation, Detail: "the address cannot be made", NotSent: true}
+	}
+	address.RawQuery = query.Encode()
+	req, err := http.NewRequest(method, address.String(), bytes.NewReader(body))
+	if err != nil {
+		return nil, &Error{Kind: BadRequest, Operation: call.operation, Detail: "the request cannot be made", NotSent: true}
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	req.Header.Set("Authorization", "Bearer "+bearer.Value)
+	return c.exchange(ctx, req, call)
+}
+
+var errNotAUser = errors.New("a ProcessMaker user id is a number")
+
+// CheckUserID tells whether text can be the id of a ProcessMaker user.
+func CheckUserID(text string) error {
+	if !userIDPattern.MatchString(text) {
+		return errNotAUser
+	}
+	return nil
+}

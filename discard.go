@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/internal/ledger"
+)
+
+const (
+	// storageTimeout bounds one write that is made on its own time because
+	// the request's may be over.
+	storageTimeout = 5 * time.Second
+	// cleanupTimeout bounds the ending of a token that cannot be kept.
+	cleanupTimeout = 10 * time.Second
+)
+
+// putRecord stores on its own time: once a token exists, a caller who goes away
+// must not keep it from being known.
+func (b *backend) putRecord(storage logical.Storage, record *ledger.Record) error {
+	ctx, cancel := context.WithTimeout(context.Background(), storageTimeout)
+	defer cancel()
+	return ledger.Put(ctx, storage, record)
+}
+
+// stillServes tells whether the mount is still configured for url. A config
+// that was taken away while a login was under way did not count its token.
+func (b *backend) stillServes(storage logical.Storage, url string) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), storageTimeout)
+	defer cancel()
+	current, err := b.settings.load(ctx, storage, b.clock)
+	if err != nil {
+		// The credential is stored and can be ended as long as the config is.
+		return true
+	}
+	return current != nil && current.config.URL == url && !current.config.Deleted
+}
+
+// endUnrecorded ends a token that could not be stored. If that fails too, the
+// token lives on unknown, and only the log can tell.
+func (b *backend) endUnrecorded(s *settings, token client.Token, role string) {
+	ctx, cancel := context.WithTimeout(context.Background(), cleanupTimeout)
+	defer cancel()
+	if err := s.client.RevokeToken(ctx, token); err != nil {
+		b.Logger().Error("a token could neither be stored nor ended; end it at ProcessMaker by hand",
+			"role", role, "user_id", token.UserID, "token_id", token.ID, "error", err)
+	}
+}
+
+// takeBack ends a credential that is stored but was not handed out. Where it
+// cannot be ended now, its record remains and ends it at its deadline.
+func (b *backend) takeBack(storage logical.Storage, record *ledger.Record, token client.Token, s *settings) {
+	ctx, cancel := context.WithTimeout(context.Background(), cleanupTimeout)
+	defer cancel()
+	err := s.client.RevokeToken(ctx, token)
+	if err == nil {
+		err = ledger.Delete(ctx, storage, record.ID)
+	}
+	if err != nil {
+		b.Logger().Warn("a credential that was not handed out could not be ended at once", "role", record.Role, "credential_id", record.ID, "error", err)
+	}
+}
+
+// endOrRecord ends a token that nobody is to have. One whose end cannot be
+// confirmed gets a record of its own that is due at once.
+func (b *backend) endOrRecord(ctx context.Context, storage logical.Storage, s *settings, token client.Token, role string, fingerprint ledger.Fingerprint) error {
+	failed := s.client.RevokeToken(ctx, token)
+	if failed == nil {
+		return nil
+	}
+	now := b.clock.Now()
+	id, err := ledger.NewID(now, b.random)
+	if err != nil {
+		return err
+	}
+	record := &ledger.Record{
+		Version:     ledger.RecordVersion,
+		ID:          id,
+		State:       ledger.Due,
+		Role:        role,
+		Fingerprint: fingerprint,
+		RenewMode:   string(renewNever),
+		IssueTime:   now,
+		Deadline:    now,
+	}
+	hold(record, &client.Grant{Access: token})
+	if err := b.putRecord(storage, record); err != nil {
+		return err
+	}
+	b.Logger().Warn("a token could not be ended at once and was put down as due", "role", role, "credential_id", id, "token_id", token.ID, "error", failed)
+	return nil
+}

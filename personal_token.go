@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/internal/ledger"
+)
+
+// mintPersonalToken makes a personal access token with the role's session. The
+// record comes first: the token's name is known beforehand, so whatever happens
+// on the way, the token can be found and ended.
+func (b *backend) mintPersonalToken(ctx context.Context, req *logical.Request, order *issueOrder) (*logical.Response, error) {
+	defer b.inflight.join()()
+
+	role, s := order.role, order.settings
+	target, err := b.targetUser(&role.role, req)
+	if err != nil {
+		return upstreamAnswer(fmt.Sprintf("role %q: %s", role.name, err), err)
+	}
+	now := b.clock.Now()
+	lease := issueTerms(&role.role, order.mode, order.askedTTL, b.System().MaxLeaseTTL())
+	deadline := now.Add(lease.maxTTL + deadlineSlack)
+	id, err := ledger.NewID(deadline, b.random)
+	if err != nil {
+		return nil, err
+	}
+	minting := &minting{backend: b, storage: req.Storage, order: order, target: target}
+	minting.record = newRecord(id, order, ledger.Fingerprint{}, req, now, deadline)
+	minting.record.TTL = lease.ttl
+	minting.record.TokenName = b.personalTokenName(role.name, id)
+	minting.record.TokenReceivedAt = now
+	minting.record.TokenExpireTime = now.Add(personalTokenLife)
+
+	if err := b.asSession(ctx, req.Storage, role, s, func(session *session) error { return minting.mint(ctx, session) }); err != nil {
+		minting.abandon(err)
+		return upstreamAnswer(b.personalTrouble(role, s, minting.record, err), err)
+	}
+	token := minting.token
+	if ctx.Err() != nil || !b.stillServes(req.Storage, s.config.URL) {
+		b.takeBack(req.Storage, minting.record, token, s)
+		return nil, fmt.Errorf("role %q: the reader went away or the config was taken away; the token was ended", role.name)
+	}
+	b.Logger().Debug("credential issued", "mount", req.MountPoint, "role", role.name, "credential_id", id, "token_id", token.ID, "renew_mode", order.mode)
+	return b.leased(minting.record, token, lease.withinToken(order.mode, token.ExpireTime.Sub(now)), now), nil
+}
+
+// personalTokenLife is longer than any personal access token of ProcessMaker
+// lives (a year). The true end is known only when the record is written
+// already.
+const personalTokenLife = longestTTL + deadlineSlack
+
+// personalTokenName joins ProcessMaker's own list of tokens with this mount's
+// records.
+func (b *backend) personalTokenName(role string, id ledger.ID) string {
+	mount := b.mountID
+	if len(mount) > 8 {
+		mount = mount[:8]
+	}
+	return fmt.Sprintf("vault:%s:%s:%s", mount, role, id)
+}
+
+// minting is one personal access token on its way.
+type minting struct {
+	backend *backend
+	storage logical.Storage
+	order   *issueOrder
+	target  string
+	record  *ledger.Record
+	// recorded: the record is stored, so there may be a token.
+	recorded bool
+	token    client.Token
+}
+
+// mint makes the token as session. It may be called again with a renewed
+// session.
+func (m *minting) mint(ctx context.Context, session *session) error {
+	api := m.order.settings.client
+	user := client.User{ID: session.UserID, Username: session.Username}
+	if m.target != "" {
+		var err error
+		if user, err = api.ShowUser(ctx, session.token(), m.target); err != nil {
+			return err
+		}
+		if user.Administrator && !m.order.role.AllowAdministrators {
+			return &refusal{fmt.Sprintf("user %s is an administrator, and the role does not allow that (allow_administrators)", user.ID)}
+		}
+	}
+	if !m.recorded {
+		m.record.Fingerprint = session.Fingerprint
+		m.record.UserID, m.record.Username = user.ID, user.Username
+		if err := m.backend.putRecord(m.storage, m.record); err != nil {
+			return err
+		}
+		m.recorded = true
+	}
+	token, err := api.CreatePersonalToken(ctx, session.token(), user.ID, m.record.TokenName)
+	if err != nil {
+		return err
+	}
+	m.token = token
+	return nil
+}
+
+// abandon cleans up after a token that was not handed out. If it certainly was
+// not made, its record goes; otherwise the record is put down as due, and the
+// ledger looks for the token by its name.
+func (m *minting) abandon(cause error) {
+	if !m.recorded {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), cleanupTimeout)
+	defer cancel()
+	if !mayHaveMinted(cause) {
+		if err := ledger.Delete(ctx, m.storage, m.record.ID); err != nil {
+			m.backend.Logger().Warn("the record of a token that was not made could not be deleted; it goes at its deadline", "role", m.record.Role, "credential_id", m.record.ID, "error", err)
+		}
+		return
+	}
+	if err := m.backend.makeDue(ctx, m.storage, m.record); err != nil {
+		m.backend.Logger().Warn("a token that may have been made is ended only at its deadline", "role", m.record.Role, "credential_id", m.record.ID, "error", err)
+	}
+}
+
+// mayHaveMinted tells whether a failed creation may have left a token.
+func mayHaveMinted(err error) bool {
+	if client.CertainlyNotDelivered(err) {
+		return false
+	}
+	switch client.KindOf(err) {
+	case client.TokenRefused, client.Forbidden, client.NotFound, client.BadRequest:
+		return false
+	default:
+		return true
+	}
+}
+
+// makeDue moves a record under the present minute, so that the next sweep ends
+// its token.
+func (b *backend) makeDue(ctx context.Context, storage logical.Storage, record *ledger.Record) error {
+	now := b.clock.Now()
+	id, err := ledger.NewID(now, b.random)
+	if err != nil {
+		return err
+	}
+	due := *record
+	due.ID, due.State, due.Deadline = id, ledger.Due, now
+	if err := ledger.Put(ctx, storage, &due); err != nil {
+		return err
+	}
+	return ledger.Delete(ctx, storage, record.ID)
+}
+
+// personalTrouble says why no personal access token could be had, and what
+// cures it.
+func (b *backend) personalTrouble(role *loadedRole, s *settings, record *ledger.Record, err error) string {
+	auth, _ := role.authClient(s)
+	cause := loginCause(&role.role, auth, err, b.clock.Now())
+	switch client.KindOf(err) {
+	case client.Forbidden:
+		cause = fmt.Sprintf("ProcessMaker does not let the role's user %q make tokens of user %s: it has to be an administrator (or user_id has to go)", role.Username, record.UserID)
+	case client.NotFound:
+		cause = fmt.Sprintf("ProcessMaker has no user %s: correct user_id", record.UserID)
+	case client.Unavailable:
+		if serverError(err) {
+			cause += ". If this goes on, ProcessMaker's personal access client is missing: run \"php artisan passport:client --personal\" on its server"
+		}
+	}
+	return fmt.Sprintf("role %q: %s", role.name, cause)
+}

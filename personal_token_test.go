@@ -1,0 +1,321 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/client/processmakertest"
+)
+
+// newPersonalHarness has a role "ci" that hands out personal access tokens.
+func newPersonalHarness(t *testing.T, role map[string]any) *harness {
+	t.Helper()
+	data := map[string]any{"credential_type": "personal_access_token"}
+	for key, value := range role {
+		data[key] = value
+	}
+	return newReadyHarness(t, data)
+}
+
+// livePersonal are the names of the personal access tokens that live.
+func (h *harness) livePersonal() []string {
+	names := []string{}
+	for _, token := range h.pm.LiveTokens() {
+		if token.Name != "" {
+			names = append(names, token.Name)
+		}
+	}
+	return names
+}
+
+func TestPersonalTokensComeFromOneSession(t *testing.T) {
+	t.Parallel()
+	h := newPersonalHarness(t, nil)
+	l := h.issue(nil)
+	require.True(t, h.pm.Accepts(l.token()))
+	require.Equal(t, "personal_access_token", l.data["credential_type"])
+	require.Equal(t, "extend", l.data["renew_mode"])
+	require.Equal(t, "alice", l.data["username"])
+	require.Equal(t, "2", l.data["user_id"])
+	require.Equal(t, []string{"vault:5f0d43c3:ci:" + string(l.id())}, h.livePersonal())
+	require.Empty(t, h.record(l.id()).AccessToken, "the token is made after its record")
+
+	for range 50 {
+		h.issue(nil)
+	}
+	require.Equal(t, 1, h.pm.Count(processmakertest.AnyToken))
+	require.NotContains(t, fmt.Sprint(l.data, l.secret.InternalData), h.session().RefreshToken)
+}
+
+func (h *harness) session() *session {
+	h.t.Helper()
+	stored, err := readSession(context.Background(), h.storage.Storage, "ci")
+	require.NoError(h.t, err)
+	return stored
+}
+
+func TestPersonalTokensCosts(t *testing.T) {
+	t.Parallel()
+	h := newPersonalHarness(t, nil)
+	h.issue(nil)
+	cost := func(what string, storage [4]int64, exchanges int, do func()) {
+		t.Helper()
+		h.storage.reset()
+		h.pm.ResetLog()
+		do()
+		require.Equal(t, storage, h.storage.counts(), "%s: gets, puts, deletes, lists", what)
+		require.Equal(t, exchanges, h.pm.Count(), "%s: exchanges", what)
+	}
+	var l *lease
+	cost("issue", [4]int64{0, 1, 0, 0}, 1, func() { l = h.issue(nil) })
+	h.clock.Advance(time.Minute)
+	token := l.token()
+	cost("renew", [4]int64{1, 0, 0, 0}, 0, func() { l.renew() })
+	require.Equal(t, token, l.token())
+	cost("revoke", [4]int64{1, 0, 1, 0}, 1, func() { require.NoError(t, l.tryRevoke()) })
+	require.False(t, h.pm.Accepts(token))
+
+	h.mustWrite("roles/ci", map[string]any{"username": "admin", "password": h.pm.User("admin").Password, "user_id": "2"})
+	h.issue(nil)
+	cost("issue for another user", [4]int64{0, 1, 0, 0}, 2, func() { h.issue(nil) })
+}
+
+func TestManyFirstReadsOfAPersonalRoleSignInOnce(t *testing.T) {
+	t.Parallel()
+	h := newPersonalHarness(t, nil)
+	var wg sync.WaitGroup
+	for range 200 {
+		wg.Go(func() {
+			if resp, err := h.do(logical.ReadOperation, "creds/ci", nil); status(resp, err) != 200 {
+				t.Error(message(resp, err))
+			}
+		})
+	}
+	wg.Wait()
+	require.Equal(t, 1, h.pm.Count(processmakertest.AnyToken))
+	require.Len(t, h.livePersonal(), 200)
+}
+
+func TestARefusedSessionIsRenewed(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		arrange func(h *harness)
+		logins  int
+		refresh int
+	}{
+		"its access token was ended":        {func(h *harness) { h.pm.RevokeTokenByID(h.session().TokenID) }, 0, 1},
+		"its chain is lost":                 {func(h *harness) { h.pm.RotateAppKey(); h.pm.RevokeTokenByID(h.session().TokenID) }, 1, 1},
+		"its access token has expired":      {func(h *harness) { h.pm.ExpireToken(h.session().TokenID) }, 0, 1},
+		"the plugin starts with a dead one": {func(h *harness) { h.backend.roles.forgetAll(); h.pm.RevokeTokenByID(h.session().TokenID) }, 0, 1},
+		"the plugin starts with a live one": {func(h *harness) { h.backend.roles.forgetAll() }, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newPersonalHarness(t, nil)
+			h.issue(nil)
+			h.clock.Advance(time.Hour)
+			test.arrange(h)
+			h.pm.ResetLog()
+			l := h.issue(nil)
+			require.True(t, h.pm.Accepts(l.token()))
+			require.Equal(t, test.logins, h.pm.Count(processmakertest.PasswordGrant))
+			require.Equal(t, test.refresh, h.pm.Count(processmakertest.RefreshGrant))
+			require.True(t, h.pm.Accepts(h.session().AccessToken), "what is stored is what lives")
+			require.Zero(t, h.pm.OverlappingRefreshes())
+		})
+	}
+}
+
+func TestManyReadsRenewARefusedSessionOnce(t *testing.T) {
+	t.Parallel()
+	h := newPersonalHarness(t, nil)
+	h.issue(nil)
+	h.clock.Advance(time.Hour)
+	h.pm.RevokeTokenByID(h.session().TokenID)
+	h.pm.ResetLog()
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			if resp, err := h.do(logical.ReadOperation, "creds/ci", nil); status(resp, err) != 200 {
+				t.Error(message(resp, err))
+			}
+		})
+	}
+	wg.Wait()
+	require.Equal(t, 1, h.pm.Count(processmakertest.AnyToken))
+}
+
+func TestAnyoneCanHaveTheTokenOfTheirOwnUser(t *testing.T) {
+	t.Parallel()
+	h := newPersonalHarness(t, map[string]any{"user_id": "{{identity.entity.metadata.processmaker_user}}"})
+	h.mustWrite("roles/ci", map[string]any{"username": "admin", "password": h.pm.User("admin").Password})
+	h.refusedWrite(logical.ReadOperation, "creds/ci", nil, "no ProcessMaker user id")
+	h.system.EntityVal = &logical.Entity{ID: "entity-1", Metadata: map[string]string{"processmaker_user": "2"}}
+	l := h.issue(nil)
+	require.Equal(t, "2", l.data["user_id"])
+	require.Equal(t, "alice", l.data["username"])
+	require.NoError(t, l.tryRevoke())
+
+	for _, hostile := range []string{"../1", "2/tokens", "", "alice", "2 "} {
+		h.system.EntityVal.Metadata["processmaker_user"] = hostile
+		h.refusedWrite(logical.ReadOperation, "creds/ci", nil, "no ProcessMaker user id")
+	}
+	h.system.EntityVal.Metadata["processmaker_user"] = "1"
+	h.refusedWrite(logical.ReadOperation, "creds/ci", nil, "is an administrator")
+	h.mustWrite("roles/ci", map[string]any{"allow_administrators": true})
+	require.Equal(t, "admin", h.issue(nil).data["username"])
+
+	h.mustWrite("roles/ci", map[string]any{"allow_administrators": nil, "user_id": "99999"})
+	h.refusedWrite(logical.ReadOperation, "creds/ci", nil, "no user")
+	h.mustWrite("roles/ci", map[string]any{"username": "alice", "password": h.pm.User("alice").Password, "user_id": "1"})
+	resp, err := h.do(logical.ReadOperation, "creds/ci", nil)
+	require.Equal(t, 400, status(resp, err), message(resp, err))
+}
+
+func TestPersonalRoleRefusals(t *testing.T) {
+	t.Parallel()
+	h := newPersonalHarness(t, nil)
+	require.Equal(t, "extend", h.read("roles/ci")["renew_mode"])
+	for says, data := range map[string]map[string]any{
+		"cannot be refreshed":              {"renew_mode": "refresh"},
+		"user_id is a number":              {"user_id": "alice"},
+		"or exactly one":                   {"user_id": "x{{identity.entity.metadata.a}}"},
+		"goes with user_id":                {"allow_administrators": true},
+		"user_id needs credential_type":    {"credential_type": "access_token", "user_id": "2"},
+		"refresh_min_age needs renew_mode": {"refresh_min_age": "1m"},
+	} {
+		h.refusedWrite(logical.UpdateOperation, "roles/ci", data, says)
+	}
+	h.mustWrite("roles/plain", h.roleData(nil))
+	h.mustWrite("roles/plain", map[string]any{"credential_type": "personal_access_token"})
+	require.Equal(t, "extend", h.read("roles/plain")["renew_mode"])
+}
+
+// TestFailedMintingLeavesNothing is the table of what can go wrong between the
+// record and the answer.
+func TestFailedMintingLeavesNothing(t *testing.T) {
+	t.Parallel()
+	const on = processmakertest.CreateToken
+	for name, test := range map[string]struct {
+		arrange func(h *harness)
+		status  int
+		says    string
+		due     bool // a token may exist, so the ledger looks for it
+	}{
+		"answer lost":                {inject(on, processmakertest.LoseAnswer()), 502, "closed before the answer", true},
+		"refused before processing":  {inject(on, processmakertest.Refuse()), 502, "closed before the answer", true},
+		"truncated":                  {inject(on, processmakertest.Truncated()), 502, "broke off", true},
+		"proxy's page after success": {inject(on, processmakertest.AnswerAfter(502, nil, "<html>")), 502, "HTTP 502", true},
+		"no personal access client":  {inject(on, processmakertest.ServerError()), 502, "passport:client --personal", true},
+		"answer of another form":     {inject(on, processmakertest.Replace(func(int, []byte) (int, []byte) { return 200, []byte(`{"accessToken":5}`) })), 502, "no token", true},
+		"opaque token":               {inject(on, processmakertest.Replace(func(int, []byte) (int, []byte) { return 200, []byte(`{"accessToken":"SECRET"}`) })), 502, "RS256", true},
+		"forbidden":                  {inject(on, processmakertest.Answer(403, jsonHeader(), `{}`)), 400, "has to be an administrator", false},
+		"name refused":               {inject(on, processmakertest.Answer(422, jsonHeader(), `{}`)), 500, "malformed", false},
+		"throttled":                  {inject(on, processmakertest.Throttled(7)), 503, "try again in 7s", false},
+		"down":                       {func(h *harness) { h.goDown() }, 502, "cannot be reached", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newPersonalHarness(t, nil)
+			h.issue(nil)
+			h.tick()
+			h.clock.Advance(time.Minute)
+			test.arrange(h)
+			resp, err := h.do(logical.ReadOperation, "creds/ci", nil)
+			require.Equal(t, test.status, status(resp, err), message(resp, err))
+			require.Contains(t, message(resp, err), test.says)
+			require.NotContains(t, message(resp, err), "SECRET")
+			require.Equal(t, test.due, len(h.recordIDs()) == 2)
+
+			require.NoError(t, h.pm.GoOnline())
+			h.clock.Advance(time.Minute)
+			h.tick()
+			require.Len(t, h.livePersonal(), 1, "only the one that was handed out")
+			require.Len(t, h.recordIDs(), 1)
+		})
+	}
+}
+
+func TestAFailedRecordMintsNothing(t *testing.T) {
+	t.Parallel()
+	h := newPersonalHarness(t, nil)
+	h.issue(nil)
+	h.pm.ResetLog()
+	h.storage.failPuts(anyKey)
+	_, err := h.do(logical.ReadOperation, "creds/ci", nil)
+	require.ErrorContains(t, err, "disk full")
+	require.Zero(t, h.pm.Count())
+}
+
+func TestAFailedSessionWriteEndsIt(t *testing.T) {
+	t.Parallel()
+	h := newPersonalHarness(t, nil)
+	h.storage.failPuts(func(key string) bool { return strings.HasPrefix(key, "session/") })
+	_, err := h.do(logical.ReadOperation, "creds/ci", nil)
+	require.ErrorContains(t, err, "disk full")
+	require.Empty(t, h.liveIDs())
+	h.storage.failPuts(nil)
+	h.issue(nil)
+	require.Len(t, h.liveIDs(), 2)
+}
+
+func TestAReaderOfAPersonalTokenWhoGoesAwayLeavesNothing(t *testing.T) {
+	t.Parallel()
+	h := newPersonalHarness(t, nil)
+	h.issue(nil)
+	ctx, cancel := context.WithCancel(context.Background())
+	h.pm.Inject(processmakertest.Fault{On: processmakertest.CreateToken, Do: processmakertest.Replace(func(status int, body []byte) (int, []byte) {
+		cancel()
+		return status, body
+	})})
+	_, err := h.request(ctx, logical.ReadOperation, "creds/ci", nil)
+	require.Error(t, err)
+	require.Len(t, h.livePersonal(), 1)
+	require.Len(t, h.recordIDs(), 1)
+}
+
+func TestALostLeasesPersonalTokenIsFoundByItsName(t *testing.T) {
+	t.Parallel()
+	h := newPersonalHarness(t, nil)
+	h.tick()
+	for range 30 {
+		h.issue(nil)
+	}
+	h.clock.Advance(25 * time.Hour)
+	h.pm.ResetLog()
+	h.tick()
+	require.Empty(t, h.livePersonal())
+	require.Empty(t, h.recordIDs())
+	require.Equal(t, 1, h.pm.Count(processmakertest.ListTokens), "one listing for all")
+}
+
+func TestAPersonalTokensLeaseWithoutDataIsStillRevoked(t *testing.T) {
+	t.Parallel()
+	h := newPersonalHarness(t, nil)
+	l := h.issue(nil)
+	l.data = nil
+	_, err := l.tryRenew(context.Background())
+	require.ErrorContains(t, err, "does not hold its token")
+	require.NoError(t, l.tryRevoke())
+	require.Empty(t, h.livePersonal())
+}
+
+func TestRevokingPersonalTokensOfADeletedRole(t *testing.T) {
+	t.Parallel()
+	h := newPersonalHarness(t, nil)
+	leased, forced := h.issue(nil), h.issue(nil)
+	_, err := h.do(logical.DeleteOperation, "roles/ci", nil)
+	require.NoError(t, err)
+	require.NoError(t, leased.tryRevoke(), "the lease has the token")
+	name := h.record(forced.id()).TokenName
+	forced.data = nil
+	require.ErrorContains(t, forced.tryRevoke(), "is deleted")
+	require.ErrorContains(t, forced.tryRevoke(), name)
+}
