@@ -94,6 +94,7 @@ func newBackend(clk clock.Clock, random io.Reader) *backend {
 			b.configPaths(),
 			b.rolePaths(),
 			b.credsPaths(),
+			b.sessionPaths(),
 			b.tidyPaths(),
 		),
 		Secrets:      []*framework.Secret{b.credentialSecret()},

@@ -61,7 +61,12 @@ func credentialFields() map[string]*framework.FieldSchema {
 }
 
 // newRecord puts down what is known of a credential before its token is.
-func newRecord(id ledger.ID, order *issueOrder, fingerprint ledger.Fingerprint, req *logical.Request, now, deadline time.Time) *ledger.Record {
+func (b *backend) newRecord(order *issueOrder, fingerprint ledger.Fingerprint, req *logical.Request, now time.Time) (*ledger.Record, error) {
+	deadline := now.Add(order.life)
+	id, err := ledger.NewID(deadline, b.random)
+	if err != nil {
+		return nil, err
+	}
 	return &ledger.Record{
 		Version:     ledger.RecordVersion,
 		ID:          id,
@@ -73,8 +78,9 @@ func newRecord(id ledger.ID, order *issueOrder, fingerprint ledger.Fingerprint, 
 		DisplayName: req.DisplayName,
 		IssueTime:   now,
 		Deadline:    deadline,
+		TTL:         order.ttl,
 		Username:    order.role.Username,
-	}
+	}, nil
 }
 
 // hold puts a token into a record in place of the one it held.

@@ -15,7 +15,7 @@ import (
 
 // secretFields are the fields whose values may never be repeated, not even in
 // a complaint about them.
-var secretFields = []string{"client_secret", "password", "client_key", "proxy_url"}
+var secretFields = []string{"client_secret", "password", "client_key", "proxy_url", "code", "state", "refresh_token"}
 
 var errPanicked = errors.New("internal error; the plugin's log has the details")
 

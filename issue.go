@@ -17,66 +17,94 @@ type issueOrder struct {
 	settings *settings
 	mode     renewMode
 	askedTTL time.Duration
+
+	// ttl is how long a lease and its renewals last, life how long until the
+	// deadline.
+	ttl, life time.Duration
 }
 
-// issue makes a token of the role's kind and hands it out.
+// issue makes a token for one reader and hands it out with a lease.
 func (b *backend) issue(ctx context.Context, req *logical.Request, order *issueOrder) (*logical.Response, error) {
+	lease := issueTerms(&order.role.role, order.mode, order.askedTTL, b.System().MaxLeaseTTL())
+	order.ttl, order.life = lease.ttl, lease.maxTTL+deadlineSlack
+	made, resp, err := b.make(ctx, req, order)
+	if made == nil {
+		return resp, err
+	}
+	lease.warnings = append(lease.warnings, made.warnings...)
+	mode := renewMode(made.record.RenewMode)
+	b.Logger().Debug("credential issued", "mount", req.MountPoint, "role", made.record.Role, "credential_id", made.record.ID, "token_id", made.token.ID, "renew_mode", mode)
+	return b.leased(made.record, made.token, lease.withinToken(mode, made.token.ExpireTime.Sub(made.at)), made.at), nil
+}
+
+// made is a token that a record knows.
+type made struct {
+	record   *ledger.Record
+	token    client.Token
+	at       time.Time
+	warnings []string
+}
+
+// make makes a token of the role's kind. The first result is nil where there is
+// none; then the others say what to answer.
+func (b *backend) make(ctx context.Context, req *logical.Request, order *issueOrder) (*made, *logical.Response, error) {
+	defer b.inflight.join()()
 	if order.role.CredentialType == credentialTypePersonalToken {
 		return b.mintPersonalToken(ctx, req, order)
 	}
-	return b.issueLogin(ctx, req, order)
+	return b.makeLogin(ctx, req, order)
 }
 
-// issueLogin logs in for one reader. The record is stored before anybody sees
-// the token; from then on the ledger knows it.
-func (b *backend) issueLogin(ctx context.Context, req *logical.Request, order *issueOrder) (*logical.Response, error) {
-	defer b.inflight.join()()
-
+// makeLogin logs in. The record is stored before anybody sees the token; from
+// then on the ledger knows it.
+func (b *backend) makeLogin(ctx context.Context, req *logical.Request, order *issueOrder) (*made, *logical.Response, error) {
 	grant, auth, err := b.login(ctx, order.role, order.settings)
 	if err != nil {
-		return upstreamAnswer(loginTrouble(order.role.name, &order.role.role, auth, err, b.clock.Now()), err)
+		resp, err := upstreamAnswer(loginTrouble(order.role.name, &order.role.role, auth, err, b.clock.Now()), err)
+		return nil, resp, err
 	}
 	now := b.clock.Now()
-	var warnings []string
+	result := &made{token: grant.Access, at: now}
 	if order.mode == renewByRefresh && grant.Refresh == "" {
 		order.mode = renewByExtending
-		warnings = append(warnings, "ProcessMaker gave no refresh token, so renewals keep this token (renew_mode extend)")
+		result.warnings = append(result.warnings, "ProcessMaker gave no refresh token, so renewals keep this token (renew_mode extend)")
 	}
-	lease := issueTerms(&order.role.role, order.mode, order.askedTTL, b.System().MaxLeaseTTL())
-	deadline := now.Add(lease.maxTTL + deadlineSlack)
-	lease = lease.withinToken(order.mode, grant.Access.ExpireTime.Sub(now))
-	lease.warnings = append(lease.warnings, warnings...)
-
-	id, err := ledger.NewID(deadline, b.random)
+	result.record, err = b.newRecord(order, order.role.fingerprint(auth.ID), req, now)
 	if err != nil {
 		b.endUnrecorded(order.settings, grant.Access, order.role.name)
-		return nil, err
+		return nil, nil, err
 	}
-	record := newRecord(id, order, order.role.fingerprint(auth.ID), req, now, deadline)
-	record.TTL = lease.ttl
-	hold(record, grant)
+	hold(result.record, grant)
 
 	if ctx.Err() != nil {
 		b.endUnrecorded(order.settings, grant.Access, order.role.name)
-		return nil, fmt.Errorf("role %q: the reader went away; its token was ended", order.role.name)
+		return nil, nil, fmt.Errorf("role %q: the reader went away; its token was ended", order.role.name)
 	}
-	if err := b.putRecord(req.Storage, record); err != nil {
+	if err := b.putRecord(req.Storage, result.record); err != nil {
 		b.endUnrecorded(order.settings, grant.Access, order.role.name)
-		return nil, err
+		return nil, nil, err
 	}
-	if ctx.Err() != nil || !b.stillServes(req.Storage, order.settings.config.URL) {
-		b.takeBack(req.Storage, record, grant.Access, order.settings)
-		return nil, fmt.Errorf("role %q: the reader went away or the config was taken away; the token was ended", order.role.name)
+	if err := b.stillWanted(ctx, req.Storage, order, result); err != nil {
+		return nil, nil, err
 	}
-	b.Logger().Debug("credential issued", "mount", req.MountPoint, "role", record.Role, "credential_id", record.ID, "token_id", record.TokenID, "renew_mode", record.RenewMode)
-	return b.leased(record, grant.Access, lease, now), nil
+	return result, nil, nil
+}
+
+// stillWanted takes a recorded token back if its reader or the config has gone
+// meanwhile.
+func (b *backend) stillWanted(ctx context.Context, storage logical.Storage, order *issueOrder, result *made) error {
+	if ctx.Err() == nil && b.stillServes(storage, order.settings.config.URL) {
+		return nil
+	}
+	b.takeBack(storage, result.record, result.token, order.settings)
+	return fmt.Errorf("role %q: the reader went away or the config was taken away; the token was ended", order.role.name)
 }
 
 // login makes a new pair of tokens for a role. The auth client is returned for
 // messages even where there is an error.
 func (b *backend) login(ctx context.Context, role *loadedRole, s *settings) (*client.Grant, authClient, error) {
-	if role.URL != s.config.URL {
-		return nil, authClient{}, &refusal{fmt.Sprintf("it was written for %s, but the mount is now at %s; its password is not sent there until the role is written again with it", role.URL, s.config.URL)}
+	if err := role.belongsTo(s); err != nil {
+		return nil, authClient{}, err
 	}
 	auth, err := role.authClient(s)
 	if err != nil {

@@ -8,8 +8,6 @@ import (
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
-
-	"vault-plugin-secrets-processmaker/client"
 )
 
 const (
@@ -142,6 +140,7 @@ func (b *backend) writeRole(ctx context.Context, req *logical.Request, data *fra
 	if err != nil {
 		return nil, err
 	}
+	b.endChangedSession(ctx, req.Storage, previous, changed, current)
 	if _, given := data.Raw["renew_mode"]; changed.RenewMode != renewByRefresh || (previous != nil && !given) {
 		return nil, nil
 	}
@@ -160,7 +159,7 @@ func (r *role) moveTo(url string, data *framework.FieldData) error {
 		r.URL = url
 		return nil
 	}
-	missing := data.Raw["password"] == nil || (r.AuthClient.ID != "" && data.Raw["client_secret"] == nil)
+	missing := (r.Password != "" && data.Raw["password"] == nil) || (r.AuthClient.ID != "" && data.Raw["client_secret"] == nil)
 	if missing {
 		return fmt.Errorf("it was written for %s, and the mount is now at %s: give its password (and its client_secret, if it has its own) again", r.URL, url)
 	}
@@ -189,6 +188,8 @@ func (b *backend) readRolePath(ctx context.Context, req *logical.Request, data *
 		"username":             found.Username,
 		"password_set":         found.Password != "",
 		"scopes":               scopes,
+		"redirect_uri":         found.RedirectURI,
+		"session_user_id":      found.SessionUserID,
 		"credential_type":      found.CredentialType,
 		"user_id":              found.UserID,
 		"allow_administrators": found.AllowAdministrators,
@@ -200,7 +201,43 @@ func (b *backend) readRolePath(ctx context.Context, req *logical.Request, data *
 }
 
 func (b *backend) deleteRole(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	return nil, b.roles.remove(ctx, req.Storage, data.Get("name").(string))
+	name := data.Get("name").(string)
+	previous, err := b.roles.load(ctx, req.Storage, name)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.roles.remove(ctx, req.Storage, name); err != nil {
+		return nil, err
+	}
+	current, err := b.settings.load(ctx, req.Storage, b.clock)
+	if err != nil || current == nil || previous == nil {
+		return nil, err
+	}
+	b.endChangedSession(ctx, req.Storage, previous, nil, current)
+	return nil, nil
+}
+
+// endChangedSession ends the session of a role that is no longer the same. The
+// role is written already, so a session that cannot be ended is only reported.
+func (b *backend) endChangedSession(ctx context.Context, storage logical.Storage, previous *loadedRole, changed *role, s *settings) {
+	if previous == nil || previous.URL != s.config.URL {
+		return
+	}
+	before, err := previous.authClient(s)
+	if err != nil {
+		return
+	}
+	fingerprint := previous.fingerprint(before.ID)
+	if changed != nil {
+		after, err := changed.authClient(s)
+		if err == nil && fingerprint == changed.fingerprint(after.ID) {
+			return
+		}
+	}
+	defer b.inflight.join()()
+	if err := b.dropSession(ctx, storage, previous, s, &fingerprint); err != nil {
+		b.Logger().Warn("the session of a changed role could not be ended; delete its tokens in ProcessMaker", "role", previous.name, "error", err)
+	}
 }
 
 func (b *backend) listRoles(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
@@ -209,40 +246,4 @@ func (b *backend) listRoles(ctx context.Context, req *logical.Request, _ *framew
 		return nil, err
 	}
 	return logical.ListResponse(names), nil
-}
-
-func roleFields() map[string]*framework.FieldSchema {
-	return map[string]*framework.FieldSchema{
-		"name":          {Type: framework.TypeString, Required: true, Description: "Name of the role.", DisplayAttrs: display("Name", "Role")},
-		"client_id":     {Type: framework.TypeString, Description: "Auth client of this role. Default: the config's.", DisplayAttrs: display("Client ID", "Auth client")},
-		"client_secret": {Type: framework.TypeString, Description: "Secret of the role's auth client. Write only.", DisplayAttrs: sensitive("Client secret", "Auth client")},
-		"client_auth_method": {
-			Type: framework.TypeString, Default: string(client.ClientSecretPost), AllowedValues: []any{string(client.ClientSecretPost), string(client.ClientSecretBasic)},
-			Description: "Whether the auth client's id and secret go into the body or into an HTTP Basic header.", DisplayAttrs: display("Client authentication method", "Auth client"),
-		},
-		"grant_type": {
-			Type: framework.TypeString, Default: grantTypePassword, AllowedValues: []any{grantTypePassword},
-			Description: "How the role signs in.", DisplayAttrs: display("Grant type", "Login"),
-		},
-		"username": {Type: framework.TypeString, Description: "ProcessMaker user name, not the e-mail address.", DisplayAttrs: display("User name", "Login")},
-		"password": {Type: framework.TypeString, Description: "Password of the user. Write only.", DisplayAttrs: sensitive("Password", "Login")},
-		"scopes":   {Type: framework.TypeCommaStringSlice, Description: "Scopes to ask for. ProcessMaker defines none; leave it empty.", DisplayAttrs: display("Scopes", "Login")},
-		"credential_type": {
-			Type: framework.TypeString, Default: credentialTypeAccessToken, AllowedValues: []any{credentialTypeAccessToken, credentialTypePersonalToken},
-			Description: "What is handed out: an access_token of a login of its own, or a personal_access_token made by the role's session.", DisplayAttrs: display("Credential type", "Credential"),
-		},
-		"user_id": {
-			Type:        framework.TypeString,
-			Description: "Personal access tokens: the user whose tokens are made, a number or exactly one {{identity.entity.metadata.<key>}}. Needs a session of an administrator. Default: the session's own user.", DisplayAttrs: display("User ID", "Credential"),
-		},
-		"allow_administrators": {Type: framework.TypeBool, Description: "With user_id: that user may be an administrator.", DisplayAttrs: display("Allow administrators", "Credential")},
-		"ttl":                  {Type: framework.TypeDurationSecond, Default: int(defaultTTL.Seconds()), Description: "How long a lease lasts, and how much a renewal adds.", DisplayAttrs: display("TTL", "Credential")},
-		"max_ttl":              {Type: framework.TypeDurationSecond, Default: int(defaultMaxTTL.Seconds()), Description: "How long a lease can be renewed in all.", DisplayAttrs: display("Maximum TTL", "Credential")},
-		"renew_mode": {
-			Type: framework.TypeString, AllowedValues: []any{string(renewByRefresh), string(renewByExtending), string(renewNever)},
-			Description: "What renewing a lease does: refresh (a new token, the old one dies), extend (the same token), none (not renewable). Default: refresh for access tokens, extend for personal access tokens.", DisplayAttrs: display("Renewal mode", "Credential"),
-		},
-		"refresh_min_age": {Type: framework.TypeDurationSecond, Description: "With renew_mode refresh: a token younger than this is kept by a renewal.", DisplayAttrs: display("Least age for refresh", "Credential")},
-		"verify":          {Type: framework.TypeBool, Description: "Log in once now and end that login at once, so that a mistake shows here. Not stored.", DisplayAttrs: display("Verify", "Login")},
-	}
 }

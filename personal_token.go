@@ -13,39 +13,33 @@ import (
 // mintPersonalToken makes a personal access token with the role's session. The
 // record comes first: the token's name is known beforehand, so whatever happens
 // on the way, the token can be found and ended.
-func (b *backend) mintPersonalToken(ctx context.Context, req *logical.Request, order *issueOrder) (*logical.Response, error) {
-	defer b.inflight.join()()
-
+func (b *backend) mintPersonalToken(ctx context.Context, req *logical.Request, order *issueOrder) (*made, *logical.Response, error) {
 	role, s := order.role, order.settings
 	target, err := b.targetUser(&role.role, req)
 	if err != nil {
-		return upstreamAnswer(fmt.Sprintf("role %q: %s", role.name, err), err)
+		resp, err := upstreamAnswer(fmt.Sprintf("role %q: %s", role.name, err), err)
+		return nil, resp, err
 	}
 	now := b.clock.Now()
-	lease := issueTerms(&role.role, order.mode, order.askedTTL, b.System().MaxLeaseTTL())
-	deadline := now.Add(lease.maxTTL + deadlineSlack)
-	id, err := ledger.NewID(deadline, b.random)
+	record, err := b.newRecord(order, ledger.Fingerprint{}, req, now)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	minting := &minting{backend: b, storage: req.Storage, order: order, target: target}
-	minting.record = newRecord(id, order, ledger.Fingerprint{}, req, now, deadline)
-	minting.record.TTL = lease.ttl
-	minting.record.TokenName = b.personalTokenName(role.name, id)
-	minting.record.TokenReceivedAt = now
-	minting.record.TokenExpireTime = now.Add(personalTokenLife)
+	record.TokenName = b.personalTokenName(role.name, record.ID)
+	record.TokenReceivedAt = now
+	record.TokenExpireTime = now.Add(personalTokenLife)
+	minting := &minting{backend: b, storage: req.Storage, order: order, target: target, record: record}
 
 	if err := b.asSession(ctx, req.Storage, role, s, func(session *session) error { return minting.mint(ctx, session) }); err != nil {
 		minting.abandon(err)
-		return upstreamAnswer(b.personalTrouble(role, s, minting.record, err), err)
+		resp, err := upstreamAnswer(b.personalTrouble(role, s, record, err), err)
+		return nil, resp, err
 	}
-	token := minting.token
-	if ctx.Err() != nil || !b.stillServes(req.Storage, s.config.URL) {
-		b.takeBack(req.Storage, minting.record, token, s)
-		return nil, fmt.Errorf("role %q: the reader went away or the config was taken away; the token was ended", role.name)
+	result := &made{record: record, token: minting.token, at: now}
+	if err := b.stillWanted(ctx, req.Storage, order, result); err != nil {
+		return nil, nil, err
 	}
-	b.Logger().Debug("credential issued", "mount", req.MountPoint, "role", role.name, "credential_id", id, "token_id", token.ID, "renew_mode", order.mode)
-	return b.leased(minting.record, token, lease.withinToken(order.mode, token.ExpireTime.Sub(now)), now), nil
+	return result, nil, nil
 }
 
 // personalTokenLife is longer than any personal access token of ProcessMaker

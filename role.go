@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -16,6 +17,8 @@ const roleVersion = 1
 
 const (
 	grantTypePassword           = "password"
+	grantTypeCode               = "authorization_code"
+	grantTypeRefreshToken       = "refresh_token"
 	credentialTypeAccessToken   = "access_token"
 	credentialTypePersonalToken = "personal_access_token"
 )
@@ -45,6 +48,9 @@ type role struct {
 	Username  string   `json:"username"`
 	Password  string   `json:"password"`
 	Scopes    []string `json:"scopes"`
+	// RedirectURI and SessionUserID belong to the authorization code grant.
+	RedirectURI   string `json:"redirect_uri"`
+	SessionUserID string `json:"session_user_id"`
 
 	CredentialType string `json:"credential_type"`
 	// UserID is whose personal access tokens are made: a number, an identity
@@ -76,6 +82,8 @@ func (r *role) change(in *input) {
 	in.text("username", &r.Username)
 	in.text("password", &r.Password)
 	in.list("scopes", &r.Scopes)
+	in.text("redirect_uri", &r.RedirectURI)
+	in.text("session_user_id", &r.SessionUserID)
 	in.choice("credential_type", &r.CredentialType)
 	in.text("user_id", &r.UserID)
 	in.boolean("allow_administrators", &r.AllowAdministrators)
@@ -119,8 +127,20 @@ func (r *role) validate(s *settings) error {
 		return errors.New("client_auth_method goes with client_id and client_secret: without them the config's auth client is used as it is")
 	case r.AuthClient.ID == "" && s.config.AuthClient.ID == "":
 		return errors.New("neither the role nor the config has an auth client: give client_id and client_secret")
-	case r.Username == "" || r.Password == "":
+	case r.GrantType == grantTypePassword && (r.Username == "" || r.Password == ""):
 		return errors.New("grant_type password needs username and password")
+	case r.GrantType != grantTypePassword && (r.Username != "" || r.Password != ""):
+		return fmt.Errorf("username and password go with grant_type %s", grantTypePassword)
+	case r.GrantType != grantTypePassword && r.CredentialType == credentialTypeAccessToken:
+		return fmt.Errorf("credential_type %s needs grant_type %s: every read logs in. Use credential_type %s", credentialTypeAccessToken, grantTypePassword, credentialTypePersonalToken)
+	case (r.GrantType == grantTypeCode) != (r.RedirectURI != ""):
+		return fmt.Errorf("redirect_uri goes with grant_type %s, which needs it", grantTypeCode)
+	case r.GrantType != grantTypeCode && r.SessionUserID != "":
+		return fmt.Errorf("session_user_id goes with grant_type %s", grantTypeCode)
+	case r.SessionUserID != "" && client.CheckUserID(r.SessionUserID) != nil:
+		return errors.New("session_user_id is the number of a ProcessMaker user")
+	case !validRedirectURI(r.RedirectURI):
+		return errors.New("redirect_uri is not of the form http://127.0.0.1:<port>/<path> or https://<host>/<path>; it must equal the one of the auth client")
 	case r.TTL > r.MaxTTL:
 		return fmt.Errorf("ttl (%s) is above max_ttl (%s)", r.TTL, r.MaxTTL)
 	case r.RenewMode == renewByRefresh && r.CredentialType != credentialTypeAccessToken:
@@ -147,6 +167,15 @@ func (r *role) authClient(s *settings) (authClient, error) {
 	}
 }
 
+// belongsTo refuses to send a role's secrets to another instance than the one
+// it was written for.
+func (r *role) belongsTo(s *settings) error {
+	if r.URL == s.config.URL {
+		return nil
+	}
+	return &refusal{fmt.Sprintf("it was written for %s, but the mount is now at %s; its secrets are not sent there until the role is written again with them", r.URL, s.config.URL)}
+}
+
 // fingerprint is what leases of this role depend on.
 func (r *role) fingerprint(clientID string) ledger.Fingerprint {
 	return ledger.Fingerprint{
@@ -154,9 +183,19 @@ func (r *role) fingerprint(clientID string) ledger.Fingerprint {
 		ClientID:       clientID,
 		GrantType:      r.GrantType,
 		Username:       r.Username,
+		SessionUserID:  r.SessionUserID,
 		UserID:         r.UserID,
 		CredentialType: r.CredentialType,
 	}
+}
+
+func validRedirectURI(text string) bool {
+	if text == "" {
+		return true
+	}
+	parsed, err := url.Parse(text)
+	return err == nil && parsed.Host != "" && parsed.Fragment == "" &&
+		(parsed.Scheme == "https" || (parsed.Scheme == "http" && isLoopback(parsed.Hostname())))
 }
 
 func readRole(ctx context.Context, storage logical.Storage, name string) (*role, error) {

@@ -101,6 +101,14 @@ func (r *rotation) cause(err error) string {
 // outlive its refresh token; unless it is known to be dead it is ended, or
 // recorded as due, before the record forgets it.
 func (r *rotation) loginAgain(ctx context.Context, why string, oldIsDead bool) (outcome, error) {
+	if r.role.GrantType != grantTypePassword {
+		if !oldIsDead {
+			if err := r.backend.endOrRecord(ctx, r.storage, r.settings, r.old, r.role.name, r.fingerprint); err != nil {
+				return outcome{}, err
+			}
+		}
+		return outcome{}, &chainLost{why}
+	}
 	grant, _, err := r.backend.login(ctx, r.role, r.settings)
 	if err != nil {
 		return outcome{}, fmt.Errorf("%s; logging in again failed: %w", why, errors.New(r.cause(err)))
@@ -117,6 +125,11 @@ func (r *rotation) loginAgain(ctx context.Context, why string, oldIsDead bool) (
 	}
 	return outcome{warnings: []string{fmt.Sprintf("the token was replaced by a new login, because it could not be refreshed: %s", why)}}, nil
 }
+
+// chainLost: the pair can be neither refreshed nor replaced by a login.
+type chainLost struct{ why string }
+
+func (c *chainLost) Error() string { return c.why }
 
 // store puts the new pair where it belongs before anybody sees it. Where that
 // fails the new token is ended: the holder still has the old pair, whose refresh

@@ -32,6 +32,10 @@ type session struct {
 
 	CreatedTime     time.Time `json:"created_time"`
 	LastRefreshTime time.Time `json:"last_refresh_time"`
+
+	// LostBecause says why the session cannot be used any more and somebody
+	// has to sign in; empty while it can. Who may is still known by UserID.
+	LostBecause string `json:"lost_because"`
 }
 
 func (s *session) token() client.Token {
@@ -55,17 +59,41 @@ func (s session) with(grant *client.Grant) *session {
 	s.AccessToken = grant.Access.Value
 	s.RefreshToken = grant.Refresh
 	s.LastRefreshTime = grant.Access.ReceivedAt
+	s.LostBecause = ""
 	return &s
+}
+
+// lost returns the session without its tokens.
+func (s session) lost(why string) *session {
+	s.TokenID, s.TokenType, s.AccessToken, s.RefreshToken = "", "", "", ""
+	s.LostBecause = why
+	return &s
+}
+
+// needsSignIn is the answer to who needs a session that only a person, or a
+// refresh token that is brought along, can begin.
+func needsSignIn(role *loadedRole, why string) error {
+	text := "it has no session"
+	if why != "" {
+		text = "its session is lost (" + why + ")"
+	}
+	if role.GrantType == grantTypeRefreshToken {
+		return &refusal{fmt.Sprintf("%s: import a refresh token with \"vault write <mount>/sessions/%s refresh_token=-\"", text, role.name)}
+	}
+	return &refusal{fmt.Sprintf("%s: sign in with \"vault write -f <mount>/authorize/%s\", open the authorization_url, then \"vault write <mount>/sessions/%s code=<code> state=<state>\"", text, role.name, role.name)}
 }
 
 // useSession returns the role's session and starts one where there is none.
 func (b *backend) useSession(ctx context.Context, storage logical.Storage, role *loadedRole, s *settings) (*session, error) {
+	if err := role.belongsTo(s); err != nil {
+		return nil, err
+	}
 	auth, err := role.authClient(s)
 	if err != nil {
 		return nil, err
 	}
 	fingerprint := role.fingerprint(auth.ID)
-	if current := role.session.Load(); current != nil && current.Fingerprint == fingerprint {
+	if current := role.session.Load(); current != nil && current.Fingerprint == fingerprint && current.LostBecause == "" {
 		return current, nil
 	}
 	unlock, err := b.sessions.Lock(ctx, role.name)
@@ -73,45 +101,53 @@ func (b *backend) useSession(ctx context.Context, storage logical.Storage, role 
 		return nil, fmt.Errorf("gave up waiting for the role's session: %w", err)
 	}
 	defer unlock()
-	if current := role.session.Load(); current != nil && current.Fingerprint == fingerprint {
+	if current := role.session.Load(); current != nil && current.Fingerprint == fingerprint && current.LostBecause == "" {
 		return current, nil
 	}
 	stored, err := readSession(ctx, storage, role.name)
 	if err != nil {
 		return nil, err
 	}
-	if stored != nil && stored.Fingerprint == fingerprint {
+	usable := stored != nil && stored.Fingerprint == fingerprint
+	switch {
+	case usable && stored.LostBecause == "":
 		role.session.Store(stored)
 		return stored, nil
+	case role.GrantType == grantTypePassword:
+		return b.startSession(ctx, storage, role, s, fingerprint, stored)
+	case usable:
+		return nil, needsSignIn(role, stored.LostBecause)
+	default:
+		return nil, needsSignIn(role, "")
 	}
-	return b.startSession(ctx, storage, role, s, fingerprint, stored)
 }
 
-// startSession signs in, and stores the session before it is used. An old one
-// is ended after that. The caller holds the session's lock.
+// startSession signs in with the role's password. The caller holds the
+// session's lock.
 func (b *backend) startSession(ctx context.Context, storage logical.Storage, role *loadedRole, s *settings, fingerprint ledger.Fingerprint, old *session) (*session, error) {
 	grant, auth, err := b.login(ctx, role, s)
 	if err != nil {
 		return nil, err
 	}
-	started := session{
-		Version:     sessionVersion,
-		Fingerprint: fingerprint,
-		Username:    role.Username,
-		CreatedTime: b.clock.Now(),
-	}.with(grant)
+	started := session{Version: sessionVersion, Fingerprint: fingerprint, Username: role.Username, CreatedTime: b.clock.Now()}.with(grant)
+	return started, b.adoptSession(storage, role, s, auth, started, old)
+}
+
+// adoptSession stores a new session before it is used, and ends the old one
+// after that. The caller holds the session's lock.
+func (b *backend) adoptSession(storage logical.Storage, role *loadedRole, s *settings, auth authClient, started, old *session) error {
 	if err := b.putSession(storage, role.name, started); err != nil {
-		b.endUnrecorded(s, grant.Access, role.name)
-		return nil, err
+		b.endUnrecorded(s, started.token(), role.name)
+		return err
 	}
 	role.session.Store(started)
 	b.Logger().Info("session started", "role", role.name, "user_id", started.UserID, "token_id", started.TokenID)
-	if old != nil {
+	if old != nil && old.LostBecause == "" {
 		if err := b.endPair(storage, s, auth, role.name, old); err != nil {
 			b.Logger().Warn("the role's old session could not be ended", "role", role.name, "token_id", old.TokenID, "error", err)
 		}
 	}
-	return started, nil
+	return nil
 }
 
 // renewSession gives a session that ProcessMaker no longer accepts, or that is
@@ -153,7 +189,10 @@ func (b *backend) renewSession(ctx context.Context, storage logical.Storage, rol
 		},
 	}
 	outcome, err := rotation.run(workCtx)
+	var lost *chainLost
 	switch {
+	case errors.As(err, &lost):
+		return nil, b.loseSession(storage, role, seen, lost.why)
 	case err != nil:
 		return nil, err
 	case outcome.kept:
@@ -162,6 +201,16 @@ func (b *backend) renewSession(ctx context.Context, storage logical.Storage, rol
 	role.session.Store(renewed)
 	b.Logger().Info("session renewed", "role", role.name, "user_id", renewed.UserID, "token_id", renewed.TokenID)
 	return renewed, nil
+}
+
+// loseSession puts down that somebody has to sign in again.
+func (b *backend) loseSession(storage logical.Storage, role *loadedRole, seen *session, why string) error {
+	if err := b.putSession(storage, role.name, seen.lost(why)); err != nil {
+		return err
+	}
+	role.session.Store(nil)
+	b.Logger().Info("session lost", "role", role.name, "user_id", seen.UserID, "reason", why)
+	return needsSignIn(role, why)
 }
 
 // sessionKept says why a session could not be renewed now.
@@ -185,24 +234,26 @@ func (b *backend) asSession(ctx context.Context, storage logical.Storage, role *
 	return do(renewed)
 }
 
-// dropSession ends a role's session with the settings and the auth client that
-// it was made with.
-func (b *backend) dropSession(ctx context.Context, storage logical.Storage, role *loadedRole, s *settings) error {
+// dropSession ends a role's session with the settings and the auth client
+// that it was made with. With only set, another session is left alone.
+func (b *backend) dropSession(ctx context.Context, storage logical.Storage, role *loadedRole, s *settings, only *ledger.Fingerprint) error {
 	unlock, err := b.sessions.Lock(ctx, role.name)
 	if err != nil {
 		return err
 	}
 	defer unlock()
 	stored, err := readSession(ctx, storage, role.name)
-	if err != nil || stored == nil {
+	if err != nil || stored == nil || (only != nil && stored.Fingerprint != *only) {
 		return err
 	}
-	auth, err := role.authClient(s)
-	if err != nil {
-		return err
-	}
-	if err := b.endPair(storage, s, auth, role.name, stored); err != nil {
-		return err
+	if stored.LostBecause == "" && stored.Fingerprint.URL == s.config.URL {
+		auth, err := role.authClient(s)
+		if err != nil {
+			return err
+		}
+		if err := b.endPair(storage, s, auth, role.name, stored); err != nil {
+			return err
+		}
 	}
 	role.session.Store(nil)
 	return storage.Delete(ctx, sessionPrefix+role.name)

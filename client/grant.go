@@ -14,6 +14,7 @@ import (
 const (
 	passwordGrant = "password grant"
 	refreshGrant  = "refresh grant"
+	codeGrant     = "authorization code grant"
 )
 
 // AuthMethod is how the auth client proves itself to the token endpoint, named
@@ -65,6 +66,27 @@ func (c *Client) RefreshGrant(ctx context.Context, auth AuthClient, refreshToken
 	return c.grant(ctx, refreshGrant, auth, nil, func(ctx context.Context, cfg *oauth2.Config) (*oauth2.Token, error) {
 		return cfg.TokenSource(ctx, &oauth2.Token{RefreshToken: refreshToken}).Token()
 	})
+}
+
+// CodeGrant trades an authorization code for a pair of tokens (RFC 6749 §4.1.3,
+// RFC 7636 §4.5). redirectURI and verifier are those of the AuthorizationURL. It
+// counts against the limit of the token endpoint. Failures are of type *Error.
+func (c *Client) CodeGrant(ctx context.Context, auth AuthClient, redirectURI, code, verifier string) (*Grant, error) {
+	return c.grant(ctx, codeGrant, auth, nil, func(ctx context.Context, cfg *oauth2.Config) (*oauth2.Token, error) {
+		cfg.RedirectURL = redirectURI
+		return cfg.Exchange(ctx, code, oauth2.VerifierOption(verifier))
+	})
+}
+
+// AuthorizationURL is where a person signs in to give a code (RFC 6749 §4.1.1)
+// bound to state and to the verifier's S256 challenge (RFC 7636 §4.3).
+func (c *Client) AuthorizationURL(clientID, redirectURI, state, verifier string) string {
+	cfg := &oauth2.Config{
+		ClientID:    clientID,
+		RedirectURL: redirectURI,
+		Endpoint:    oauth2.Endpoint{AuthURL: c.endpoint("oauth", "authorize")},
+	}
+	return cfg.AuthCodeURL(state, oauth2.S256ChallengeOption(verifier))
 }
 
 type grantRequest func(context.Context, *oauth2.Config) (*oauth2.Token, error)
