@@ -32,6 +32,8 @@ type sweeper struct {
 	running atomic.Bool
 	cursor  *ledger.Cursor
 	stored  ledger.Cursor // as it was last written
+	// houseKept is when what is rarely needed was last looked after.
+	houseKept time.Time
 }
 
 // sweepReport says what one pass did.
@@ -65,6 +67,7 @@ func (b *backend) wakeSweeper(storage logical.Storage) {
 		defer b.sweeper.running.Store(false)
 		defer func() { b.caught(recover(), "sweep") }()
 		b.sweepAndRemember(b.lifetime, storage)
+		b.keepHouse(b.lifetime, storage)
 	}()
 }
 

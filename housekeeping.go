@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// housekeepingInterval is how often what is rarely needed is looked after. It
+// walks the sessions, of which there are as many as roles.
+const housekeepingInterval = time.Hour
+
+// keepHouse renews old sessions and forgets sign-ins that nobody completed.
+func (b *backend) keepHouse(ctx context.Context, storage logical.Storage) {
+	now := b.clock.Now()
+	if now.Sub(b.sweeper.houseKept) < housekeepingInterval {
+		return
+	}
+	b.sweeper.houseKept = now
+	if err := b.dropExpiredSignIns(ctx, storage); err != nil {
+		b.Logger().Warn("expired sign-ins could not be dropped", "error", err)
+	}
+	names, err := storage.List(ctx, sessionPrefix)
+	if err != nil {
+		b.Logger().Warn("the sessions could not be listed", "error", err)
+		return
+	}
+	for _, name := range names {
+		if ctx.Err() != nil {
+			return
+		}
+		if err := b.renewOldSession(ctx, storage, name); err != nil {
+			b.Logger().Warn("the session could not be renewed ahead of its end", "role", name, "error", err)
+		}
+	}
+}
+
+// renewOldSession renews a session that has passed two thirds of its life. A
+// chain that is never refreshed dies with its refresh token, which lives as long
+// as the access token.
+func (b *backend) renewOldSession(ctx context.Context, storage logical.Storage, name string) error {
+	role, err := b.roles.load(ctx, storage, name)
+	if err != nil || role == nil {
+		return err
+	}
+	current, err := b.settings.load(ctx, storage, b.clock)
+	if err != nil || current == nil || current.config.Deleted || role.belongsTo(current) != nil {
+		return err
+	}
+	stored, err := readSession(ctx, storage, name)
+	if err != nil || stored == nil || stored.LostBecause != "" || stored.Fingerprint.URL != current.config.URL {
+		return err
+	}
+	life := stored.TokenExpireTime.Sub(stored.TokenReceivedAt)
+	if b.clock.Now().Before(stored.TokenReceivedAt.Add(life * 2 / 3)) {
+		return nil
+	}
+	_, err = b.renewSession(ctx, storage, role, current, stored)
+	return err
+}
