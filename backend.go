@@ -48,6 +48,8 @@ type backend struct {
 	records *keylock.Locks
 	// sessions does the same with the sessions of roles.
 	sessions *keylock.Locks
+	// statics does the same with the shared credentials of roles.
+	statics  *keylock.Locks
 	inflight inflight
 	sweeper  sweeper
 
@@ -80,7 +82,7 @@ func (b *backend) Setup(ctx context.Context, conf *logical.BackendConfig) error 
 }
 
 func newBackend(clk clock.Clock, random io.Reader) *backend {
-	b := &backend{clock: clk, random: random, records: keylock.New(), sessions: keylock.New()}
+	b := &backend{clock: clk, random: random, records: keylock.New(), sessions: keylock.New(), statics: keylock.New()}
 	b.lifetime, b.endLifetime = context.WithCancel(context.Background())
 	b.Backend = &framework.Backend{
 		BackendType:    logical.TypeLogical,
@@ -94,6 +96,7 @@ func newBackend(clk clock.Clock, random io.Reader) *backend {
 			b.configPaths(),
 			b.rolePaths(),
 			b.credsPaths(),
+			b.staticPaths(),
 			b.sessionPaths(),
 			b.tidyPaths(),
 		),

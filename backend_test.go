@@ -29,10 +29,19 @@ func TestFactoryTakesAnEmptyConfiguration(t *testing.T) {
 // TestEveryStoredKeyIsMarked looks at each key that the mount ever writes.
 func TestEveryStoredKeyIsMarked(t *testing.T) {
 	t.Parallel()
-	h := newReadyHarness(t, nil)
+	h := newSignInHarness(t, nil)
+	h.begin("alice")
+	h.mustWrite("roles/ci", h.roleData(map[string]any{
+		"grant_type": "password", "redirect_uri": nil, "client_id": nil, "client_secret": nil,
+		"credential_type": "access_token", "rotation_period": "1h",
+	}))
 	l := h.issue(nil)
-	h.clock.Advance(time.Hour - time.Second)
+	h.clock.Advance(time.Minute)
 	l.renew()
+	h.read("static-creds/ci")
+	h.mustWrite("roles/ci", map[string]any{"credential_type": "personal_access_token"})
+	h.issue(nil)
+	h.tick()
 	paths := h.backend.SpecialPaths()
 	covered := func(key string, list []string) bool {
 		for _, entry := range list {
@@ -42,12 +51,12 @@ func TestEveryStoredKeyIsMarked(t *testing.T) {
 		}
 		return false
 	}
-	local := map[string]bool{"config": false, "role": false, "ledger": true}
+	local := map[string]bool{"config": false, "role": false, "session": true, "static": true, "authorize": true, "ledger": true, "cursor": true}
 	seen := map[string]bool{}
 	for _, key := range h.storage.keys {
 		kind, _, _ := strings.Cut(key, "/")
 		seen[kind] = true
-		require.True(t, covered(key, paths.SealWrapStorage), key)
+		require.Equal(t, kind != "cursor", covered(key, paths.SealWrapStorage), key)
 		require.Contains(t, local, kind, "a new kind of key needs a decision")
 		require.Equal(t, local[kind], covered(key, paths.LocalStorage), key)
 	}

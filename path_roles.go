@@ -140,13 +140,27 @@ func (b *backend) writeRole(ctx context.Context, req *logical.Request, data *fra
 	if err != nil {
 		return nil, err
 	}
-	b.endChangedSession(ctx, req.Storage, previous, changed, current)
-	if _, given := data.Raw["renew_mode"]; changed.RenewMode != renewByRefresh || (previous != nil && !given) {
-		return nil, nil
-	}
+	b.endChanged(ctx, req.Storage, previous, changed, current)
+	return roleWarnings(changed, previous == nil, data), nil
+}
+
+// roleWarnings says once what an operator has to know of the choices made.
+func roleWarnings(r *role, isNew bool, data *framework.FieldData) *logical.Response {
 	warned := &logical.Response{}
-	warned.AddWarning(refreshWarning)
-	return warned, nil
+	chosen := func(field string) bool {
+		_, given := data.Raw[field]
+		return given || isNew
+	}
+	if r.RenewMode == renewByRefresh && chosen("renew_mode") {
+		warned.AddWarning(refreshWarning)
+	}
+	if r.RotationPeriod > 0 && r.RotationOverlap < shortOverlap && (chosen("rotation_period") || chosen("rotation_overlap")) {
+		warned.AddWarning(fmt.Sprintf("rotation_overlap is %s: a reader that takes longer to replace what it holds has a dead token for a while; %s and more is safe", r.RotationOverlap, shortOverlap))
+	}
+	if len(warned.Warnings) == 0 {
+		return nil
+	}
+	return warned
 }
 
 // refreshWarning is what an operator who chooses refresh has to know.
@@ -197,6 +211,8 @@ func (b *backend) readRolePath(ctx context.Context, req *logical.Request, data *
 		"max_ttl":              int64(found.MaxTTL.Seconds()),
 		"renew_mode":           string(found.RenewMode),
 		"refresh_min_age":      int64(found.RefreshMinAge.Seconds()),
+		"rotation_period":      int64(found.RotationPeriod.Seconds()),
+		"rotation_overlap":     int64(found.RotationOverlap.Seconds()),
 	}}, nil
 }
 
@@ -213,13 +229,14 @@ func (b *backend) deleteRole(ctx context.Context, req *logical.Request, data *fr
 	if err != nil || current == nil || previous == nil {
 		return nil, err
 	}
-	b.endChangedSession(ctx, req.Storage, previous, nil, current)
+	b.endChanged(ctx, req.Storage, previous, nil, current)
 	return nil, nil
 }
 
-// endChangedSession ends the session of a role that is no longer the same. The
-// role is written already, so a session that cannot be ended is only reported.
-func (b *backend) endChangedSession(ctx context.Context, storage logical.Storage, previous *loadedRole, changed *role, s *settings) {
+// endChanged ends the session and the shared credential of a role that is no
+// longer the same. The role is written already, so what cannot be ended is only
+// reported.
+func (b *backend) endChanged(ctx context.Context, storage logical.Storage, previous *loadedRole, changed *role, s *settings) {
 	if previous == nil || previous.URL != s.config.URL {
 		return
 	}
@@ -235,6 +252,9 @@ func (b *backend) endChangedSession(ctx context.Context, storage logical.Storage
 		}
 	}
 	defer b.inflight.join()()
+	if err := b.dropStatic(ctx, storage, previous, s, fingerprint); err != nil {
+		b.Logger().Warn("the shared credential of a changed role could not be ended; it ends at its deadline", "role", previous.name, "error", err)
+	}
 	if err := b.dropSession(ctx, storage, previous, s, &fingerprint); err != nil {
 		b.Logger().Warn("the session of a changed role could not be ended; delete its tokens in ProcessMaker", "role", previous.name, "error", err)
 	}

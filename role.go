@@ -26,7 +26,13 @@ const (
 const (
 	defaultTTL    = time.Hour
 	defaultMaxTTL = 24 * time.Hour
-	longestTTL    = 366 * 24 * time.Hour
+
+	leastRotationPeriod    = 10 * time.Second
+	defaultRotationOverlap = 10 * time.Minute
+	// shortOverlap is what slow readers need to replace what they hold.
+	shortOverlap = 30 * time.Second
+
+	longestTTL = 366 * 24 * time.Hour
 )
 
 // longestRoleName leaves room for the rest of the name that a personal access
@@ -62,16 +68,21 @@ type role struct {
 	MaxTTL        time.Duration `json:"max_ttl"`
 	RenewMode     renewMode     `json:"renew_mode"`
 	RefreshMinAge time.Duration `json:"refresh_min_age"`
+
+	// RotationPeriod is 0 where the role shares no credential.
+	RotationPeriod  time.Duration `json:"rotation_period"`
+	RotationOverlap time.Duration `json:"rotation_overlap"`
 }
 
 func newRole() *role {
 	return &role{
-		Version:        roleVersion,
-		AuthClient:     authClient{Method: string(client.ClientSecretPost)},
-		GrantType:      grantTypePassword,
-		CredentialType: credentialTypeAccessToken,
-		TTL:            defaultTTL,
-		MaxTTL:         defaultMaxTTL,
+		Version:         roleVersion,
+		AuthClient:      authClient{Method: string(client.ClientSecretPost)},
+		GrantType:       grantTypePassword,
+		CredentialType:  credentialTypeAccessToken,
+		TTL:             defaultTTL,
+		MaxTTL:          defaultMaxTTL,
+		RotationOverlap: defaultRotationOverlap,
 	}
 }
 
@@ -91,6 +102,8 @@ func (r *role) change(in *input) {
 	in.duration("max_ttl", &r.MaxTTL, time.Second, longestTTL)
 	r.changeRenewMode(in)
 	in.duration("refresh_min_age", &r.RefreshMinAge, 0, longestTTL)
+	in.duration("rotation_period", &r.RotationPeriod, 0, longestTTL)
+	in.duration("rotation_overlap", &r.RotationOverlap, 0, longestTTL)
 }
 
 // changeRenewMode takes the mode of a write. Its default is what the kind of
@@ -151,6 +164,13 @@ func (r *role) validate(s *settings) error {
 		return errors.New("allow_administrators goes with user_id")
 	case r.RefreshMinAge > 0 && r.RenewMode != renewByRefresh:
 		return fmt.Errorf("refresh_min_age needs renew_mode %s", renewByRefresh)
+	case r.RotationPeriod == 0:
+	case r.RotationPeriod < leastRotationPeriod:
+		return fmt.Errorf("rotation_period is at least %s, or 0 for none", leastRotationPeriod)
+	case r.RotationPeriod <= r.RotationOverlap:
+		return fmt.Errorf("rotation_period (%s) has to be above rotation_overlap (%s)", r.RotationPeriod, r.RotationOverlap)
+	case userIDTemplate.MatchString(r.UserID):
+		return errors.New("user_id is an identity template, which differs by reader, and rotation_period shares one credential among all: use one of them")
 	}
 	return checkUserID(r.UserID)
 }

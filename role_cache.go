@@ -18,6 +18,8 @@ type loadedRole struct {
 	gate loginGate
 	// session mirrors the stored session; nil where it is not known.
 	session atomic.Pointer[session]
+	// static mirrors the stored shared credential; nil where it is not known.
+	static atomic.Pointer[staticCredential]
 }
 
 // roleCache holds the roles in use in memory. Unknown names are not

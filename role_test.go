@@ -23,7 +23,7 @@ func TestRoleReadsBackWithoutSecrets(t *testing.T) {
 	require.Equal(t, map[string]any{
 		"client_id": "", "client_secret_set": false, "client_auth_method": "",
 		"grant_type": "password", "username": "alice", "password_set": true, "scopes": []string{}, "redirect_uri": "", "session_user_id": "",
-		"credential_type": "access_token", "user_id": "", "allow_administrators": false, "ttl": int64(3600), "max_ttl": int64(86400), "renew_mode": "refresh", "refresh_min_age": int64(0),
+		"credential_type": "access_token", "user_id": "", "allow_administrators": false, "ttl": int64(3600), "max_ttl": int64(86400), "renew_mode": "refresh", "refresh_min_age": int64(0), "rotation_period": int64(0), "rotation_overlap": int64(600),
 	}, got)
 }
 

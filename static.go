@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/internal/ledger"
+)
+
+const staticVersion = 1
+
+// staleTTL is how long a reader should wait who got a credential that is past
+// its rotation, because no other could be had.
+const staleTTL = 5 * time.Second
+
+// staticCredential is the stored form of the credential that a role's readers
+// share. Its record in the ledger ends it at its deadline, whether or not
+// anybody reads it again.
+type staticCredential struct {
+	Version int            `json:"version"`
+	Record  *ledger.Record `json:"record"`
+
+	TokenID         string    `json:"token_id"`
+	TokenType       string    `json:"token_type"`
+	TokenExpireTime time.Time `json:"token_expire_time"`
+	AccessToken     string    `json:"access_token"`
+	RotatedAt       time.Time `json:"rotated_at"`
+}
+
+func (c *staticCredential) token() client.Token {
+	return client.Token{
+		Value:      c.AccessToken,
+		Type:       c.TokenType,
+		ID:         c.TokenID,
+		UserID:     c.Record.UserID,
+		ReceivedAt: c.RotatedAt,
+		ExpireTime: c.TokenExpireTime,
+	}
+}
+
+// shared returns the role's shared credential, a new one if the last is older
+// than the rotation period. Where a new one cannot be had, the old one is
+// returned as long as it lives, with the reason.
+func (b *backend) shared(ctx context.Context, req *logical.Request, role *loadedRole, s *settings) (current *staticCredential, stale, resp *logical.Response, err error) {
+	auth, err := role.authClient(s)
+	if err == nil {
+		err = role.belongsTo(s)
+	}
+	if err != nil {
+		resp, err := upstreamAnswer(fmt.Sprintf("role %q: %s", role.name, err), err)
+		return nil, nil, resp, err
+	}
+	fingerprint := role.fingerprint(auth.ID)
+	if current := role.static.Load(); b.fresh(current, role, fingerprint) {
+		return current, nil, nil, nil
+	}
+	unlock, err := b.statics.Lock(ctx, role.name)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("role %q: gave up waiting for the rotation: %w", role.name, err)
+	}
+	defer unlock()
+	current = role.static.Load()
+	if current == nil {
+		if current, err = readStatic(ctx, req.Storage, role.name); err != nil {
+			return nil, nil, nil, err
+		}
+		role.static.Store(current)
+	}
+	if b.fresh(current, role, fingerprint) {
+		return current, nil, nil, nil
+	}
+	next, resp, err := b.rotateStatic(ctx, req, role, s)
+	if next != nil {
+		return next, nil, nil, nil
+	}
+	// The old one is not rotated away before another is there.
+	if current != nil && current.Record.Fingerprint == fingerprint && b.clock.Now().Before(current.Record.Deadline) {
+		if resp == nil {
+			resp = logical.ErrorResponse("%s", err)
+		}
+		return current, resp, nil, nil
+	}
+	return nil, nil, resp, err
+}
+
+// fresh tells whether a shared credential needs no rotation yet.
+func (b *backend) fresh(c *staticCredential, role *loadedRole, fingerprint ledger.Fingerprint) bool {
+	return c != nil && c.Record.Fingerprint == fingerprint && b.clock.Now().Before(c.RotatedAt.Add(role.RotationPeriod))
+}
+
+// rotateStatic makes and stores a new shared credential. The one before dies at
+// its own deadline. The caller holds the role's lock.
+func (b *backend) rotateStatic(ctx context.Context, req *logical.Request, role *loadedRole, s *settings) (*staticCredential, *logical.Response, error) {
+	// The readers are many, so the record names none.
+	nobody := &logical.Request{Storage: req.Storage, MountPoint: req.MountPoint}
+	made, resp, err := b.make(ctx, nobody, &issueOrder{role: role, settings: s, mode: renewNever, life: role.RotationPeriod + role.RotationOverlap})
+	if made == nil {
+		return nil, resp, err
+	}
+	next := &staticCredential{
+		Version:         staticVersion,
+		Record:          made.record,
+		TokenID:         made.token.ID,
+		TokenType:       made.token.Type,
+		TokenExpireTime: made.token.ExpireTime,
+		AccessToken:     made.token.Value,
+		RotatedAt:       made.at,
+	}
+	putCtx, cancel := context.WithTimeout(context.Background(), storageTimeout)
+	defer cancel()
+	entry, err := logical.StorageEntryJSON(staticPrefix+role.name, next)
+	if err == nil {
+		err = req.Storage.Put(putCtx, entry)
+	}
+	if err != nil {
+		b.takeBack(req.Storage, made.record, made.token, s)
+		return nil, nil, err
+	}
+	role.static.Store(next)
+	b.Logger().Info("shared credential rotated", "role", role.name, "credential_id", made.record.ID, "token_id", made.token.ID)
+	return next, nil, nil
+}
+
+// dropStatic ends the shared credential that a role made while it had this
+// fingerprint.
+func (b *backend) dropStatic(ctx context.Context, storage logical.Storage, role *loadedRole, s *settings, fingerprint ledger.Fingerprint) error {
+	unlock, err := b.statics.Lock(ctx, role.name)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	stored, err := readStatic(ctx, storage, role.name)
+	if err != nil || stored == nil || stored.Record.Fingerprint != fingerprint {
+		return err
+	}
+	if err := storage.Delete(ctx, staticPrefix+role.name); err != nil {
+		return err
+	}
+	role.static.Store(nil)
+	b.takeBack(storage, stored.Record, stored.token(), s)
+	return nil
+}
+
+func readStatic(ctx context.Context, storage logical.Storage, role string) (*staticCredential, error) {
+	entry, err := storage.Get(ctx, staticPrefix+role)
+	if err != nil || entry == nil {
+		return nil, err
+	}
+	var stored staticCredential
+	if err := entry.DecodeJSON(&stored); err != nil || stored.Record == nil {
+		// The decoder's error may quote what it read.
+		return nil, fmt.Errorf("the stored shared credential of role %q cannot be read: it is not in the form of this release", role)
+	}
+	if stored.Version > staticVersion {
+		return nil, fmt.Errorf("the stored shared credential of role %q was written by a newer release (version %d, known is %d)", role, stored.Version, staticVersion)
+	}
+	return &stored, nil
+}
