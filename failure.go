@@ -19,6 +19,10 @@ func loginTrouble(name string, r *role, auth authClient, err error, now time.Tim
 
 // loginCause is loginTrouble without the role's name.
 func loginCause(r *role, auth authClient, err error, now time.Time) string {
+	var inWords *explained
+	if errors.As(err, &inWords) {
+		return inWords.text
+	}
 	var remembered *rememberedRefusal
 	if errors.As(err, &remembered) {
 		return fmt.Sprintf("%s. This was found a moment ago and is not tried again for %s; writing the role or the config clears it",

@@ -92,7 +92,10 @@ func (m *minting) mint(ctx context.Context, session *session) error {
 		m.recorded = true
 	}
 	token, err := api.CreatePersonalToken(ctx, session.token(), user.ID, m.record.TokenName)
-	if err != nil {
+	switch {
+	case serverError(err):
+		return &explained{err.Error() + ". If this goes on, ProcessMaker's personal access client is missing: run \"php artisan passport:client --personal\" on its server", err}
+	case err != nil:
 		return err
 	}
 	m.token = token
@@ -158,10 +161,6 @@ func (b *backend) personalTrouble(role *loadedRole, s *settings, record *ledger.
 		cause = fmt.Sprintf("ProcessMaker does not let the role's user %q make tokens of user %s: it has to be an administrator (or user_id has to go)", role.Username, record.UserID)
 	case client.NotFound:
 		cause = fmt.Sprintf("ProcessMaker has no user %s: correct user_id", record.UserID)
-	case client.Unavailable:
-		if serverError(err) {
-			cause += ". If this goes on, ProcessMaker's personal access client is missing: run \"php artisan passport:client --personal\" on its server"
-		}
 	}
 	return fmt.Sprintf("role %q: %s", role.name, cause)
 }

@@ -140,7 +140,7 @@ func (b *backend) refresh(ctx, workCtx context.Context, req *logical.Request, r 
 	if err != nil {
 		return nil, fmt.Errorf("role %q: %w", record.Role, err)
 	}
-	if outcome.kept {
+	if outcome.kept != nil {
 		return b.extend(req, r, outcome.warnings...)
 	}
 	// The time has moved on while ProcessMaker worked, and Vault counts from

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -32,10 +31,22 @@ type rotation struct {
 
 // outcome is what came of a rotation that did not fail.
 type outcome struct {
-	// kept: the record and its token are as they were.
-	kept     bool
+	// kept says why the holder and its token are as they were; nil where they
+	// are not.
+	kept     error
 	warnings []string
 }
+
+// explained is an error in words for a reader, about one that says what kind it
+// is.
+type explained struct {
+	text  string
+	cause error
+}
+
+func (e *explained) Error() string { return e.text }
+
+func (e *explained) Unwrap() error { return e.cause }
 
 // run refreshes. What it does after a failed refresh depends on whether the
 // old pair can have been used up by it.
@@ -63,7 +74,7 @@ func (r *rotation) findOut(ctx context.Context, cause error, mayRepeat bool) (ou
 	alive, err := r.settings.client.TokenAlive(ctx, r.old)
 	switch {
 	case err != nil:
-		return outcome{}, fmt.Errorf("%s, and whether the old token still lives could not be found out: %w; renew again", r.cause(cause), err)
+		return outcome{}, &explained{fmt.Sprintf("%s, and whether the old token still lives could not be found out (%s); try again", r.cause(cause), err), err}
 	case !alive:
 		return r.loginAgain(ctx, r.cause(cause), true)
 	case !mayRepeat || !r.timeToRepeat(ctx):
@@ -90,7 +101,8 @@ func (r *rotation) timeToRepeat(ctx context.Context) bool {
 // keep leaves everything as it is: the reader keeps a token that lives.
 func (r *rotation) keep(cause error) outcome {
 	r.backend.Logger().Debug("refresh put off", "role", r.role.name, "token_id", r.old.ID, "error", cause)
-	return outcome{kept: true, warnings: []string{fmt.Sprintf("the token was kept, because it could not be refreshed: %s", r.cause(cause))}}
+	kept := &explained{"the token was kept, because it could not be refreshed: " + r.cause(cause), cause}
+	return outcome{kept: kept, warnings: []string{kept.text}}
 }
 
 func (r *rotation) cause(err error) string {
@@ -111,7 +123,7 @@ func (r *rotation) loginAgain(ctx context.Context, why string, oldIsDead bool) (
 	}
 	grant, _, err := r.backend.login(ctx, r.role, r.settings)
 	if err != nil {
-		return outcome{}, fmt.Errorf("%s; logging in again failed: %w", why, errors.New(r.cause(err)))
+		return outcome{}, &explained{fmt.Sprintf("%s; logging in again failed: %s", why, r.cause(err)), err}
 	}
 	if !oldIsDead {
 		err := r.backend.endOrRecord(ctx, r.storage, r.settings, r.old, r.role.name, r.fingerprint)

@@ -195,8 +195,8 @@ func (b *backend) renewSession(ctx context.Context, storage logical.Storage, rol
 		return nil, b.loseSession(storage, role, seen, lost.why)
 	case err != nil:
 		return nil, err
-	case outcome.kept:
-		return nil, &sessionKept{errors.New(outcome.warnings[0])}
+	case outcome.kept != nil:
+		return nil, outcome.kept
 	}
 	role.session.Store(renewed)
 	b.Logger().Info("session renewed", "role", role.name, "user_id", renewed.UserID, "token_id", renewed.TokenID)
@@ -212,9 +212,6 @@ func (b *backend) loseSession(storage logical.Storage, role *loadedRole, seen *s
 	b.Logger().Info("session lost", "role", role.name, "user_id", seen.UserID, "reason", why)
 	return needsSignIn(role, why)
 }
-
-// sessionKept says why a session could not be renewed now.
-type sessionKept struct{ error }
 
 // asSession runs an exchange with the session's token. A refused token is
 // renewed once.

@@ -320,3 +320,79 @@ func TestForgottenSignInsGo(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, keys)
 }
+
+// TestASessionsFailedRefresh is the table of what becomes of a session whose
+// access token is dead when its refresh fails.
+func TestASessionsFailedRefresh(t *testing.T) {
+	t.Parallel()
+	const refresh, login, ask = processmakertest.RefreshGrant, processmakertest.PasswordGrant, processmakertest.ShowToken
+	for name, test := range map[string]struct {
+		arrange func(h *harness)
+		status  int
+		says    string
+		orphans int
+	}{
+		"answer lost":         {inject(refresh, processmakertest.LoseAnswer()), 200, "", 1},
+		"half done":           {inject(refresh, processmakertest.HalfRefresh()), 200, "", 0},
+		"cut off":             {inject(refresh, processmakertest.Refuse()), 200, "", 0},
+		"throttled":           {inject(refresh, processmakertest.Throttled(9)), 503, "limit of token calls", 0},
+		"client secret wrong": {func(h *harness) { h.pm.SetClientSecret(3, "another") }, 400, "auth client", 0},
+		"nobody can tell": {func(h *harness) {
+			inject(refresh, processmakertest.Refuse())(h)
+			inject(ask, processmakertest.ServerError())(h)
+		}, 502, "could not be found out", 0},
+		"password wrong":  {func(h *harness) { h.pm.RotateAppKey(); h.pm.SetPassword("alice", "another") }, 400, "wrong username or password", 0},
+		"login is down":   {func(h *harness) { h.pm.RotateAppKey(); inject(login, processmakertest.HTMLPage(502))(h) }, 502, "HTTP 502", 0},
+		"the write fails": {func(h *harness) { h.storage.failPuts(func(key string) bool { return key == "session/ci" }) }, 500, "disk full", 0},
+		"the write of a login": {func(h *harness) {
+			h.pm.RotateAppKey()
+			h.storage.failPuts(func(key string) bool { return key == "session/ci" })
+		}, 500, "disk full", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newPersonalHarness(t, nil)
+			h.tick()
+			kept := h.issue(nil)
+			h.clock.Advance(time.Hour)
+			h.pm.RevokeTokenByID(h.session().TokenID)
+			h.pm.ResetLog()
+			test.arrange(h)
+			resp, err := h.do(logical.ReadOperation, "creds/ci", nil)
+			require.Equal(t, test.status, status(resp, err), message(resp, err))
+			require.Contains(t, message(resp, err), test.says)
+			require.Zero(t, h.pm.OverlappingRefreshes())
+
+			// The trouble over, the role works, and what lives is known.
+			h.storage.failPuts(nil)
+			h.pm.SetClientSecret(3, h.configSecret())
+			h.pm.SetPassword("alice", h.rolePassword())
+			h.clock.Advance(2 * time.Minute)
+			l := h.issue(nil)
+			h.clock.Advance(time.Minute)
+			h.tick()
+			require.True(t, h.pm.Accepts(l.token()))
+			require.True(t, h.pm.Accepts(kept.token()))
+			require.Len(t, h.livePersonal(), len(h.recordIDs()))
+			unknown := 0
+			for _, token := range h.pm.LiveTokens() {
+				if token.Name == "" && token.ID != h.session().TokenID {
+					unknown++
+				}
+			}
+			require.Equal(t, test.orphans, unknown)
+		})
+	}
+}
+
+func (h *harness) configSecret() string {
+	current, err := h.backend.settings.load(context.Background(), h.storage, h.clock)
+	require.NoError(h.t, err)
+	return current.config.AuthClient.Secret
+}
+
+func (h *harness) rolePassword() string {
+	role, err := h.backend.roles.load(context.Background(), h.storage, "ci")
+	require.NoError(h.t, err)
+	return role.Password
+}

@@ -20,6 +20,9 @@ type Approval struct {
 // codeLifetime is how long an authorization code can be exchanged.
 const codeLifetime = 10 * time.Minute
 
+// proofShape is the form that RFC 7636 gives to verifiers and challenges.
+var proofShape = regexp.MustCompile(`^[A-Za-z0-9._~-]{43,128}$`)
+
 // codeContent is what an authorization code holds.
 type codeContent struct {
 	ClientID            string   `json:"client_id"`
@@ -33,7 +36,8 @@ type codeContent struct {
 }
 
 // AuthorizationCode gives the code that the sign-in pages would send to the
-// redirect URI after the user approved. It is "" for a user who is not there.
+// redirect URI after the user approved, for tests that are not about the pages;
+// SignIn goes through them. It is "" for a user who is not there.
 func (s *Server) AuthorizationCode(approval Approval) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -41,21 +45,34 @@ func (s *Server) AuthorizationCode(approval Approval) string {
 	if user == nil || user.Deleted {
 		return ""
 	}
-	id := s.data.source.identifier("code", s.data.next())
-	s.data.codes[id] = &codeRow{}
-	return s.data.seal(codeContent{
-		ClientID:            formatID(approval.ClientID),
-		RedirectURI:         approval.RedirectURI,
-		AuthCodeID:          id,
-		Scopes:              []string{},
-		UserID:              formatID(user.ID),
-		ExpireTime:          s.config.Clock().Add(codeLifetime).Unix(),
-		CodeChallenge:       approval.CodeChallenge,
-		CodeChallengeMethod: approval.CodeChallengeMethod,
+	return s.issueCode(user, authorization{
+		clientID:        formatID(approval.ClientID),
+		redirectURI:     approval.RedirectURI,
+		challenge:       approval.CodeChallenge,
+		challengeMethod: approval.CodeChallengeMethod,
 	})
 }
 
-// codeGrant uses the code up only once everything has been found right, so
+// issueCode is called with the server's lock held.
+func (s *Server) issueCode(user *userRow, asked authorization) string {
+	id := s.data.source.identifier("code", s.data.next())
+	s.data.codes[id] = &codeRow{}
+	return s.data.seal(codeContent{
+		ClientID:            asked.clientID,
+		RedirectURI:         asked.redirectURI,
+		AuthCodeID:          id,
+		Scopes:              append([]string{}, asked.scopes...),
+		UserID:              formatID(user.ID),
+		ExpireTime:          s.config.Clock().Add(codeLifetime).Unix(),
+		CodeChallenge:       asked.challenge,
+		CodeChallengeMethod: asked.challengeMethod,
+	})
+}
+
+// codeGrant leaves the code's scopes alone: "*" is the only one there is, and
+// the product drops it in this grant.
+//
+// It uses the code up only once everything has been found right, so
 // that a failed try does not cost it.
 func (v *visit) codeGrant() (issued, *oauthError) {
 	order, refusal := v.authenticateClient(grantAuthorizationCode)
@@ -115,7 +132,7 @@ func (v *visit) checkVerifier(code codeContent) *oauthError {
 	if !present {
 		return invalidRequest("code_verifier")
 	}
-	if well, err := regexp.MatchString(`^[A-Za-z0-9._~-]{43,128}$`, verifier); err != nil || !well {
+	if !proofShape.MatchString(verifier) {
 		return invalidRequestHint("Code Verifier must follow the specifications of RFC-7636.")
 	}
 	challenge := verifier

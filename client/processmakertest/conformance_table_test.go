@@ -3,6 +3,7 @@ package processmakertest_test
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"net/url"
 	"strings"
 	"time"
 
@@ -132,6 +133,16 @@ var replays = map[string]replay{
 	}},
 	"refresh_scope_wider":        {prepare: oldRefresh},
 	"refresh_token_with_newline": {prepare: oldRefresh},
+
+	"authorize_approved":           {prepare: approvePageOpen},
+	"authorize_redirects_to_login": {prepare: withState},
+	"authorize_skips_approval": {prepare: func(s *stage) script {
+		s.pairOf(s.exchange(code(s)["AUTH_CODE"], nil))
+		return signedIn(s)
+	}},
+	"authorize_unknown_client":     {prepare: signedIn},
+	"authorize_unknown_scope":      {prepare: signedIn},
+	"authorize_wrong_redirect_uri": {prepare: signedIn},
 
 	"authorization_code_garbage":      asIs,
 	"authorization_code_missing_code": asIs,
@@ -276,19 +287,10 @@ var replays = map[string]replay{
 
 // outside are the recordings that the double does not answer, with the reason.
 var outside = map[string]string{
-	"authorize_approved":           noSignInPages,
-	"authorize_redirects_to_login": noSignInPages,
-	"authorize_skips_approval":     noSignInPages,
-	"authorize_unknown_client":     noSignInPages,
-	"authorize_unknown_scope":      noSignInPages,
-	"authorize_wrong_redirect_uri": noSignInPages,
-
 	"bad_gateway_token":       "the page is the web server's in front; a test gives such an answer with HTMLPage or Answer",
 	"cache_down_token":        "there is no cache that could fail; a test gives the answer, which lacks the throttle's headers, with Answer",
 	"signing_key_missing_api": "there is no key file that could be missing, and the answer is that of api_user_show_ok",
 }
-
-const noSignInPages = "the sign-in pages are not part of the double yet; AuthorizationCode stands in for them"
 
 func basicOf(client int64) func(*stage) script {
 	return func(s *stage) script { return script{"BASIC": basic("3", s.secret(client))} }
@@ -339,6 +341,20 @@ func codeWithProof(s *stage) script {
 			CodeChallenge: base64.RawURLEncoding.EncodeToString(sum[:]), CodeChallengeMethod: "S256",
 		}),
 	}
+}
+
+func withState(*stage) script { return script{"STATE": "the-state"} }
+
+// signedIn opens a web session.
+func signedIn(s *stage) script {
+	s.webLogin("admin")
+	return withState(s)
+}
+
+func approvePageOpen(s *stage) script {
+	values := signedIn(s)
+	values["FORM_TOKEN"] = s.formToken(s.send("GET", authorizePath(url.Values{"state": {values["STATE"]}}), ""))
+	return values
 }
 
 func personalToken(s *stage) script {

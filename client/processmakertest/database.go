@@ -25,6 +25,8 @@ type database struct {
 	byID    map[string]*tokenRow
 	refresh map[string]*refreshRow
 	codes   map[string]*codeRow
+	// sessions are the browsers that the server knows, by cookie.
+	sessions map[string]*webSession
 	// made numbers what was derived from the source, so that nothing repeats.
 	made uint64
 	// appKey and passportKey count the changes of the two keys of an instance.
@@ -68,6 +70,8 @@ func newDatabase(seed string, now time.Time) *database {
 		byID:    map[string]*tokenRow{},
 		refresh: map[string]*refreshRow{},
 		codes:   map[string]*codeRow{},
+
+		sessions: map[string]*webSession{},
 	}
 	for _, u := range startUsers() {
 		d.putUser(u, now)

@@ -1,7 +1,8 @@
 // Package processmakertest is a ProcessMaker for tests, in the manner of
 // net/http/httptest: a real HTTP server on a local address that answers the
-// token endpoint, the user calls and the token calls as ProcessMaker 4 does,
-// whose OAuth server is Laravel Passport on league/oauth2-server.
+// token endpoint, the authorization endpoint, the user calls and the token calls
+// as ProcessMaker 4 does, whose OAuth server is Laravel Passport on
+// league/oauth2-server. The login form is the double's own, plain one.
 //
 // It goes beyond a stub in three ways. It keeps the books, so that a test can
 // ask which tokens are alive and which of them no client ever got to see

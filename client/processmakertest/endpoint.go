@@ -24,6 +24,12 @@ const (
 	CreateToken    Endpoint = "create token"
 	DeleteToken    Endpoint = "delete token"
 
+	// Authorize is the authorization endpoint: the approve page and the answers
+	// to it.
+	Authorize Endpoint = "authorize"
+	// WebLogin is the login form and what it sends.
+	WebLogin Endpoint = "web login"
+
 	// AnyToken is any call of the token endpoint.
 	AnyToken Endpoint = "any token call"
 	// Any is every request.

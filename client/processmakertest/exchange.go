@@ -18,7 +18,7 @@ type Exchange struct {
 	// lost; 0 while undecided and when nothing was processed.
 	Status int `json:"status"`
 	// ClientID and Username are what a token call sent, and who a bearer token
-	// belongs to elsewhere.
+	// or, at the authorization endpoint, a web session belongs to elsewhere.
 	ClientID string `json:"client_id"`
 	Username string `json:"username"`
 	// TokenID is the access token that was made or addressed.
@@ -94,7 +94,7 @@ func (l *exchangeLog) enter(v *visit, now time.Time) *record {
 	return rec
 }
 
-// nameCaller notes who a bearer token belongs to.
+// nameCaller notes who a bearer token or a web session belongs to.
 func (l *exchangeLog) nameCaller(rec *record, clientID, username string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -122,8 +122,12 @@ func (v *visit) text(name string) (string, bool) {
 // scopes gives the scopes asked for, or the inherited ones. None is defined, so
 // that only "*" is known.
 func (v *visit) scopes(inherited []string) ([]string, *oauthError) {
+	return readScopes(v.fields, inherited)
+}
+
+func readScopes(fields parameters, inherited []string) ([]string, *oauthError) {
 	asked := inherited
-	switch value := v.fields["scope"].(type) {
+	switch value := fields["scope"].(type) {
 	case nil:
 	case string:
 		asked = strings.Fields(value)

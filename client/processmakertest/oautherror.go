@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -16,6 +17,8 @@ type oauthError struct {
 	hint   string
 	// challenges is set where the library asks for client authentication again.
 	challenges bool
+	// redirect is where a browser takes the refusal to instead of showing it.
+	redirect string
 }
 
 const malformedText = "The request is missing a required parameter, includes an invalid parameter value, " +
@@ -87,6 +90,15 @@ func invalidScope(scope string) *oauthError {
 	}
 }
 
+// accessDenied tells the client that the person said no.
+func accessDenied(redirect string) *oauthError {
+	return &oauthError{
+		status: http.StatusUnauthorized, code: "access_denied",
+		text: "The resource owner or authorization server denied the request.",
+		hint: "The user denied the request", redirect: redirect,
+	}
+}
+
 // crashed is a failure outside the library, such as a refused write.
 func crashed() *oauthError { return &oauthError{status: http.StatusInternalServerError} }
 
@@ -104,6 +116,16 @@ func (e *oauthError) answer(request *http.Request, league9 bool) answer {
 	}{e.code, e.text, e.hint, e.text}
 	if league9 {
 		body.Message = ""
+	}
+	if e.redirect != "" {
+		query := url.Values{"error": {body.Error}, "error_description": {body.Description}}
+		if body.Hint != "" {
+			query.Set("hint", body.Hint)
+		}
+		if body.Message != "" {
+			query.Set("message", body.Message)
+		}
+		return clientRedirect(e.redirect, query)
 	}
 	a := jsonAnswer(e.status, body)
 	if authorization := request.Header.Get("Authorization"); e.challenges && authorization != "" {

@@ -14,7 +14,8 @@ import (
 
 // parameters are the fields of a request body after the product's clean-up:
 // strings are trimmed, passwords are not, and empty strings are absent. Fields
-// of the query string are never among them.
+// of the query string are never among them, save at the authorization endpoint,
+// where they are all there is.
 type parameters map[string]any
 
 // errBody marks a body that claims to be JSON and is none.

@@ -28,7 +28,7 @@ func findRoute(method, path string, fields parameters) route {
 	}
 	rest, ok := strings.CutPrefix(path, apiPrefix)
 	if !ok {
-		return route{endpoint: Other}
+		return route{endpoint: webEndpoint(path)}
 	}
 	if method == http.MethodHead {
 		method = http.MethodGet
@@ -65,6 +65,17 @@ func grantEndpoint(fields parameters) Endpoint {
 		return PersonalAccessGrant
 	}
 	return OtherGrant
+}
+
+// webEndpoint sorts the paths that need no bearer token.
+func webEndpoint(path string) Endpoint {
+	switch path {
+	case "/oauth/authorize":
+		return Authorize
+	case loginPath:
+		return WebLogin
+	}
+	return Other
 }
 
 // userEndpoint sorts a path by what comes after users/{id}.

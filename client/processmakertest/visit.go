@@ -83,26 +83,3 @@ func (v *visit) hostTrusted() bool {
 	}
 	return strings.HasSuffix(host, ".localhost")
 }
-
-// web answers everything outside the token endpoint and the API. All of it
-// wants a web session, and a bearer token is none.
-func (v *visit) web() answer {
-	if !v.hostTrusted() {
-		return v.badRequest()
-	}
-	asJSON := wantsJSON(v.request.Header)
-	path := strings.Trim(v.request.URL.Path, "/")
-	sessionOnly := strings.HasPrefix(path, "oauth/tokens") || strings.HasPrefix(path, "oauth/clients")
-	if method := v.request.Method; method != http.MethodGet && method != http.MethodHead && !sessionOnly {
-		a := messageAnswer(http.StatusMethodNotAllowed,
-			"The "+method+" method is not supported for route "+path+". Supported methods: GET, HEAD.", asJSON)
-		a.header.Set("Allow", "GET, HEAD")
-		return a
-	}
-	a := unauthenticated()
-	if !asJSON {
-		a = redirectAnswer(v.server.URL() + "/login")
-	}
-	a.header.Set("Set-Cookie", "processmaker_session="+v.server.sessionCookie(v.record)+"; path=/; httponly; samesite=lax")
-	return a
-}
