@@ -1,0 +1,85 @@
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+PLUGIN := vault-plugin-secrets-processmaker
+COVERAGE_MIN ?= 85
+FUZZTIME ?= 10s
+
+# Not stamped from git: the version is in the source, and a checkout owned by
+# another user must build too.
+export GOFLAGS := -buildvcs=false $(filter-out -buildvcs=%,$(GOFLAGS))
+# The tools of this repository are modules of their own.
+export GOWORK := off
+
+# The race detector needs cgo and a C compiler; without them the tests still run.
+RACE = $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v $$(go env CC) >/dev/null && echo -race)
+RACE_NOTE = if [ -z "$(RACE)" ]; then echo "NOTE: no C compiler, so without the race detector"; fi
+
+STEP := scripts/step.sh
+
+.PHONY: help
+help: ## this list
+	@echo "Targets:"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "VAULT_BIN=<path> names the Vault server to use; else one is found on PATH, or built once."
+
+.PHONY: build
+build: ## build the static plugin binary into bin/
+	@$(STEP) "build bin/$(PLUGIN)" env CGO_ENABLED=0 go build -trimpath -o bin/$(PLUGIN) .
+
+.PHONY: demo
+demo: build ## show issue, renewal and revocation on a real Vault server, then stop
+	@scripts/demo.sh
+
+.PHONY: dev
+dev: build ## run Vault and a ProcessMaker double, set up and ready, until Ctrl-C
+	@scripts/dev.sh
+
+.PHONY: test
+test: check-fmt vet tidy-check unit $(if $(filter true 1,$(CI)),fuzz) demo-check acceptance ## all checks and tests (with CI=true the fuzz targets too)
+	@echo "==> all passed"
+
+.PHONY: check-fmt
+check-fmt:
+	@$(STEP) "format" scripts/check-fmt.sh
+
+.PHONY: vet
+vet: ## go vet
+	@$(STEP) "vet" go vet ./...
+
+.PHONY: tidy-check
+tidy-check:
+	@$(STEP) "go.mod and go.sum are tidy" go mod tidy -diff
+
+.PHONY: unit
+unit: ## unit tests with the race detector, and their coverage
+	@$(RACE_NOTE)
+	@$(STEP) "unit tests" scripts/gotest.sh $(RACE) -timeout 20m -coverpkg=.,./client -coverprofile=coverage.out \
+		$$(go list ./... | grep -v '/acceptance$$')
+	@$(STEP) "coverage" scripts/coverage.sh coverage.out $(COVERAGE_MIN)
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME (10s)
+	@$(STEP) "fuzz targets, $(FUZZTIME) each" scripts/fuzz.sh $(FUZZTIME)
+
+.PHONY: demo-check
+demo-check: build
+	@$(STEP) "demo" scripts/demo.sh
+
+.PHONY: acceptance
+acceptance: ## tests through a real Vault server
+	@$(RACE_NOTE)
+	@$(STEP) "build the plugin for the acceptance tests" go build $(RACE) -o bin/acceptance/$(PLUGIN) .
+	@vault=$$(scripts/vault-bin.sh); \
+	ACCEPTANCE_VAULT_BIN="$$vault" ACCEPTANCE_PLUGIN_BIN="$(CURDIR)/bin/acceptance/$(PLUGIN)" \
+		$(STEP) "acceptance tests with $$vault" scripts/gotest.sh $(RACE) -count=1 -timeout 30m ./acceptance/...
+
+.PHONY: fmt
+fmt: ## format the Go files
+	@gofmt -w .
+
+.PHONY: clean
+clean: ## remove what the other targets made (not the cached Vault server)
+	@rm -rf bin coverage.out

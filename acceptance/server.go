@@ -1,0 +1,230 @@
+//go:build unix
+
+package acceptance
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+)
+
+// startTimeout is how long a Vault server may take until it answers and knows
+// the plugin; stopTimeout how long until it has ended after being asked to.
+const (
+	startTimeout = 2 * time.Minute
+	stopTimeout  = 30 * time.Second
+)
+
+// PluginName is the name the plugin has in the server's catalog.
+const PluginName = "vault-plugin-secrets-processmaker"
+
+// Server is a Vault server in development mode, running as a process of its
+// own, with the plugin in its catalog.
+type Server struct {
+	Address   string // URL of the API
+	RootToken string
+	LogPath   string // all that the server and its plugins print
+	AuditPath string // where EnableFileAudit makes it log
+
+	vaultBin string
+	home     string
+	process  *process
+}
+
+// ServerConfig says what to start and where its files go.
+type ServerConfig struct {
+	VaultBin  string
+	PluginBin string
+	// Dir is an empty folder for everything the server writes; it is left in
+	// place when the server ends.
+	Dir string
+}
+
+// StartServer starts a server and returns once it is ready for use.
+func StartServer(config ServerConfig) (*Server, error) {
+	s := &Server{
+		RootToken: "root-" + rand.Text(),
+		LogPath:   filepath.Join(config.Dir, "server.log"),
+		AuditPath: filepath.Join(config.Dir, "audit.log"),
+		vaultBin:  config.VaultBin,
+		home:      filepath.Join(config.Dir, "home"),
+	}
+	// Every file in this folder is started as a plugin: it holds nothing else.
+	plugins := filepath.Join(config.Dir, "plugins")
+	for _, dir := range []string{s.home, plugins} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, err
+		}
+	}
+	if err := copyExecutable(config.PluginBin, filepath.Join(plugins, PluginName)); err != nil {
+		return nil, err
+	}
+	// Lets a test see what a lease keeps in Vault's own storage.
+	settings := filepath.Join(config.Dir, "settings.hcl")
+	if err := os.WriteFile(settings, []byte("raw_storage_endpoint = true\n"), 0o600); err != nil {
+		return nil, err
+	}
+
+	// The free port may be taken by someone else before the server has it.
+	var err error
+	for range 3 {
+		if err = s.start(plugins, settings); err == nil {
+			return s, nil
+		}
+	}
+	return nil, err
+}
+
+func (s *Server) start(plugins, settings string) error {
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	address := fmt.Sprintf("127.0.0.1:%d", port)
+	s.Address = "http://" + address
+
+	log, err := os.OpenFile(s.LogPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd := exec.Command(s.vaultBin, "server", "-dev", "-dev-no-store-token",
+		"-dev-root-token-id="+s.RootToken, "-dev-listen-address="+address,
+		"-dev-plugin-dir="+plugins, "-config="+settings, "-log-level=trace")
+	cmd.Env = cleanEnvironment("HOME=" + s.home)
+	cmd.Dir = s.home
+	cmd.Stdout, cmd.Stderr = log, log
+	if s.process, err = startProcess(cmd); err != nil {
+		return fmt.Errorf("cannot start %s: %w", s.vaultBin, err)
+	}
+	if err := s.waitReady(); err != nil {
+		s.Kill()
+		return fmt.Errorf("%w; the server's log ends:\n%s", err, s.LogTail(30))
+	}
+	return nil
+}
+
+// waitReady returns once the server has the plugin in its catalog, which is
+// the last thing it does before it is ready.
+func (s *Server) waitReady() error {
+	client, err := s.NewClient(nil)
+	if err != nil {
+		return err
+	}
+	deadline := time.After(startTimeout)
+	for {
+		err := inCatalog(client)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-s.process.done:
+			return fmt.Errorf("the Vault server ended while starting: %v", s.process.err)
+		case <-deadline:
+			return fmt.Errorf("the Vault server was not ready after %s: %w", startTimeout, err)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// Stop ends the server and its plugins in good order.
+func (s *Server) Stop() error { return s.process.stop(stopTimeout) }
+
+// Kill ends the server and its plugins at once, as a crash of the machine would.
+func (s *Server) Kill() {
+	s.process.killGroup()
+	<-s.process.done
+}
+
+// KillServerOnly ends the server alone, at once.
+func (s *Server) KillServerOnly() {
+	s.process.signal(syscall.SIGKILL)
+	<-s.process.done
+}
+
+// NewClient returns a client of the server's API with the root token. It
+// repeats nothing by itself, so that a test counts what it asked for. A wrap
+// function, if given, gets between the client and the network.
+func (s *Server) NewClient(wrap func(http.RoundTripper) http.RoundTripper) (*api.Client, error) {
+	config := api.DefaultConfig()
+	if config.Error != nil {
+		return nil, config.Error
+	}
+	config.Address = s.Address
+	config.MaxRetries = 0
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.Proxy = nil
+	transport.MaxIdleConnsPerHost = 100
+	config.HttpClient.Transport = transport
+	if wrap != nil {
+		config.HttpClient.Transport = wrap(transport)
+	}
+	client, err := api.NewClient(config)
+	if err != nil {
+		return nil, err
+	}
+	client.SetToken(s.RootToken)
+	client.ClearNamespace()
+	return client, nil
+}
+
+// EnableFileAudit makes the server log every request and answer to AuditPath,
+// in the way an operator would: strings as HMACs, no raw logging.
+func (s *Server) EnableFileAudit() error {
+	client, err := s.NewClient(nil)
+	if err != nil {
+		return err
+	}
+	return client.Sys().EnableAuditWithOptions("file", &api.EnableAuditOptions{
+		Type:    "file",
+		Options: map[string]string{"file_path": s.AuditPath},
+	})
+}
+
+func freePort() (int, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port, nil
+}
+
+func copyExecutable(from, to string) (err error) {
+	source, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	target, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o700)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(target, source)
+	return errors.Join(err, target.Close())
+}
+
+// inCatalog is an error as long as the server does not know the plugin. It
+// lists, as one can ask for a plugin by its name only with its version.
+func inCatalog(client *api.Client) error {
+	known, err := client.Sys().ListPlugins(&api.ListPluginsInput{Type: api.PluginTypeSecrets})
+	if err != nil {
+		return err
+	}
+	for _, plugin := range known.Details {
+		if plugin.Name == PluginName {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s is not in the catalog", PluginName)
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// overtaken is how long a refused call waits for another token.
+const overtaken = 10 * time.Second
+
+// Transport sends calls to ProcessMaker with the token that lives now.
+//
+// A refresh kills the old token a moment before its answer is here. A call that
+// falls into that moment is refused, which also says that nothing was done; it is
+// sent again with the new token.
+type Transport struct {
+	Source   *Source
+	Next     http.RoundTripper
+	Repeated atomic.Int64
+}
+
+func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	token, changed := t.Source.Token()
+	resp, err := t.send(req, req.Body, token)
+	if err != nil || resp.StatusCode != http.StatusUnauthorized {
+		return resp, err
+	}
+	if req.Body != nil && req.GetBody == nil {
+		return resp, nil // cannot be sent again
+	}
+	select {
+	case <-changed:
+	case <-time.After(overtaken):
+		return resp, nil // no renewal was under way: the refusal is meant
+	case <-req.Context().Done():
+		return resp, nil
+	}
+	_, _ = io.Copy(io.Discard, resp.Body)
+	_ = resp.Body.Close()
+	body := req.Body
+	if body != nil {
+		if body, err = req.GetBody(); err != nil {
+			return nil, err
+		}
+	}
+	t.Repeated.Add(1)
+	token, _ = t.Source.Token()
+	return t.send(req, body, token)
+}
+
+func (t *Transport) send(req *http.Request, body io.ReadCloser, token string) (*http.Response, error) {
+	sent := req.Clone(req.Context())
+	sent.Body = body
+	sent.Header.Set("Authorization", "Bearer "+token)
+	return t.Next.RoundTrip(sent)
+}

@@ -1,0 +1,28 @@
+# A Nomad task with a live token in its secrets folder. Written from Nomad's
+# documentation of the vault and template blocks (1.7 or later, for role). The task
+# reads the file for each call, or handles the signal; a token in its environment
+# would be that of the start for ever.
+
+job "reports" {
+  group "reports" {
+    task "reports" {
+      driver = "docker"
+
+      config {
+        image = "registry.example.com/reports:1"
+      }
+
+      vault {
+        role = "processmaker-app"
+      }
+
+      template {
+        destination   = "secrets/processmaker-token"
+        perms         = "600"
+        change_mode   = "signal"
+        change_signal = "SIGHUP"
+        data          = "{{ with secret \"processmaker/creds/app?renew_mode=extend\" }}{{ .Data.access_token }}{{ end }}"
+      }
+    }
+  }
+}
