@@ -92,24 +92,28 @@ func (r renewal) terms(tokenEnd time.Time) (terms, error) {
 	if !tokenEnd.IsZero() {
 		last = earliest(last, r.now.Add(usableLife(tokenEnd.Sub(r.now))))
 	}
-	if !last.After(r.now) {
+	ttl := r.ttlUntil(last)
+	if ttl < time.Second {
 		return terms{}, errLeaseOver
 	}
-	return terms{ttl: r.end(last).Sub(r.now), maxTTL: last.Sub(r.leaseIssue)}, nil
+	return terms{ttl: ttl, maxTTL: last.Sub(r.leaseIssue.Truncate(time.Second)).Truncate(time.Second)}, nil
 }
 
-// end is where the lease ends if it is renewed now and last is not passed.
-func (r renewal) end(last time.Time) time.Time {
+// ttlUntil is how long the lease lasts if it is renewed now and last is not
+// passed. Vault counts leases in whole seconds, from the whole second of now and
+// of the issue; parts of a second would make it cap what is answered.
+func (r renewal) ttlUntil(last time.Time) time.Duration {
 	wish := r.record.TTL
 	if r.increment > 0 {
 		wish = r.increment
 	}
-	return earliest(r.now.Add(wish), last)
+	return min(wish, last.Sub(r.now)).Truncate(time.Second)
 }
 
 // grows tells whether renewing now lengthens the lease at all.
 func (r renewal) grows() bool {
-	return r.leaseEnd.IsZero() || !r.end(r.lastMoment()).Before(r.leaseEnd.Add(leastGrowth))
+	newEnd := r.now.Add(r.ttlUntil(r.lastMoment()))
+	return r.leaseEnd.IsZero() || !newEnd.Before(r.leaseEnd.Add(leastGrowth))
 }
 
 func earliest(times ...time.Time) time.Time {

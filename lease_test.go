@@ -80,7 +80,7 @@ func TestLeasesNeverOutliveWhatTheyAreFor(t *testing.T) {
 			got, err := renewal.terms(tokenEnd)
 			if err != nil {
 				require.False(t, rotates, "rotated for a renewal that fails")
-				require.False(t, renewal.lastMoment().After(now) && tokenEnd.Sub(now) > 2*time.Second, "refused without need")
+				require.False(t, renewal.lastMoment().After(now) && renewal.lastMoment().Sub(now) > time.Second && (renewal.increment == 0 || renewal.increment > time.Second) && tokenEnd.Sub(now) > 2*time.Second, "refused without need")
 				break
 			}
 			newEnd := now.Add(got.ttl)
@@ -89,6 +89,9 @@ func TestLeasesNeverOutliveWhatTheyAreFor(t *testing.T) {
 			require.False(t, newEnd.After(record.Deadline.Add(-deadlineSlack)), "outlives its deadline")
 			require.False(t, newEnd.After(issue.Add(mount)), "outlives the mount's maximum")
 			require.False(t, issue.Add(got.maxTTL).After(tokenEnd), "a client's increment could outlive the token")
+			require.Zero(t, got.ttl%time.Second)
+			vaults := issue.Truncate(time.Second).Add(got.maxTTL).Sub(now.Truncate(time.Second))
+			require.LessOrEqual(t, got.ttl, vaults, "Vault would cap it with a warning")
 			if rotates && life > 2*tokenLeeway+r.TTL {
 				require.False(t, newEnd.Before(end.Add(leastGrowth)), "rotated without a gain")
 			}
