@@ -80,6 +80,7 @@ func (b *backend) newRecord(order *issueOrder, fingerprint ledger.Fingerprint, r
 		Deadline:    deadline,
 		TTL:         order.ttl,
 		Username:    order.role.Username,
+		Shared:      order.shared,
 	}, nil
 }
 
@@ -173,7 +174,7 @@ func renewed(req *logical.Request, record *ledger.Record, token client.Token, t 
 // in the record, which is written before the token is made, but in the lease's
 // own data; false where it is not there either.
 func leasedToken(req *logical.Request, record *ledger.Record) (client.Token, bool) {
-	if record.TokenName == "" {
+	if record.AccessToken != "" {
 		return heldToken(record), true
 	}
 	value, _ := req.Data["access_token"].(string)

@@ -18,6 +18,9 @@ type issueOrder struct {
 	mode     renewMode
 	askedTTL time.Duration
 
+	// shared: there is no lease, and more than one reader gets the token.
+	shared bool
+
 	// ttl is how long a lease and its renewals last, life how long until the
 	// deadline.
 	ttl, life time.Duration

@@ -128,6 +128,9 @@ func (b *backend) writeRole(ctx context.Context, req *logical.Request, data *fra
 		return logical.ErrorResponse("role %q: %s", name, err), nil
 	}
 	if data.Get("verify").(bool) {
+		if changed.GrantType != grantTypePassword {
+			return logical.ErrorResponse("role %q: verify goes with grant_type %s: other sign-ins show at sessions/%s whether they work", name, grantTypePassword, name), nil
+		}
 		if resp, err := b.verifyRole(ctx, req, name, changed, current); resp != nil || err != nil {
 			return resp, err
 		}

@@ -138,6 +138,12 @@ func TestVerifyLogsInOnceAndEndsIt(t *testing.T) {
 	require.Equal(t, 503, status(resp, err))
 }
 
+func TestVerifyNeedsAPassword(t *testing.T) {
+	t.Parallel()
+	h := newSignInHarness(t, nil)
+	h.refusedWrite(logical.UpdateOperation, "roles/ci", map[string]any{"verify": true}, "verify goes with")
+}
+
 func TestListAndDeleteRoles(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)

@@ -97,9 +97,18 @@ func (b *backend) fresh(c *staticCredential, role *loadedRole, fingerprint ledge
 func (b *backend) rotateStatic(ctx context.Context, req *logical.Request, role *loadedRole, s *settings) (*staticCredential, *logical.Response, error) {
 	// The readers are many, so the record names none.
 	nobody := &logical.Request{Storage: req.Storage, MountPoint: req.MountPoint}
-	made, resp, err := b.make(ctx, nobody, &issueOrder{role: role, settings: s, mode: renewNever, life: role.RotationPeriod + role.RotationOverlap})
+	made, resp, err := b.make(ctx, nobody, &issueOrder{role: role, settings: s, mode: renewNever, shared: true, life: role.RotationPeriod + role.RotationOverlap})
 	if made == nil {
 		return nil, resp, err
+	}
+	if made.record.AccessToken == "" {
+		// With the token in its record the ledger can end it without looking
+		// for it by name at every rotation.
+		hold(made.record, &client.Grant{Access: made.token})
+		if err := b.putRecord(req.Storage, made.record); err != nil {
+			b.takeBack(req.Storage, made.record, made.token, s)
+			return nil, nil, err
+		}
 	}
 	next := &staticCredential{
 		Version:         staticVersion,
@@ -143,6 +152,32 @@ func (b *backend) dropStatic(ctx context.Context, storage logical.Storage, role 
 	role.static.Store(nil)
 	b.takeBack(storage, stored.Record, stored.token(), s)
 	return nil
+}
+
+// forgetShared makes sure that a credential that was ended ahead of its time is
+// not shared any more.
+func (b *backend) forgetShared(ctx context.Context, storage logical.Storage, record *ledger.Record) {
+	if !record.Shared || !b.clock.Now().Before(record.Deadline) {
+		return
+	}
+	unlock, err := b.statics.Lock(ctx, record.Role)
+	if err != nil {
+		return
+	}
+	defer unlock()
+	stored, err := readStatic(ctx, storage, record.Role)
+	if err == nil && stored != nil && stored.Record.ID == record.ID {
+		err = storage.Delete(ctx, staticPrefix+record.Role)
+	}
+	if err != nil {
+		b.Logger().Warn("a shared credential was ended and is still handed out; write its role", "role", record.Role, "credential_id", record.ID, "error", err)
+		return
+	}
+	if role, err := b.roles.load(ctx, storage, record.Role); err == nil && role != nil {
+		if current := role.static.Load(); current != nil && current.Record.ID == record.ID {
+			role.static.Store(nil)
+		}
+	}
 }
 
 func readStatic(ctx context.Context, storage logical.Storage, role string) (*staticCredential, error) {

@@ -176,3 +176,28 @@ func TestStaticRefusals(t *testing.T) {
 	require.Equal(t, 400, status(resp, err))
 	require.Equal(t, 1, h.pm.Count(processmakertest.PasswordGrant))
 }
+
+func TestASharedCredentialThatWasTidiedIsNotSharedAnyMore(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"access_token", "personal_access_token"} {
+		h := newStaticHarness(t, map[string]any{"credential_type": kind})
+		first := h.read("static-creds/ci")
+		h.clock.Advance(time.Minute)
+		resp, err := h.do(logical.UpdateOperation, "tidy", map[string]any{"role": "ci"})
+		require.NoError(t, err)
+		require.Equal(t, 1, resp.Data["ended"])
+		require.False(t, h.pm.Accepts(first["access_token"].(string)))
+		require.True(t, h.pm.Accepts(h.read("static-creds/ci")["access_token"].(string)))
+	}
+}
+
+func TestSharedPersonalTokensEndWithoutAListing(t *testing.T) {
+	t.Parallel()
+	h := newStaticHarness(t, map[string]any{"credential_type": "personal_access_token"})
+	h.read("static-creds/ci")
+	h.clock.Advance(2 * time.Hour)
+	h.pm.ResetLog()
+	h.tick()
+	require.Empty(t, h.livePersonal())
+	require.Zero(t, h.pm.Count(processmakertest.ListTokens))
+}

@@ -169,7 +169,7 @@ func (b *backend) endOne(ctx context.Context, storage logical.Storage, id ledger
 	if record == nil || !matches(record) {
 		return sweepReport{}
 	}
-	token, known := heldToken(record), record.TokenName == ""
+	token, known := heldToken(record), record.AccessToken != ""
 	if err := b.end(ctx, storage, record, token, known, finder); err != nil {
 		b.Logger().Debug("a credential that is due could not be ended", "role", record.Role, "credential_id", id, "error", err)
 		return sweepReport{failed: 1, oldest: record.Deadline, unreachable: client.CertainlyNotDelivered(err)}
@@ -177,6 +177,7 @@ func (b *backend) endOne(ctx context.Context, storage logical.Storage, id ledger
 	if err := ledger.Delete(ctx, storage, id); err != nil {
 		return sweepReport{failed: 1, oldest: record.Deadline}
 	}
+	b.forgetShared(ctx, storage, record)
 	b.Logger().Info("credential ended by the ledger", "role", record.Role, "credential_id", id, "token_id", record.TokenID, "deadline", record.Deadline)
 	return sweepReport{ended: 1}
 }

@@ -95,7 +95,7 @@ func (c *Client) PersonalTokens(ctx context.Context, bearer Token, userID string
 			return all, nil
 		}
 	}
-	return nil, &Error{Kind: NotProcessMaker, Operation: listTokens, Detail: "the user has too many tokens to list; purge revoked ones with: php artisan passport:purge --revoked"}
+	return nil, &Error{Kind: NotProcessMaker, Operation: listTokens, Detail: "the user has too many live personal access tokens to list; delete those in ProcessMaker that nobody needs"}
 }
 
 // RevokeTokenOf ends a token of the user userID with the authority of bearer.

@@ -36,6 +36,8 @@ type Record struct {
 	Role        string      `json:"role"`
 	Fingerprint Fingerprint `json:"fingerprint"`
 	RenewMode   string      `json:"renew_mode"`
+	// Shared: it has no lease and more than one reader.
+	Shared bool `json:"shared"`
 
 	// EntityID and DisplayName are the reader's, as Vault knew them at issue.
 	EntityID    string `json:"entity_id"`
