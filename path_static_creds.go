@@ -64,7 +64,7 @@ func (b *backend) readStaticCreds(ctx context.Context, req *logical.Request, dat
 	if shared == nil {
 		return resp, err
 	}
-	ttl := shared.RotatedAt.Add(role.RotationPeriod).Sub(b.clock.Now())
+	ttl := shared.freshUntil(role).Sub(b.clock.Now())
 	if stale != nil {
 		ttl = staleTTL
 	}

@@ -4,71 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/internal/ledger"
 )
-
-const sessionVersion = 1
-
-// session is the stored form of a role's own pair of tokens. It is never
-// handed out, so that refreshing it hurts nobody.
-type session struct {
-	Version     int                `json:"version"`
-	Fingerprint ledger.Fingerprint `json:"fingerprint"`
-
-	UserID   string `json:"user_id"`
-	Username string `json:"username"`
-
-	TokenID         string    `json:"token_id"`
-	TokenType       string    `json:"token_type"`
-	TokenReceivedAt time.Time `json:"token_received_at"`
-	TokenExpireTime time.Time `json:"token_expire_time"`
-	AccessToken     string    `json:"access_token"`
-	RefreshToken    string    `json:"refresh_token"`
-
-	CreatedTime     time.Time `json:"created_time"`
-	LastRefreshTime time.Time `json:"last_refresh_time"`
-
-	// LostBecause says why the session cannot be used any more and somebody
-	// has to sign in; empty while it can. Who may is still known by UserID.
-	LostBecause string `json:"lost_because"`
-}
-
-func (s *session) token() client.Token {
-	return client.Token{
-		Value:      s.AccessToken,
-		Type:       s.TokenType,
-		ID:         s.TokenID,
-		UserID:     s.UserID,
-		ReceivedAt: s.TokenReceivedAt,
-		ExpireTime: s.TokenExpireTime,
-	}
-}
-
-// with returns the session with a new pair of tokens.
-func (s session) with(grant *client.Grant) *session {
-	s.UserID = grant.Access.UserID
-	s.TokenID = grant.Access.ID
-	s.TokenType = grant.Access.Type
-	s.TokenReceivedAt = grant.Access.ReceivedAt
-	s.TokenExpireTime = grant.Access.ExpireTime
-	s.AccessToken = grant.Access.Value
-	s.RefreshToken = grant.Refresh
-	s.LastRefreshTime = grant.Access.ReceivedAt
-	s.LostBecause = ""
-	return &s
-}
-
-// lost returns the session without its tokens.
-func (s session) lost(why string) *session {
-	s.TokenID, s.TokenType, s.AccessToken, s.RefreshToken = "", "", "", ""
-	s.LostBecause = why
-	return &s
-}
 
 // needsSignIn is the answer to who needs a session that only a person, or a
 // refresh token that is brought along, can begin.
@@ -161,8 +102,13 @@ func (b *backend) renewSession(ctx context.Context, storage logical.Storage, rol
 		return nil, fmt.Errorf("gave up waiting for the role's session: %w", err)
 	}
 	defer unlock()
-	if current := role.session.Load(); current != nil && current.TokenID != seen.TokenID {
-		return current, nil
+	stored, err := readSession(ctx, storage, role.name)
+	if err != nil {
+		return nil, err
+	}
+	if stored != nil && stored.TokenID != seen.TokenID && stored.LostBecause == "" {
+		role.session.Store(stored)
+		return stored, nil
 	}
 	auth, err := role.authClient(s)
 	if err != nil {
@@ -213,14 +159,20 @@ func (b *backend) loseSession(storage logical.Storage, role *loadedRole, seen *s
 	return needsSignIn(role, why)
 }
 
-// asSession runs an exchange with the session's token. A refused token is
-// renewed once.
+// asSession runs an exchange with the session's token. A refused token is tried
+// once more if it is so young that clocks may be the reason, and then renewed.
 func (b *backend) asSession(ctx context.Context, storage logical.Storage, role *loadedRole, s *settings, do func(*session) error) error {
 	current, err := b.useSession(ctx, storage, role, s)
 	if err != nil {
 		return err
 	}
 	err = do(current)
+	if client.KindOf(err) == client.TokenRefused && b.clock.Now().Sub(current.TokenReceivedAt) < client.SettlingTime {
+		if err := b.clock.Sleep(ctx, client.SettlingPause); err != nil {
+			return err
+		}
+		err = do(current)
+	}
 	if client.KindOf(err) != client.TokenRefused {
 		return err
 	}
@@ -268,30 +220,4 @@ func (b *backend) endPair(storage logical.Storage, s *settings, auth authClient,
 		last = grant.Access
 	}
 	return b.endOrRecord(ctx, storage, s, last, role, old.Fingerprint)
-}
-
-func (b *backend) putSession(storage logical.Storage, role string, s *session) error {
-	ctx, cancel := context.WithTimeout(context.Background(), storageTimeout)
-	defer cancel()
-	entry, err := logical.StorageEntryJSON(sessionPrefix+role, s)
-	if err != nil {
-		return fmt.Errorf("the session of role %q cannot be encoded", role)
-	}
-	return storage.Put(ctx, entry)
-}
-
-func readSession(ctx context.Context, storage logical.Storage, role string) (*session, error) {
-	entry, err := storage.Get(ctx, sessionPrefix+role)
-	if err != nil || entry == nil {
-		return nil, err
-	}
-	var stored session
-	if err := entry.DecodeJSON(&stored); err != nil {
-		// The decoder's error may quote what it read.
-		return nil, fmt.Errorf("the stored session of role %q cannot be read: it is not in the form of this release", role)
-	}
-	if stored.Version > sessionVersion {
-		return nil, fmt.Errorf("the stored session of role %q was written by a newer release (version %d, known is %d)", role, stored.Version, sessionVersion)
-	}
-	return &stored, nil
 }

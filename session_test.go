@@ -396,3 +396,12 @@ func (h *harness) rolePassword() string {
 	require.NoError(h.t, err)
 	return role.Password
 }
+
+func TestAYoungSessionThatIsRefusedIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	h := newPersonalHarness(t, nil)
+	h.pm.Inject(processmakertest.Fault{On: processmakertest.CreateToken, Do: processmakertest.Answer(401, jsonHeader(), `{"error":"Unauthenticated."}`)})
+	l := h.issue(nil)
+	require.True(t, h.pm.Accepts(l.token()))
+	require.Equal(t, 1, h.pm.Count(processmakertest.AnyToken), "the session was not renewed for it")
+}

@@ -29,6 +29,15 @@ type staticCredential struct {
 	TokenExpireTime time.Time `json:"token_expire_time"`
 	AccessToken     string    `json:"access_token"`
 	RotatedAt       time.Time `json:"rotated_at"`
+	// RotateAt is when it was to be replaced as the role was when it was made.
+	RotateAt time.Time `json:"rotate_at"`
+}
+
+// freshUntil is when the credential is to be replaced. A role whose period was
+// shortened since replaces it earlier; one whose period was lengthened cannot
+// keep it longer, because its deadline is fixed.
+func (c *staticCredential) freshUntil(role *loadedRole) time.Time {
+	return earliest(c.RotateAt, c.RotatedAt.Add(role.RotationPeriod))
 }
 
 func (c *staticCredential) token() client.Token {
@@ -89,7 +98,7 @@ func (b *backend) shared(ctx context.Context, req *logical.Request, role *loaded
 
 // fresh tells whether a shared credential needs no rotation yet.
 func (b *backend) fresh(c *staticCredential, role *loadedRole, fingerprint ledger.Fingerprint) bool {
-	return c != nil && c.Record.Fingerprint == fingerprint && b.clock.Now().Before(c.RotatedAt.Add(role.RotationPeriod))
+	return c != nil && c.Record.Fingerprint == fingerprint && b.clock.Now().Before(c.freshUntil(role))
 }
 
 // rotateStatic makes and stores a new shared credential. The one before dies at
@@ -118,6 +127,7 @@ func (b *backend) rotateStatic(ctx context.Context, req *logical.Request, role *
 		TokenExpireTime: made.token.ExpireTime,
 		AccessToken:     made.token.Value,
 		RotatedAt:       made.at,
+		RotateAt:        made.at.Add(role.RotationPeriod),
 	}
 	putCtx, cancel := context.WithTimeout(context.Background(), storageTimeout)
 	defer cancel()

@@ -201,3 +201,18 @@ func TestSharedPersonalTokensEndWithoutAListing(t *testing.T) {
 	require.Empty(t, h.livePersonal())
 	require.Zero(t, h.pm.Count(processmakertest.ListTokens))
 }
+
+func TestAChangedPeriodNeverSharesADeadToken(t *testing.T) {
+	t.Parallel()
+	h := newStaticHarness(t, nil)
+	first := h.read("static-creds/ci")
+	h.mustWrite("roles/ci", map[string]any{"rotation_period": "10h"})
+	require.Equal(t, int64(3600), h.read("static-creds/ci")["ttl"], "its deadline is fixed")
+	h.clock.Advance(time.Hour)
+	second := h.read("static-creds/ci")
+	require.NotEqual(t, first["access_token"], second["access_token"])
+	require.Equal(t, int64(36000), second["ttl"])
+
+	h.mustWrite("roles/ci", map[string]any{"rotation_period": "30m"})
+	require.Equal(t, int64(1800), h.read("static-creds/ci")["ttl"])
+}

@@ -8,12 +8,12 @@ import (
 )
 
 const (
-	// settlingTime is how long a new token may still be refused by an app
+	// SettlingTime is how long a new token may still be refused by an app
 	// server whose clock is behind that of the one that made it: nbf carries
 	// microseconds and is checked without leeway.
-	settlingTime = 10 * time.Second
-	// settlingPause is the wait before a token that young is tried again.
-	settlingPause = 2 * time.Second
+	SettlingTime = 10 * time.Second
+	// SettlingPause is the wait before a token that young is tried again.
+	SettlingPause = 2 * time.Second
 )
 
 const (
@@ -94,14 +94,14 @@ func (c *Client) untilSettled(ctx context.Context, token Token, operation string
 		if err != nil || !refused {
 			return err
 		}
-		if c.clock.Now().Sub(token.ReceivedAt) > settlingTime {
+		if c.clock.Now().Sub(token.ReceivedAt) > SettlingTime {
 			return nil
 		}
-		if err := c.clock.Sleep(ctx, settlingPause); err != nil {
+		if err := c.clock.Sleep(ctx, SettlingPause); err != nil {
 			return &Error{
 				Kind:      Unavailable,
 				Operation: operation,
-				Detail:    fmt.Sprintf("a token younger than %s was refused, and there was no time to ask again", settlingTime),
+				Detail:    fmt.Sprintf("a token younger than %s was refused, and there was no time to ask again", SettlingTime),
 			}
 		}
 	}
