@@ -98,6 +98,7 @@ func newBackend(clk clock.Clock, random io.Reader) *backend {
 			b.credsPaths(),
 			b.staticPaths(),
 			b.sessionPaths(),
+			b.credentialPaths(),
 			b.tidyPaths(),
 		),
 		Secrets:      []*framework.Secret{b.credentialSecret()},

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-processmaker/internal/ledger"
+)
+
+const (
+	credentialHelpSynopsis = `Who has a credential, and until when.`
+
+	credentialHelpDescription = `
+The credential_id stands in the answer that handed the token out, in its lease,
+in the name of a personal access token at ProcessMaker, and in the audit log
+once the mount is tuned for it. Reading says whose the credential is, never its
+token. What is not found was ended already.
+`
+
+	credentialRevokeHelpSynopsis    = `Ends a credential at ProcessMaker at once, whatever its lease says.`
+	credentialRevokeHelpDescription = `
+For incident response: the token is ended at ProcessMaker now. Its lease can
+then neither be renewed nor do any harm, and goes at its own end.
+`
+)
+
+func (b *backend) credentialPaths() []*framework.Path {
+	id := "(?P<credential_id>[0-9a-v]+)"
+	fields := map[string]*framework.FieldSchema{
+		"credential_id": {Type: framework.TypeString, Required: true, Description: "Id of the credential.", DisplayAttrs: display("Credential ID", "")},
+	}
+	return []*framework.Path{{
+		Pattern:         "credentials/" + id,
+		DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix},
+		HelpSynopsis:    credentialHelpSynopsis,
+		HelpDescription: credentialHelpDescription,
+		Fields:          fields,
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.ReadOperation: &framework.PathOperation{
+				Callback:                  b.readCredential,
+				Summary:                   "Look a credential up by its id, without its token.",
+				Responses:                 responds("The credential.", recordAnswerFields()),
+				DisplayAttrs:              &framework.DisplayAttributes{OperationVerb: "look-up", OperationSuffix: "credential"},
+				ForwardPerformanceStandby: true,
+			},
+		},
+	}, {
+		Pattern:         "credentials/" + id + "/revoke",
+		DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix},
+		HelpSynopsis:    credentialRevokeHelpSynopsis,
+		HelpDescription: credentialRevokeHelpDescription,
+		Fields:          fields,
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.UpdateOperation: &framework.PathOperation{
+				Callback:                  b.revokeCredential,
+				Summary:                   "End a credential at ProcessMaker at once.",
+				Responses:                 respondsEmpty(),
+				DisplayAttrs:              &framework.DisplayAttributes{OperationVerb: "revoke", OperationSuffix: "credential"},
+				ForwardPerformanceStandby: true,
+			},
+		},
+	}}
+}
+
+func (b *backend) readCredential(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	id, err := ledger.ParseID(data.Get("credential_id").(string))
+	if err != nil {
+		return logical.ErrorResponse(err.Error()), nil
+	}
+	record, err := ledger.Get(ctx, req.Storage, id)
+	if err != nil || record == nil {
+		return nil, err
+	}
+	return &logical.Response{Data: map[string]any{
+		"credential_id":   string(record.ID),
+		"state":           string(record.State),
+		"role":            record.Role,
+		"credential_type": record.Fingerprint.CredentialType,
+		"renew_mode":      record.RenewMode,
+		"shared":          record.Shared,
+		"client_id":       record.Fingerprint.ClientID,
+		"user_id":         record.UserID,
+		"username":        record.Username,
+		"token_id":        record.TokenID,
+		"token_name":      record.TokenName,
+		"entity_id":       record.EntityID,
+		"display_name":    record.DisplayName,
+		"issue_time":      record.IssueTime.UTC().Format(time.RFC3339),
+		"deadline":        record.Deadline.UTC().Format(time.RFC3339),
+	}}, nil
+}
+
+func (b *backend) revokeCredential(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	defer b.inflight.join()()
+	id, err := ledger.ParseID(data.Get("credential_id").(string))
+	if err != nil {
+		return logical.ErrorResponse(err.Error()), nil
+	}
+	unlock, err := b.lockRecord(ctx, ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	record, err := ledger.Get(ctx, req.Storage, id)
+	if err != nil {
+		return nil, err
+	}
+	if record == nil {
+		// Not a silent success: who mistypes an id must not think a token dead.
+		return nil, logical.CodedError(http.StatusNotFound, fmt.Sprintf("there is no credential %s: it was ended already, or the id is mistyped", id))
+	}
+	if err := b.end(ctx, req.Storage, record, heldToken(record), record.AccessToken != "", newTokenFinder()); err != nil {
+		return upstreamAnswer(err.Error(), err)
+	}
+	if err := ledger.Delete(ctx, req.Storage, id); err != nil {
+		return nil, err
+	}
+	b.forgetShared(ctx, req.Storage, record)
+	b.Logger().Info("credential ended on demand", "mount", req.MountPoint, "role", record.Role, "credential_id", id)
+	return nil, nil
+}
+
+func recordAnswerFields() map[string]*framework.FieldSchema {
+	field := func(description string) *framework.FieldSchema {
+		return &framework.FieldSchema{Type: framework.TypeString, Required: true, Description: description}
+	}
+	return map[string]*framework.FieldSchema{
+		"credential_id":   field("The id."),
+		"state":           field("live, or due: to be ended at once."),
+		"role":            field("The role."),
+		"credential_type": field("What kind of token it is."),
+		"renew_mode":      field("What renewing its lease does."),
+		"shared":          {Type: framework.TypeBool, Required: true, Description: "Whether it has no lease and more than one reader."},
+		"client_id":       field("Auth client that it was made through."),
+		"user_id":         field("ProcessMaker's number of the user whose rights it has."),
+		"username":        field("Name of that user."),
+		"token_id":        field("ProcessMaker's id of the token; empty for a personal access token, which is known by its name."),
+		"token_name":      field("Name of a personal access token at ProcessMaker; empty for others."),
+		"entity_id":       field("Vault entity that it was handed out to."),
+		"display_name":    field("Vault's display name of the token that read it."),
+		"issue_time":      field("When it was handed out (RFC 3339)."),
+		"deadline":        field("When it is dead whatever happens (RFC 3339)."),
+	}
+}
