@@ -43,7 +43,7 @@ type suite struct {
 }
 
 func (s *suite) start() {
-	if s.dir, s.err = os.MkdirTemp("", "processmaker-acceptance-"); s.err != nil {
+	if s.dir, s.err = os.MkdirTemp("", "pm-acceptance-"); s.err != nil {
 		return
 	}
 	s.server, s.err = StartServer(ServerConfig{VaultBin: s.vaultBin, PluginBin: s.pluginBin, Dir: s.dir})
@@ -102,7 +102,7 @@ func sharedServer(t *testing.T) *Server {
 func ownServer(t *testing.T) *Server {
 	t.Helper()
 	skipWithoutBinaries(t)
-	dir, err := os.MkdirTemp("", "processmaker-acceptance-own-")
+	dir, err := os.MkdirTemp("", "pm-acceptance-own-")
 	require.NoError(t, err)
 	var s *Server
 	t.Cleanup(func() {

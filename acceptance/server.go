@@ -38,6 +38,7 @@ type Server struct {
 
 	vaultBin string
 	home     string
+	temp     string
 	process  *process
 }
 
@@ -58,10 +59,12 @@ func StartServer(config ServerConfig) (*Server, error) {
 		AuditPath: filepath.Join(config.Dir, "audit.log"),
 		vaultBin:  config.VaultBin,
 		home:      filepath.Join(config.Dir, "home"),
+		// Plugins put their sockets here, whose names must stay short.
+		temp: filepath.Join(config.Dir, "t"),
 	}
 	// Every file in this folder is started as a plugin: it holds nothing else.
 	plugins := filepath.Join(config.Dir, "plugins")
-	for _, dir := range []string{s.home, plugins} {
+	for _, dir := range []string{s.home, s.temp, plugins} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, err
 		}
@@ -101,7 +104,7 @@ func (s *Server) start(plugins, settings string) error {
 	cmd := exec.Command(s.vaultBin, "server", "-dev", "-dev-no-store-token",
 		"-dev-root-token-id="+s.RootToken, "-dev-listen-address="+address,
 		"-dev-plugin-dir="+plugins, "-config="+settings, "-log-level=trace")
-	cmd.Env = cleanEnvironment("HOME=" + s.home)
+	cmd.Env = cleanEnvironment("HOME="+s.home, "TMPDIR="+s.temp)
 	cmd.Dir = s.home
 	cmd.Stdout, cmd.Stderr = log, log
 	if s.process, err = startProcess(cmd); err != nil {

@@ -23,7 +23,10 @@ func TestServersLeaveNoProcessBehind(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, err := StartServer(ServerConfig{VaultBin: shared.vaultBin, PluginBin: shared.pluginBin, Dir: t.TempDir()})
+			dir, err := os.MkdirTemp("", "pm-acceptance-") // shorter than the test's own
+			require.NoError(t, err)
+			defer os.RemoveAll(dir)
+			s, err := StartServer(ServerConfig{VaultBin: shared.vaultBin, PluginBin: shared.pluginBin, Dir: dir})
 			require.NoError(t, err)
 			defer s.Kill()
 			client, err := s.NewClient(nil)
