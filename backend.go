@@ -50,6 +50,7 @@ type backend struct {
 	sessions *keylock.Locks
 	// statics does the same with the shared credentials of roles.
 	statics  *keylock.Locks
+	failures failedRevocations
 	inflight inflight
 	sweeper  sweeper
 

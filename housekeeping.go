@@ -18,6 +18,7 @@ func (b *backend) keepHouse(ctx context.Context, storage logical.Storage) {
 		return
 	}
 	b.sweeper.houseKept = now
+	b.failures.forgetOld(now)
 	if err := b.dropExpiredSignIns(ctx, storage); err != nil {
 		b.Logger().Warn("expired sign-ins could not be dropped", "error", err)
 	}

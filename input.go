@@ -53,7 +53,9 @@ func (in *input) choice(name string, into *string) {
 		allowed = append(allowed, fmt.Sprint(one))
 	}
 	if !slices.Contains(allowed, text) {
-		in.err = fmt.Errorf("%s cannot be %q: it is one of %s", name, text, strings.Join(allowed, ", "))
+		// The value is left out: a secret may have been put into the wrong
+		// field, and errors stand in the audit log in clear.
+		in.err = fmt.Errorf("%s does not hold one of its values, which are: %s", name, strings.Join(allowed, ", "))
 		return
 	}
 	*into = text

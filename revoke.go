@@ -37,8 +37,14 @@ func (b *backend) revoke(ctx context.Context, req *logical.Request, _ *framework
 	}
 	token, known := leasedToken(req, record)
 	if err := b.end(ctx, req.Storage, record, token, known, newTokenFinder()); err != nil {
-		return nil, err
+		if !b.handOver(ctx, req.Storage, record, token, known, err) {
+			return nil, err
+		}
+		resp := &logical.Response{}
+		resp.AddWarning(fmt.Sprintf("credential %s may still live: ProcessMaker has been unreachable for %s, and the engine ends it once it is back", id, handOverAfter))
+		return resp, nil
 	}
+	b.failures.over(id)
 	// Last, so that a failure anywhere before leaves the record to try again
 	// with.
 	if err := ledger.Delete(ctx, req.Storage, id); err != nil {
