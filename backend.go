@@ -57,6 +57,9 @@ type backend struct {
 	// mountID is Vault's own id of the mount; empty while Vault only asks for
 	// the version.
 	mountID string
+	// storage is for what is done at the end of the mount, when no request
+	// brings one.
+	storage logical.Storage
 
 	// lifetime ends when the mount does; endLifetime ends it.
 	lifetime    context.Context
@@ -78,7 +81,7 @@ func Factory(ctx context.Context, conf *logical.BackendConfig) (logical.Backend,
 
 // Setup takes what Vault tells of the mount.
 func (b *backend) Setup(ctx context.Context, conf *logical.BackendConfig) error {
-	b.mountID = conf.BackendUUID
+	b.mountID, b.storage = conf.BackendUUID, conf.StorageView
 	return b.Backend.Setup(ctx, conf)
 }
 
@@ -131,15 +134,20 @@ func (b *backend) periodic(ctx context.Context, req *logical.Request) error {
 }
 
 // cleanTimeout is how long an unmount or shutdown waits for exchanges whose
-// answers may hold tokens.
+// answers may hold tokens. Vault's plugin server answers no other mount of this
+// process meanwhile.
 const cleanTimeout = 20 * time.Second
 
 func (b *backend) clean(ctx context.Context) {
+	defer func() { b.caught(recover(), "clean") }()
 	b.endLifetime()
-	ctx, cancel := context.WithTimeout(ctx, cleanTimeout)
+	waitCtx, cancel := context.WithTimeout(ctx, cleanTimeout)
 	defer cancel()
-	if err := b.inflight.wait(ctx); err != nil {
+	if err := b.inflight.wait(waitCtx); err != nil {
 		b.Logger().Warn("unmounted while requests to ProcessMaker were under way")
+	}
+	if b.storage != nil && b.System().Tainted() && b.WriteSafeReplicationState() {
+		b.drain(ctx, b.storage)
 	}
 	b.settings.close()
 }

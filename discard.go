@@ -26,9 +26,13 @@ func (b *backend) putRecord(storage logical.Storage, record *ledger.Record) erro
 	return ledger.Put(ctx, storage, record)
 }
 
-// stillServes tells whether the mount is still configured for url. A config
-// that was taken away while a login was under way did not count its token.
-func (b *backend) stillServes(storage logical.Storage, url string) bool {
+// stillServes tells whether the mount is still configured as it was when s were
+// its settings. A config that was taken away while a login was under way did not
+// count its token.
+func (b *backend) stillServes(storage logical.Storage, s *settings) bool {
+	if b.settings.current.Load() == s {
+		return true
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), storageTimeout)
 	defer cancel()
 	current, err := b.settings.load(ctx, storage, b.clock)
@@ -36,7 +40,7 @@ func (b *backend) stillServes(storage logical.Storage, url string) bool {
 		// The credential is stored and can be ended as long as the config is.
 		return true
 	}
-	return current != nil && current.config.URL == url && !current.config.Deleted
+	return current != nil && current.config.URL == s.config.URL && !current.config.Deleted
 }
 
 // endUnrecorded ends a token that could not be stored. If that fails too, the

@@ -96,7 +96,7 @@ func (b *backend) makeLogin(ctx context.Context, req *logical.Request, order *is
 // stillWanted takes a recorded token back if its reader or the config has gone
 // meanwhile.
 func (b *backend) stillWanted(ctx context.Context, storage logical.Storage, order *issueOrder, result *made) error {
-	if ctx.Err() == nil && b.stillServes(storage, order.settings.config.URL) {
+	if ctx.Err() == nil && b.stillServes(storage, order.settings) {
 		return nil
 	}
 	b.takeBack(storage, result.record, result.token, order.settings)

@@ -138,6 +138,10 @@ func (b *backend) writeConfig(ctx context.Context, req *logical.Request, data *f
 	case err != nil:
 		return nil, err
 	}
+	if previous != nil && previous.config.URL != changed.URL {
+		// Only the old settings still know the way to where they live.
+		b.endSessions(ctx, req.Storage, previous)
+	}
 	// A refused login may have been the old settings' fault.
 	b.roles.forgetAll()
 	return configWarnings(changed), nil

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-processmaker/internal/ledger"
+)
+
+// drainTimeout bounds what is done while a mount is being disabled.
+const drainTimeout = 80 * time.Second
+
+// drain ends what Vault's own revocation of the leases has left: lost and shared
+// credentials, and sessions. Storage goes with the mount, so what cannot be
+// ended is known to the log alone.
+func (b *backend) drain(ctx context.Context, storage logical.Storage) {
+	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
+	defer cancel()
+	ids, err := ledger.All(ctx, storage)
+	if err != nil {
+		b.Logger().Error("the ledger of a disabled mount could not be read; its tokens live on at ProcessMaker", "error", err)
+	}
+	b.endAll(ctx, storage, ids, newTokenFinder(), func(*ledger.Record) bool { return true })
+	for _, id := range ids {
+		if record, err := ledger.Get(ctx, storage, id); err == nil && record != nil {
+			b.Logger().Error("a credential of a disabled mount could not be ended; end it at ProcessMaker by hand",
+				"role", record.Role, "credential_id", id, "user_id", record.UserID, "token_id", record.TokenID, "token_name", record.TokenName)
+		}
+	}
+	if current, err := b.settings.load(ctx, storage, b.clock); err == nil && current != nil {
+		b.endSessions(ctx, storage, current)
+	}
+}
+
+// endSessions ends the sessions of every role with the settings that they were
+// made with.
+func (b *backend) endSessions(ctx context.Context, storage logical.Storage, s *settings) {
+	names, err := storage.List(ctx, sessionPrefix)
+	if err != nil {
+		b.Logger().Error("the sessions could not be listed; their tokens live on at ProcessMaker", "error", err)
+		return
+	}
+	for _, name := range names {
+		role, err := b.roles.load(ctx, storage, name)
+		if err == nil && role != nil {
+			err = b.dropSession(ctx, storage, role, s, nil)
+		}
+		if err != nil {
+			b.Logger().Error("a session could not be ended; end its token at ProcessMaker by hand", "role", name, "error", err)
+		}
+	}
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+	"github.com/stretchr/testify/require"
+)
+
+// unmount does what Vault does after the leases are revoked.
+func (h *harness) unmount() {
+	h.t.Helper()
+	require.NoError(h.t, h.backend.Setup(context.Background(), &logical.BackendConfig{
+		StorageView: h.storage, System: taintedView{h.system}, Logger: h.backend.Logger(), BackendUUID: h.backend.mountID,
+	}))
+	h.backend.Cleanup(context.Background())
+}
+
+func TestADisabledMountLeavesNothingAlive(t *testing.T) {
+	t.Parallel()
+	h := newStaticHarness(t, map[string]any{"credential_type": "personal_access_token"})
+	h.mustWrite("roles/login", h.roleData(nil))
+	h.issue(nil)
+	h.read("static-creds/ci")
+	_, err := h.do(logical.ReadOperation, "creds/login", nil)
+	require.NoError(t, err)
+	require.Len(t, h.liveIDs(), 4)
+	h.clock.Advance(time.Minute)
+	h.unmount()
+	require.Empty(t, h.liveIDs())
+}
+
+func TestWhatADisabledMountCannotEndIsLogged(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	l := h.issue(nil)
+	h.clock.Advance(time.Minute)
+	h.goDown()
+	h.unmount()
+	require.Contains(t, h.log.String(), l.data["token_id"])
+	require.Contains(t, h.log.String(), "by hand")
+	require.NotContains(t, h.log.String(), l.token())
+}
+
+func TestAReloadedPluginEndsNothing(t *testing.T) {
+	t.Parallel()
+	h := newPersonalHarness(t, nil)
+	h.issue(nil)
+	h.backend.Cleanup(context.Background())
+	require.Len(t, h.liveIDs(), 2)
+}
+
+func TestMovingToAnotherInstanceEndsTheOldSessions(t *testing.T) {
+	t.Parallel()
+	h := newPersonalHarness(t, nil)
+	l := h.issue(nil)
+	h.clock.Advance(time.Minute)
+	require.NoError(t, l.tryRevoke())
+	require.Len(t, h.liveIDs(), 1)
+	elsewhere := newHarness(t)
+	h.mustWrite("config", map[string]any{"url": elsewhere.pm.URL(), "client_secret": elsewhere.pm.Client(3).Secret})
+	require.Empty(t, h.liveIDs())
+	require.Nil(t, h.session())
+}
