@@ -279,8 +279,12 @@ func TestSessionsOfAnotherInstanceAreNotUsed(t *testing.T) {
 	h := newPersonalHarness(t, nil)
 	l := h.issue(nil)
 	require.NoError(t, l.tryRevoke())
+	entry, err := h.storage.Storage.Get(context.Background(), "session/ci")
+	require.NoError(t, err)
 	elsewhere := newHarness(t)
 	h.mustWrite("config", map[string]any{"url": elsewhere.pm.URL(), "client_secret": "x"})
+	// As if it could not have been ended.
+	require.NoError(t, h.storage.Storage.Put(context.Background(), entry))
 	h.refusedWrite(logical.ReadOperation, "creds/ci", nil, "was written for")
 	for _, exchange := range elsewhere.pm.Exchanges() {
 		require.NotContains(t, exchange.Path, "tokens")
