@@ -51,6 +51,7 @@ type backend struct {
 	// statics does the same with the shared credentials of roles.
 	statics  *keylock.Locks
 	failures failedRevocations
+	doubts   doubts
 	inflight inflight
 	sweeper  sweeper
 
@@ -82,7 +83,19 @@ func Factory(ctx context.Context, conf *logical.BackendConfig) (logical.Backend,
 // Setup takes what Vault tells of the mount.
 func (b *backend) Setup(ctx context.Context, conf *logical.BackendConfig) error {
 	b.mountID, b.storage = conf.BackendUUID, conf.StorageView
+	if conf.Logger != nil && b.mountID != "" {
+		// The mounts of a process share its logger, whose name is that of
+		// whichever came first.
+		named := *conf
+		named.Logger = conf.Logger.With("mount_id", b.shortMountID())
+		conf = &named
+	}
 	return b.Backend.Setup(ctx, conf)
+}
+
+// shortMountID is enough of the mount's id to tell mounts apart.
+func (b *backend) shortMountID() string {
+	return b.mountID[:min(len(b.mountID), 8)]
 }
 
 func newBackend(clk clock.Clock, random io.Reader) *backend {

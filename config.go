@@ -37,9 +37,8 @@ type config struct {
 	VerifyConnection       bool          `json:"verify_connection"`
 
 	// Deleted: the operator took the settings away while credentials lived.
-	// What is left serves to end those, until RetainUntil at the least.
-	Deleted     bool      `json:"deleted"`
-	RetainUntil time.Time `json:"retain_until"`
+	// What is left serves to end those.
+	Deleted bool `json:"deleted"`
 }
 
 // authClient is an OAuth client of ProcessMaker; its parts are always taken
@@ -59,7 +58,7 @@ func (a authClient) forClient() client.AuthClient {
 func (a *authClient) change(in *input) {
 	before := *a
 	in.text("client_id", &a.ID)
-	in.text("client_secret", &a.Secret)
+	in.secret("client_secret", &a.Secret)
 	in.choice("client_auth_method", &a.Method)
 	_, secretGiven := in.data.Raw["client_secret"]
 	if before.Secret != "" && a.ID != before.ID && !secretGiven && in.err == nil {
@@ -227,10 +226,9 @@ func (c *config) maskedProxyURL() string {
 
 // connectionOnly is what remains of deleted settings: enough to reach the
 // instance and end what lives there.
-func (c *config) connectionOnly(retainUntil time.Time) *config {
+func (c *config) connectionOnly() *config {
 	remainder := *c
 	remainder.AuthClient = authClient{Method: c.AuthClient.Method}
 	remainder.Deleted = true
-	remainder.RetainUntil = retainUntil
 	return &remainder
 }

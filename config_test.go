@@ -67,42 +67,49 @@ func TestConfigRefusals(t *testing.T) {
 	h.refusedWrite(logical.CreateOperation, "config", map[string]any{}, "url is missing")
 	h.mustWrite("config", h.configData())
 	before := h.read("config")
+	certificate, key := keyPair(t)
 	for name, test := range map[string]struct {
 		data map[string]any
 		says string
 	}{
-		"http on the network":      {map[string]any{"url": "http://bpm.example.com", "client_secret": "x"}, "allow_http"},
-		"no scheme":                {map[string]any{"url": "bpm.example.com", "client_secret": "x"}, "https://"},
-		"another scheme":           {map[string]any{"url": "ftp://bpm.example.com", "client_secret": "x"}, "https://"},
-		"a query":                  {map[string]any{"url": "https://bpm.example.com?x=1", "client_secret": "x"}, "query"},
-		"a user":                   {map[string]any{"url": "https://a:S3CRET@bpm.example.com", "client_secret": "x"}, "user or password"},
-		"blanks":                   {map[string]any{"url": "https://bpm example.com", "client_secret": "x"}, "form"},
-		"no url":                   {map[string]any{"url": "", "client_secret": "x"}, "url is missing"},
-		"a null url":               {map[string]any{"url": nil, "client_secret": "x"}, "url is missing"},
-		"secret without client":    {map[string]any{"client_id": "", "client_secret": "S3CRET"}, "go together"},
-		"client without secret":    {map[string]any{"client_secret": ""}, "go together"},
-		"another client":           {map[string]any{"client_id": "4"}, "needs client_secret in the same request"},
-		"unknown method":           {map[string]any{"client_auth_method": "private_key_jwt"}, "client_secret_post, client_secret_basic"},
-		"timeout too long":         {map[string]any{"request_timeout": "31s"}, "between 1s and 30s"},
-		"timeout too short":        {map[string]any{"request_timeout": 0}, "between 1s and 30s"},
-		"timeout is no duration":   {map[string]any{"request_timeout": "soon"}, "request_timeout"},
-		"too few connections":      {map[string]any{"max_concurrent_requests": 1}, "between 2"},
-		"negative budget":          {map[string]any{"token_requests_per_minute": -1}, "between 0"},
-		"old TLS":                  {map[string]any{"tls_min_version": "tls10"}, "tls12, tls13"},
-		"ca_cert is no PEM":        {map[string]any{"ca_cert": "certificate"}, "ca_cert"},
-		"key without certificate":  {map[string]any{"client_key": "S3CRET"}, "go together"},
-		"key is no PEM":            {map[string]any{"client_key": "S3CRET", "client_cert": "x"}, "client_cert and client_key"},
-		"proxy is no url":          {map[string]any{"proxy_url": "::S3CRET", "client_secret": "x"}, "proxy_url"},
-		"proxy of another kind":    {map[string]any{"proxy_url": "ftp://S3CRET@proxy", "client_secret": "x"}, "proxy_url"},
-		"proxy as read back":       {map[string]any{"proxy_url": "http://a:xxxxx@proxy", "client_secret": "x"}, "as reading the config shows it"},
-		"unknown field":            {map[string]any{"client_secert": "S3CRET"}, `"client_secert"`},
-		"secret is a list":         {map[string]any{"client_secret": []any{"S3CRET", "b"}}, "must be a text"},
-		"secret is an object":      {map[string]any{"client_secret": map[string]any{"S3CRET": "b"}}, "must be a text"},
-		"url without the secret":   {map[string]any{"url": "https://elsewhere.example.com"}, "changing url needs client_secret"},
-		"url with a null secret":   {map[string]any{"url": "https://elsewhere.example.com", "client_id": nil, "client_secret": nil}, "changing url needs client_secret"},
-		"proxy without the secret": {map[string]any{"proxy_url": "http://proxy.example.com"}, "changing proxy_url needs client_secret"},
-		"name without the secret":  {map[string]any{"tls_server_name": "other"}, "changing tls_server_name needs client_secret"},
-		"insecure without it":      {map[string]any{"insecure_tls": true}, "changing insecure_tls needs client_secret"},
+		"http on the network":       {map[string]any{"url": "http://bpm.example.com", "client_secret": "x"}, "allow_http"},
+		"no scheme":                 {map[string]any{"url": "bpm.example.com", "client_secret": "x"}, "https://"},
+		"another scheme":            {map[string]any{"url": "ftp://bpm.example.com", "client_secret": "x"}, "https://"},
+		"a query":                   {map[string]any{"url": "https://bpm.example.com?x=1", "client_secret": "x"}, "query"},
+		"a user":                    {map[string]any{"url": "https://a:S3CRET@bpm.example.com", "client_secret": "x"}, "user or password"},
+		"blanks":                    {map[string]any{"url": "https://bpm example.com", "client_secret": "x"}, "form"},
+		"no url":                    {map[string]any{"url": "", "client_secret": "x"}, "url is missing"},
+		"a null url":                {map[string]any{"url": nil, "client_secret": "x"}, "url is missing"},
+		"secret without client":     {map[string]any{"client_id": "", "client_secret": "S3CRET"}, "go together"},
+		"client without secret":     {map[string]any{"client_secret": ""}, "go together"},
+		"another client":            {map[string]any{"client_id": "4"}, "needs client_secret in the same request"},
+		"unknown method":            {map[string]any{"client_auth_method": "private_key_jwt"}, "client_secret_post, client_secret_basic"},
+		"timeout too long":          {map[string]any{"request_timeout": "31s"}, "between 1s and 30s"},
+		"timeout too short":         {map[string]any{"request_timeout": 0}, "between 1s and 30s"},
+		"timeout is no duration":    {map[string]any{"request_timeout": "soon"}, "request_timeout"},
+		"too few connections":       {map[string]any{"max_concurrent_requests": 1}, "between 2"},
+		"negative budget":           {map[string]any{"token_requests_per_minute": -1}, "between 0"},
+		"old TLS":                   {map[string]any{"tls_min_version": "tls10"}, "tls12, tls13"},
+		"ca_cert is no PEM":         {map[string]any{"ca_cert": "certificate"}, "ca_cert"},
+		"key without certificate":   {map[string]any{"client_key": "S3CRET"}, "go together"},
+		"key is no PEM":             {map[string]any{"client_key": "S3CRET", "client_cert": certificate}, "client_cert and client_key"},
+		"a key in client_cert":      {map[string]any{"client_cert": certificate + key}, "client_cert holds something other"},
+		"a key in ca_cert":          {map[string]any{"ca_cert": key + certificate}, "ca_cert holds something other"},
+		"text around a certificate": {map[string]any{"ca_cert": "S3CRET " + certificate}, "ca_cert holds something other"},
+		"a line break":              {map[string]any{"client_secret": "S3CRET\n"}, "ends in a line break"},
+		"a fraction":                {map[string]any{"max_concurrent_requests": 2.9}, "whole number"},
+		"a fraction of a second":    {map[string]any{"request_timeout": 1.5}, "whole number"},
+		"proxy is no url":           {map[string]any{"proxy_url": "::S3CRET", "client_secret": "x"}, "proxy_url"},
+		"proxy of another kind":     {map[string]any{"proxy_url": "ftp://S3CRET@proxy", "client_secret": "x"}, "proxy_url"},
+		"proxy as read back":        {map[string]any{"proxy_url": "http://a:xxxxx@proxy", "client_secret": "x"}, "as reading the config shows it"},
+		"unknown field":             {map[string]any{"client_secert": "S3CRET"}, `"client_secert"`},
+		"secret is a list":          {map[string]any{"client_secret": []any{"S3CRET", "b"}}, "must be a text"},
+		"secret is an object":       {map[string]any{"client_secret": map[string]any{"S3CRET": "b"}}, "must be a text"},
+		"url without the secret":    {map[string]any{"url": "https://elsewhere.example.com"}, "changing url needs client_secret"},
+		"url with a null secret":    {map[string]any{"url": "https://elsewhere.example.com", "client_id": nil, "client_secret": nil}, "changing url needs client_secret"},
+		"proxy without the secret":  {map[string]any{"proxy_url": "http://proxy.example.com"}, "changing proxy_url needs client_secret"},
+		"name without the secret":   {map[string]any{"tls_server_name": "other"}, "changing tls_server_name needs client_secret"},
+		"insecure without it":       {map[string]any{"insecure_tls": true}, "changing insecure_tls needs client_secret"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, operation := range []logical.Operation{logical.UpdateOperation, logical.PatchOperation} {
@@ -195,19 +202,16 @@ func TestDeletingTheConfigErasesItsSecrets(t *testing.T) {
 	l := h.issue(nil)
 	resp, err := h.do(logical.DeleteOperation, "config", nil)
 	require.NoError(t, err)
-	require.Contains(t, resp.Warnings[0], "vault lease revoke -prefix processmaker/creds/")
+	require.Contains(t, resp.Warnings[0], "vault write processmaker/tidy all=true")
 	entry, err := h.storage.Storage.Get(context.Background(), "config")
 	require.NoError(t, err)
 	require.NotContains(t, string(entry.Value), secret)
-	require.NoError(t, l.tryRevoke())
+	h.tick()
+	h.clock.Advance(time.Minute)
+	require.NoError(t, l.tryRevoke(), "while credentials live, the way to them is kept")
 
-	// What was kept goes once the last deadline has passed.
-	require.NoError(t, h.backend.periodic(context.Background(), &logical.Request{Storage: h.storage}))
-	entry, err = h.storage.Storage.Get(context.Background(), "config")
-	require.NoError(t, err)
-	require.NotNil(t, entry)
-	h.clock.Advance(25 * time.Hour)
-	require.NoError(t, h.backend.periodic(context.Background(), &logical.Request{Storage: h.storage}))
+	// What was kept goes with the last credential.
+	h.tick()
 	entry, err = h.storage.Storage.Get(context.Background(), "config")
 	require.NoError(t, err)
 	require.Nil(t, entry)
@@ -232,10 +236,12 @@ func TestAFailedConfigWriteChangesNothing(t *testing.T) {
 	h := newReadyHarness(t, nil)
 	before := h.read("config")
 	h.storage.failPuts(anyKey)
-	_, err := h.write("config", map[string]any{"request_timeout": "9s"})
+	_, err := h.write("config", map[string]any{"request_timeout": "9s", "token_requests_per_minute": 1})
 	require.ErrorIs(t, err, errDiskFull)
 	require.Equal(t, before, h.read("config"))
 	h.storage.failPuts(nil)
+	h.issue(nil)
+	h.issue(nil)
 	h.backend.settings.forget()
 	require.Equal(t, before, h.read("config"))
 }

@@ -92,6 +92,7 @@ func hold(record *ledger.Record, grant *client.Grant) {
 	record.TokenReceivedAt = grant.Access.ReceivedAt
 	record.TokenExpireTime = grant.Access.ExpireTime
 	record.AccessToken = grant.Access.Value
+	record.Doubtful = false
 	record.RefreshToken = ""
 	if renewMode(record.RenewMode) == renewByRefresh {
 		record.RefreshToken = grant.Refresh

@@ -50,7 +50,7 @@ func (b *backend) endUnrecorded(s *settings, token client.Token, role string) {
 	defer cancel()
 	if err := s.client.RevokeToken(ctx, token); err != nil {
 		b.Logger().Error("a token could neither be stored nor ended; end it at ProcessMaker by hand",
-			"role", role, "user_id", token.UserID, "token_id", token.ID, "error", err)
+			"url", s.config.URL, "role", role, "user_id", token.UserID, "token_id", token.ID, "error", err)
 	}
 }
 
@@ -92,6 +92,8 @@ func (b *backend) endOrRecord(ctx context.Context, storage logical.Storage, s *s
 	}
 	hold(record, &client.Grant{Access: token})
 	if err := b.putRecord(storage, record); err != nil {
+		b.Logger().Error("a token could neither be ended nor recorded; end it at ProcessMaker by hand",
+			"url", fingerprint.URL, "role", role, "user_id", token.UserID, "token_id", token.ID, "error", failed)
 		return err
 	}
 	b.Logger().Warn("a token could not be ended at once and was put down as due", "role", role, "credential_id", id, "token_id", token.ID, "error", failed)

@@ -26,7 +26,7 @@ func (b *backend) drain(ctx context.Context, storage logical.Storage) {
 	for _, id := range ids {
 		if record, err := ledger.Get(ctx, storage, id); err == nil && record != nil {
 			b.Logger().Error("a credential of a disabled mount could not be ended; end it at ProcessMaker by hand",
-				"role", record.Role, "credential_id", id, "user_id", record.UserID, "token_id", record.TokenID, "token_name", record.TokenName)
+				"url", record.Fingerprint.URL, "role", record.Role, "credential_id", id, "user_id", record.UserID, "token_id", record.TokenID, "token_name", record.TokenName)
 		}
 	}
 	if current, err := b.settings.load(ctx, storage, b.clock); err == nil && current != nil {
@@ -48,7 +48,7 @@ func (b *backend) endSessions(ctx context.Context, storage logical.Storage, s *s
 			err = b.dropSession(ctx, storage, role, s, nil)
 		}
 		if err != nil {
-			b.Logger().Error("a session could not be ended; end its token at ProcessMaker by hand", "role", name, "error", err)
+			b.Logger().Error("a session could not be ended; end its token at ProcessMaker by hand", "url", s.config.URL, "role", name, "error", err)
 		}
 	}
 }

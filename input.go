@@ -1,8 +1,11 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -67,9 +70,27 @@ func (in *input) boolean(name string, into *bool) {
 	}
 }
 
+// fraction refuses a number with a fraction, which would be cut off silently.
+func (in *input) fraction(name string) bool {
+	var number float64
+	switch raw := in.data.Raw[name].(type) {
+	case float64:
+		number = raw
+	case json.Number:
+		number, _ = raw.Float64()
+	case string:
+		number, _ = strconv.ParseFloat(raw, 64)
+	}
+	if number == math.Trunc(number) {
+		return false
+	}
+	in.err = fmt.Errorf("%s has to be a whole number", name)
+	return true
+}
+
 func (in *input) number(name string, into *int, least, most int) {
 	value, given := in.value(name)
-	if !given {
+	if !given || in.fraction(name) {
 		return
 	}
 	number, _ := value.(int)
@@ -82,7 +103,7 @@ func (in *input) number(name string, into *int, least, most int) {
 
 func (in *input) duration(name string, into *time.Duration, least, most time.Duration) {
 	value, given := in.value(name)
-	if !given {
+	if !given || in.fraction(name) {
 		return
 	}
 	seconds, _ := value.(int)
@@ -98,4 +119,19 @@ func (in *input) list(name string, into *[]string) {
 	if value, given := in.value(name); given {
 		*into, _ = value.([]string)
 	}
+}
+
+// secret is a text that is sent as it is. One that ends a line was read from a
+// file or a pipe together with its line break, which is hardly ever meant.
+func (in *input) secret(name string, into *string) {
+	value, given := in.value(name)
+	if !given {
+		return
+	}
+	text, _ := value.(string)
+	if strings.HasSuffix(text, "\n") || strings.HasSuffix(text, "\r") {
+		in.err = fmt.Errorf("%s ends in a line break: write it without one, for example with printf %%s", name)
+		return
+	}
+	*into = text
 }

@@ -111,7 +111,7 @@ func (b *backend) writeConfig(ctx context.Context, req *logical.Request, data *f
 			return logical.ErrorResponse("changing %s needs client_secret in the same request, so that a stored secret cannot be sent to another place by who does not know it", field), nil
 		}
 	}
-	next, err := newSettings(changed, b.clock, previous)
+	next, err := newSettings(changed, b.clock)
 	if err != nil {
 		return logical.ErrorResponse("config: " + err.Error()), nil
 	}
@@ -157,7 +157,7 @@ func (b *backend) refuseToMove(ctx context.Context, storage logical.Storage, old
 	if err != nil || len(live) == 0 {
 		return err
 	}
-	return &refusal{fmt.Sprintf("url cannot change while %d credentials of %s live: end them with \"vault lease revoke -prefix\" on this mount's creds/, or enable another mount for the other instance", len(live), oldURL)}
+	return &refusal{fmt.Sprintf("url cannot change while %d credentials of %s live: end them with \"vault write -f <mount>/tidy all=true\", or enable another mount for the other instance", len(live), oldURL)}
 }
 
 func configWarnings(c *config) *logical.Response {
@@ -213,11 +213,7 @@ func (b *backend) deleteConfig(ctx context.Context, req *logical.Request, _ *fra
 	if len(live) == 0 {
 		return nil, b.settings.remove(ctx, req.Storage)
 	}
-	latest, err := ledger.LatestDeadline(ctx, req.Storage)
-	if err != nil {
-		return nil, err
-	}
-	next, err := newSettings(previous.config.connectionOnly(latest), b.clock, previous)
+	next, err := newSettings(previous.config.connectionOnly(), b.clock)
 	if err != nil {
 		return nil, err
 	}
@@ -225,20 +221,20 @@ func (b *backend) deleteConfig(ctx context.Context, req *logical.Request, _ *fra
 		return nil, err
 	}
 	resp := &logical.Response{}
-	resp.AddWarning(fmt.Sprintf("%d credentials still live at %s. They can be revoked as before; end all of them with: vault lease revoke -prefix %screds/", len(live), previous.config.URL, req.MountPoint))
+	resp.AddWarning(fmt.Sprintf("%d credentials still live at %s. They can be revoked as before; end all of them with: vault write %stidy all=true", len(live), previous.config.URL, req.MountPoint))
 	return resp, nil
 }
 
 // dropDeletedConfig removes what was kept of deleted settings once nothing is
-// left to end. It looks only when the last deadline has passed, when the ledger
-// holds at most what could not be ended in time.
+// left to end. It lists the minutes of the ledger, and only while the config is
+// deleted.
 func (b *backend) dropDeletedConfig(ctx context.Context, storage logical.Storage) error {
 	current, err := b.settings.load(ctx, storage, b.clock)
-	if err != nil || current == nil || !current.config.Deleted || b.clock.Now().Before(current.config.RetainUntil) {
+	if err != nil || current == nil || !current.config.Deleted {
 		return err
 	}
-	live, err := ledger.All(ctx, storage)
-	if err != nil || len(live) > 0 {
+	empty, err := ledger.Empty(ctx, storage)
+	if err != nil || !empty {
 		return err
 	}
 	return b.settings.remove(ctx, storage)

@@ -79,6 +79,11 @@ func (b *backend) readCreds(ctx context.Context, req *logical.Request, data *fra
 	}
 	mode := role.RenewMode
 	in := &input{data: data}
+	for _, field := range []string{"ttl", "renew_mode"} {
+		if data.Raw[field] == nil {
+			delete(data.Raw, field) // null asks for the role's own
+		}
+	}
 	var asked time.Duration
 	in.duration("ttl", &asked, time.Second, longestTTL)
 	text := string(mode)

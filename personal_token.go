@@ -50,11 +50,7 @@ const personalTokenLife = longestTTL + deadlineSlack
 // personalTokenName joins ProcessMaker's own list of tokens with this mount's
 // records.
 func (b *backend) personalTokenName(role string, id ledger.ID) string {
-	mount := b.mountID
-	if len(mount) > 8 {
-		mount = mount[:8]
-	}
-	return fmt.Sprintf("vault:%s:%s:%s", mount, role, id)
+	return fmt.Sprintf("vault:%s:%s:%s", b.shortMountID(), role, id)
 }
 
 // minting is one personal access token on its way.

@@ -106,11 +106,9 @@ func (b *backend) refresh(ctx, workCtx context.Context, req *logical.Request, r 
 	if err != nil {
 		return nil, err
 	}
-	if !r.grows() || b.System().Tainted() {
-		return b.extend(req, r)
-	}
 	age := r.now.Sub(record.TokenReceivedAt)
-	if age < role.RefreshMinAge {
+	doubtful := b.doubts.about(record)
+	if !doubtful && (!r.grows() || age < role.RefreshMinAge || b.System().Tainted()) {
 		return b.extend(req, r)
 	}
 	if err := ctx.Err(); err != nil {
@@ -126,6 +124,7 @@ func (b *backend) refresh(ctx, workCtx context.Context, req *logical.Request, r 
 		old:          heldToken(record),
 		refreshToken: record.RefreshToken,
 		fingerprint:  record.Fingerprint,
+		doubtful:     doubtful,
 		put: func(grant *client.Grant) error {
 			updated := *record
 			hold(&updated, grant)
@@ -138,8 +137,10 @@ func (b *backend) refresh(ctx, workCtx context.Context, req *logical.Request, r 
 	}
 	outcome, err := rotation.run(workCtx)
 	if err != nil {
+		b.doubt(req.Storage, record)
 		return nil, fmt.Errorf("role %q: %w", record.Role, err)
 	}
+	b.doubts.settle(record.ID)
 	if outcome.kept != nil {
 		return b.extend(req, r, outcome.warnings...)
 	}

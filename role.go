@@ -91,7 +91,7 @@ func (r *role) change(in *input) {
 	r.AuthClient.change(in)
 	in.choice("grant_type", &r.GrantType)
 	in.text("username", &r.Username)
-	in.text("password", &r.Password)
+	in.secret("password", &r.Password)
 	in.list("scopes", &r.Scopes)
 	in.text("redirect_uri", &r.RedirectURI)
 	in.text("session_user_id", &r.SessionUserID)

@@ -25,6 +25,8 @@ type rotation struct {
 	old          client.Token
 	refreshToken string
 	fingerprint  ledger.Fingerprint
+	// doubtful: an earlier refresh may have killed the old token.
+	doubtful bool
 	// put stores a new pair with its holder.
 	put func(*client.Grant) error
 }
@@ -54,10 +56,21 @@ func (r *rotation) run(ctx context.Context) (outcome, error) {
 	if r.refreshToken == "" {
 		return r.loginAgain(ctx, "there is no refresh token", false)
 	}
+	if r.doubtful {
+		alive, err := r.settings.client.TokenAlive(ctx, r.old)
+		switch {
+		case err != nil:
+			return outcome{}, &explained{fmt.Sprintf("an earlier refresh may have killed the token, and whether it lives could not be found out (%s); try again", err), err}
+		case !alive:
+			return r.loginAgain(ctx, "an earlier refresh killed the token", true)
+		}
+	}
 	grant, err := r.settings.client.RefreshGrant(ctx, r.auth.forClient(), r.refreshToken)
 	switch {
 	case err == nil:
 		return outcome{}, r.store(grant)
+	case client.KindOf(err) == client.Throttled:
+		return r.keepIfAlive(ctx, err)
 	case client.CertainlyNotDelivered(err):
 		return r.keep(err), nil
 	case client.KindOf(err) == client.GrantDead:
@@ -96,6 +109,17 @@ func (r *rotation) findOut(ctx context.Context, cause error, mayRepeat bool) (ou
 func (r *rotation) timeToRepeat(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
 	return !ok || time.Until(deadline) >= r.settings.config.RequestTimeout+storageTimeout
+}
+
+// keepIfAlive keeps a token that could not be refreshed for want of token calls.
+// The question about it is not limited, so it is asked: a plugin that was killed
+// in the middle of a refresh does not know that the token is dead.
+func (r *rotation) keepIfAlive(ctx context.Context, cause error) (outcome, error) {
+	alive, err := r.settings.client.TokenAlive(ctx, r.old)
+	if err == nil && !alive {
+		return r.loginAgain(ctx, r.cause(cause), true)
+	}
+	return r.keep(cause), nil
 }
 
 // keep leaves everything as it is: the reader keeps a token that lives.

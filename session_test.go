@@ -336,10 +336,14 @@ func TestASessionsFailedRefresh(t *testing.T) {
 		says    string
 		orphans int
 	}{
-		"answer lost":         {inject(refresh, processmakertest.LoseAnswer()), 200, "", 1},
-		"half done":           {inject(refresh, processmakertest.HalfRefresh()), 200, "", 0},
-		"cut off":             {inject(refresh, processmakertest.Refuse()), 200, "", 0},
-		"throttled":           {inject(refresh, processmakertest.Throttled(9)), 503, "limit of token calls", 0},
+		"answer lost": {inject(refresh, processmakertest.LoseAnswer()), 200, "", 1},
+		"half done":   {inject(refresh, processmakertest.HalfRefresh()), 200, "", 0},
+		"cut off":     {inject(refresh, processmakertest.Refuse()), 200, "", 0},
+		"throttled":   {inject(refresh, processmakertest.Throttled(9)), 200, "", 0},
+		"throttled throughout": {func(h *harness) {
+			inject(refresh, processmakertest.Throttled(9))(h)
+			inject(login, processmakertest.Throttled(9))(h)
+		}, 503, "limit of token calls", 0},
 		"client secret wrong": {func(h *harness) { h.pm.SetClientSecret(3, "another") }, 400, "auth client", 0},
 		"nobody can tell": {func(h *harness) {
 			inject(refresh, processmakertest.Refuse())(h)

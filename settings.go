@@ -49,7 +49,7 @@ func (c *settingsCache) loadLocked(ctx context.Context, storage logical.Storage,
 	if err != nil || stored == nil {
 		return nil, err
 	}
-	loaded, err := newSettings(stored, clk, nil)
+	loaded, err := newSettings(stored, clk)
 	if err != nil {
 		return nil, fmt.Errorf("the stored config cannot be used: %w; write config again", err)
 	}
@@ -59,16 +59,12 @@ func (c *settingsCache) loadLocked(ctx context.Context, storage logical.Storage,
 	return loaded, nil
 }
 
-func newSettings(stored *config, clk clock.Clock, previous *settings) (*settings, error) {
+func newSettings(stored *config, clk clock.Clock) (*settings, error) {
 	cfg, err := stored.forClient()
 	if err != nil {
 		return nil, err
 	}
-	var previousClient *client.Client
-	if previous != nil {
-		previousClient = previous.client
-	}
-	made, err := client.New(cfg, clk, previousClient)
+	made, err := client.New(cfg, clk)
 	if err != nil {
 		return nil, err
 	}
@@ -99,6 +95,9 @@ func (c *settingsCache) replace(ctx context.Context, storage logical.Storage, cl
 	}
 	if err := storage.Put(ctx, entry); err != nil {
 		return err
+	}
+	if previous != nil {
+		next.client.Inherit(previous.client)
 	}
 	c.swap(next)
 	return nil

@@ -22,6 +22,8 @@ type Client struct {
 	base      *url.URL
 	userAgent string
 	timeout   time.Duration
+	// tokenLimit is the limit of the settings; budget may be older than they.
+	tokenLimit int
 
 	transport *http.Transport
 	clock     clock.Clock
@@ -30,10 +32,8 @@ type Client struct {
 	breaker   *breaker
 }
 
-// New makes a Client. previous may be nil; where it talks to the same
-// instance, what it knows of the instance's token limit is carried over, so
-// that new settings do not spend the same minute's calls again.
-func New(cfg Config, clk clock.Clock, previous *Client) (*Client, error) {
+// New makes a Client.
+func New(cfg Config, clk clock.Clock) (*Client, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -41,22 +41,28 @@ func New(cfg Config, clk clock.Clock, previous *Client) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{
-		base:      cfg.BaseURL,
-		userAgent: cfg.UserAgent,
-		timeout:   cfg.RequestTimeout,
-		transport: transport,
-		clock:     clk,
-		lanes:     newLanes(cfg.MaxConcurrentRequests),
-		breaker:   newBreaker(clk),
+	return &Client{
+		base:       cfg.BaseURL,
+		userAgent:  cfg.UserAgent,
+		timeout:    cfg.RequestTimeout,
+		tokenLimit: cfg.TokenRequestsPerMinute,
+		transport:  transport,
+		clock:      clk,
+		budget:     newBudget(clk, cfg.TokenRequestsPerMinute),
+		lanes:      newLanes(cfg.MaxConcurrentRequests),
+		breaker:    newBreaker(clk),
+	}, nil
+}
+
+// Inherit takes over what previous knows of the instance's token limit, so that
+// new settings do not spend the same minute's calls again. It is called before c
+// is used by anybody else, and only when c takes the place of previous.
+func (c *Client) Inherit(previous *Client) {
+	if previous.base.String() != c.base.String() {
+		return
 	}
-	if previous != nil && previous.base.String() == c.base.String() {
-		c.budget = previous.budget
-		c.budget.setLimit(cfg.TokenRequestsPerMinute)
-	} else {
-		c.budget = newBudget(clk, cfg.TokenRequestsPerMinute)
-	}
-	return c, nil
+	c.budget = previous.budget
+	c.budget.setLimit(c.tokenLimit)
 }
 
 // Close lets go of idle connections. Exchanges in flight are not disturbed.

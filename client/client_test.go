@@ -51,7 +51,7 @@ func newFixture(t *testing.T, change ...func(*processmakertest.Config)) *fixture
 	f.pm = pm
 	clientConfig := configFor(t, pm.URL())
 	clientConfig.CACert = pm.CACertPEM()
-	f.client, err = client.New(clientConfig, f.clock, nil)
+	f.client, err = client.New(clientConfig, f.clock)
 	require.NoError(t, err)
 	t.Cleanup(f.client.Close)
 	f.auth = client.AuthClient{ID: "3", Secret: pm.Client(3).Secret}
@@ -139,7 +139,7 @@ func TestAYoungTokensQuestionThatRunsOutOfTime(t *testing.T) {
 	grant := f.sign(t)
 	require.NoError(t, f.client.RevokeToken(context.Background(), grant.Access))
 	// The clock stands still, so the token stays young.
-	still, err := client.New(configFor(t, f.pm.URL()), clocktest.New(noon), nil)
+	still, err := client.New(configFor(t, f.pm.URL()), clocktest.New(noon))
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	f.pm.Inject(processmakertest.Fault{On: processmakertest.ShowToken, Do: processmakertest.Replace(func(status int, body []byte) (int, []byte) {
@@ -197,7 +197,7 @@ func TestTheBudgetKeepsClearOfTheThrottle(t *testing.T) {
 	cfg := configFor(t, f.pm.URL())
 	cfg.TokenRequestsPerMinute = 60
 	var err error
-	f.client, err = client.New(cfg, f.clock, nil)
+	f.client, err = client.New(cfg, f.clock)
 	require.NoError(t, err)
 	made, refused := 0, 0
 	for range 300 {
@@ -214,8 +214,9 @@ func TestTheBudgetKeepsClearOfTheThrottle(t *testing.T) {
 	require.GreaterOrEqual(t, made, 60)
 
 	// New settings do not spend the same minute's calls again.
-	next, err := client.New(cfg, f.clock, f.client)
+	next, err := client.New(cfg, f.clock)
 	require.NoError(t, err)
+	next.Inherit(f.client)
 	for range 120 {
 		_, _ = next.PasswordGrant(context.Background(), f.auth, f.login)
 	}
@@ -242,7 +243,7 @@ func TestACallerWhoLeavesStopsWaitingButNotWhatWasSent(t *testing.T) {
 	cfg := configFor(t, f.pm.URL())
 	cfg.MaxConcurrentRequests = 2
 	var err error
-	f.client, err = client.New(cfg, f.clock, nil)
+	f.client, err = client.New(cfg, f.clock)
 	require.NoError(t, err)
 	release := make(chan struct{})
 	f.pm.Inject(processmakertest.Fault{On: processmakertest.PasswordGrant, Times: 2, Do: processmakertest.HoldAnswer(release)})
@@ -275,7 +276,7 @@ func TestTimeouts(t *testing.T) {
 	f := newFixture(t)
 	cfg := configFor(t, f.pm.URL())
 	cfg.RequestTimeout = 50 * time.Millisecond
-	impatient, err := client.New(cfg, f.clock, nil)
+	impatient, err := client.New(cfg, f.clock)
 	require.NoError(t, err)
 	release := make(chan struct{})
 	defer close(release)
@@ -312,7 +313,7 @@ func TestReasonsAreInOurOwnWords(t *testing.T) {
 			if test.change != nil {
 				test.change(&cfg)
 			}
-			c, err := client.New(cfg, clock.System(), nil)
+			c, err := client.New(cfg, clock.System())
 			require.NoError(t, err)
 			err = c.CheckConnection(context.Background())
 			require.ErrorContains(t, err, test.says)
@@ -334,7 +335,7 @@ func TestAClientCertificateAndAProxyAreUsed(t *testing.T) {
 	defer proxy.Close()
 	cfg := configFor(t, "http://bpm.example.org/sub/path")
 	cfg.ProxyURL, _ = url.Parse(strings.Replace(proxy.URL, "http://", "http://u:p@", 1))
-	c, err := client.New(cfg, clock.System(), nil)
+	c, err := client.New(cfg, clock.System())
 	require.NoError(t, err)
 	require.NoError(t, c.CheckConnection(context.Background()))
 	require.Equal(t, []string{"bpm.example.org Basic dTpw"}, proxied)
@@ -348,7 +349,7 @@ func TestASubPathIsKept(t *testing.T) {
 		http.Redirect(w, r, "/elsewhere", http.StatusFound)
 	}))
 	defer server.Close()
-	c, err := client.New(configFor(t, server.URL+"/bpm"), clock.System(), nil)
+	c, err := client.New(configFor(t, server.URL+"/bpm"), clock.System())
 	require.NoError(t, err)
 	_, err = c.PasswordGrant(context.Background(), client.AuthClient{}, client.Login{})
 	require.Equal(t, client.NotProcessMaker, client.KindOf(err))
@@ -358,18 +359,21 @@ func TestASubPathIsKept(t *testing.T) {
 func TestConfigValidation(t *testing.T) {
 	t.Parallel()
 	good := configFor(t, "https://bpm.example.org")
+	certified := httptest.NewTLSServer(http.NotFoundHandler())
+	defer certified.Close()
 	for says, change := range map[string]func(*client.Config){
 		"no host":                   func(c *client.Config) { c.BaseURL = &url.URL{} },
 		"at least 2":                func(c *client.Config) { c.MaxConcurrentRequests = 1 },
 		"must be positive":          func(c *client.Config) { c.RequestTimeout = 0 },
 		"cannot be negative":        func(c *client.Config) { c.TokenRequestsPerMinute = -1 },
-		"holds no PEM":              func(c *client.Config) { c.CACert = "S3CRET" },
+		"ca_cert holds":             func(c *client.Config) { c.CACert = "S3CRET" },
 		"go together":               func(c *client.Config) { c.ClientKey = "S3CRET" },
-		"are not a PEM certificate": func(c *client.Config) { c.ClientKey, c.ClientCert = "S3CRET", "x" },
+		"are not a PEM certificate": func(c *client.Config) { c.ClientKey, c.ClientCert = "S3CRET", pemOf(certified) },
+		"other than PEM":            func(c *client.Config) { c.ClientKey, c.ClientCert = "S3CRET", "x" },
 	} {
 		cfg := good
 		change(&cfg)
-		_, err := client.New(cfg, clock.System(), nil)
+		_, err := client.New(cfg, clock.System())
 		require.ErrorContains(t, err, says)
 		require.NotContains(t, err.Error(), "S3CRET")
 	}

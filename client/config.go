@@ -1,8 +1,10 @@
 package client
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
@@ -85,6 +87,11 @@ func newTLSConfig(cfg Config) (*tls.Config, error) {
 	if cfg.TLSMinVersion != 0 {
 		tlsConfig.MinVersion = cfg.TLSMinVersion
 	}
+	for field, text := range map[string]string{"ca_cert": cfg.CACert, "client_cert": cfg.ClientCert} {
+		if !onlyCertificates(text) {
+			return nil, fmt.Errorf("%s holds something other than PEM certificates: it is read back in clear, so a key belongs into client_key", field)
+		}
+	}
 	if cfg.CACert != "" {
 		pool := x509.NewCertPool()
 		if !pool.AppendCertsFromPEM([]byte(cfg.CACert)) {
@@ -120,4 +127,21 @@ func (cfg Config) Validate() error {
 	}
 	_, err := newTLSConfig(cfg)
 	return err
+}
+
+// onlyCertificates tells whether every PEM block of text is a certificate and
+// there is nothing but blanks around them.
+func onlyCertificates(text string) bool {
+	rest := []byte(text)
+	for len(bytes.TrimSpace(rest)) > 0 {
+		var block *pem.Block
+		before := rest
+		if block, rest = pem.Decode(rest); block == nil || block.Type != "CERTIFICATE" {
+			return false
+		}
+		if !bytes.HasPrefix(bytes.TrimSpace(before), []byte("-----BEGIN CERTIFICATE-----")) {
+			return false
+		}
+	}
+	return true
 }

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"mime"
@@ -151,10 +152,21 @@ func (c *Client) send(ctx context.Context, req *http.Request, operation string) 
 
 // failedToConnect tells whether err arose before there was a connection. The
 // transport moves to a second connection only if it wrote nothing on the
-// first, so this holds for retries inside it as well.
+// first, so this holds for retries inside it as well. With TLS 1.3 a server's
+// refusal of the client certificate arrives after the handshake seemed done.
 func failedToConnect(err error) bool {
 	var opErr *net.OpError
-	return errors.As(err, &opErr) && (opErr.Op == "dial" || opErr.Op == "proxyconnect")
+	if errors.As(err, &opErr) && (opErr.Op == "dial" || opErr.Op == "proxyconnect") {
+		return true
+	}
+	var alert tls.AlertError
+	return errors.As(err, &alert) && isCertificateAlert(alert)
+}
+
+// isCertificateAlert: bad_certificate to unknown_ca, and certificate_required
+// (RFC 8446 §6.2).
+func isCertificateAlert(alert tls.AlertError) bool {
+	return (alert >= 42 && alert <= 48) || alert == 116
 }
 
 func breakerError(operation string, retryAt time.Time) *Error {

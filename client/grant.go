@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -137,9 +138,28 @@ func (g *grantExchanger) RoundTrip(req *http.Request) (*http.Response, error) {
 	return &http.Response{
 		StatusCode: r.status,
 		Header:     r.header,
-		Body:       io.NopCloser(bytes.NewReader(r.body)),
+		Body:       io.NopCloser(bytes.NewReader(tokensOf(r.body))),
 		Request:    req,
 	}, nil
+}
+
+// tokensOf leaves of a success only what is used. x/oauth2 refuses a whole
+// answer for an expires_in that it does not like, and with it a token that lives.
+func tokensOf(body []byte) []byte {
+	var all map[string]json.RawMessage
+	if json.Unmarshal(body, &all) != nil {
+		return body
+	}
+	for name := range all {
+		if name != "access_token" && name != "token_type" && name != "refresh_token" {
+			delete(all, name)
+		}
+	}
+	used, err := json.Marshal(all)
+	if err != nil {
+		return body
+	}
+	return used
 }
 
 // grantError keeps this package's own errors and replaces every other: those

@@ -43,7 +43,7 @@ func FuzzTokenReply(f *testing.F) {
 			t.Skip("not a final HTTP status")
 		}
 		// A client of its own: what one answer taught is not the next one's.
-		c, err := client.New(configFor(t, server.URL), clock.System(), nil)
+		c, err := client.New(configFor(t, server.URL), clock.System())
 		require.NoError(t, err)
 		defer c.Close()
 		next.Store(&answer{status, contentType, body})

@@ -46,7 +46,7 @@ func reasonFor(err error, timeout time.Duration) string {
 	case errors.As(err, &opErr):
 		return fmt.Sprintf("%s %s failed", opErr.Op, address(opErr))
 	default:
-		return "the connection broke"
+		return "the connection broke, or a proxy on the way refused it"
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
 )
@@ -47,23 +46,10 @@ func Delete(ctx context.Context, storage logical.Storage, id ID) error {
 	return storage.Delete(ctx, id.key())
 }
 
-// LatestDeadline is the end of the last minute in which a record is due, or
-// the zero time where there are none. It costs one listing.
-func LatestDeadline(ctx context.Context, storage logical.Storage) (time.Time, error) {
+// Empty tells whether there are no records. It costs one listing of minutes.
+func Empty(ctx context.Context, storage logical.Storage) (bool, error) {
 	buckets, err := storage.List(ctx, Prefix)
-	if err != nil {
-		return time.Time{}, err
-	}
-	var latest time.Time
-	for _, bucket := range buckets {
-		if bucket = strings.TrimSuffix(bucket, "/"); !bucketPattern.MatchString(bucket) {
-			continue
-		}
-		if end := bucketStart(bucket).Add(time.Minute); end.After(latest) {
-			latest = end
-		}
-	}
-	return latest, nil
+	return len(buckets) == 0, err
 }
 
 // List returns the ids of the records whose deadline lies in one minute. It

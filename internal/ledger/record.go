@@ -63,6 +63,9 @@ type Record struct {
 	TokenReceivedAt time.Time `json:"token_received_at"`
 	TokenExpireTime time.Time `json:"token_expire_time"`
 
+	// Doubtful: a refresh failed in a way that may have killed the token.
+	Doubtful bool `json:"doubtful,omitempty"`
+
 	AccessToken string `json:"access_token,omitempty"`
 	// RefreshToken is kept only where renewals use it.
 	RefreshToken string `json:"refresh_token,omitempty"`

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/client/processmakertest"
+	"vault-plugin-secrets-processmaker/internal/ledger"
+)
+
+func TestAMountThatGoesDoesNotRotate(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	l := h.issue(nil)
+	h.clock.Advance(30 * time.Minute)
+	require.NoError(t, h.backend.Setup(t.Context(), &logical.BackendConfig{
+		StorageView: h.storage, System: taintedView{h.system}, Logger: h.backend.Logger(), BackendUUID: h.backend.mountID,
+	}))
+	token := l.token()
+	l.renew()
+	require.Equal(t, token, l.token())
+}
+
+func TestALoweredMountMaximumBindsOldLeases(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, map[string]any{"renew_mode": "extend"})
+	l := h.issue(nil)
+	h.system.MaxLeaseTTLVal = 90 * time.Minute
+	h.clock.Advance(50 * time.Minute)
+	l.renew()
+	require.Equal(t, 40*time.Minute, l.secret.TTL)
+	require.Equal(t, 90*time.Minute, l.secret.MaxTTL)
+}
+
+func TestATokenIsNeverSentToAnotherInstance(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	l := h.issue(nil)
+	elsewhere := newHarness(t)
+	// As after a restored backup: the config says another instance than the
+	// record does.
+	current, err := h.backend.settings.load(context.Background(), h.storage, h.clock)
+	require.NoError(t, err)
+	moved := current.config
+	moved.URL = elsewhere.pm.URL()
+	entry, err := logical.StorageEntryJSON(configKey, moved)
+	require.NoError(t, err)
+	require.NoError(t, h.storage.Storage.Put(context.Background(), entry))
+	h.backend.settings.forget()
+	require.ErrorContains(t, l.tryRevoke(), "not configured for")
+	_, err = l.tryRenew(context.Background())
+	require.Error(t, err)
+	require.Zero(t, elsewhere.pm.Count())
+}
+
+func TestARenewalLogsInThoughItsCallerLeft(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	l := h.issue(nil)
+	h.clock.Advance(30 * time.Minute)
+	ctx, cancel := context.WithCancel(context.Background())
+	h.pm.Inject(processmakertest.Fault{On: processmakertest.RefreshGrant, Do: processmakertest.HalfRefresh()})
+	h.pm.Inject(processmakertest.Fault{On: processmakertest.ShowToken, Do: processmakertest.Replace(func(status int, body []byte) (int, []byte) {
+		cancel()
+		return status, body
+	})})
+	_, _ = h.backend.HandleRequest(ctx, l.renewRequest(0))
+	require.Error(t, ctx.Err())
+	require.Len(t, h.liveIDs(), 1, "the role's login replaced the lost pair")
+	require.Equal(t, h.recordedIDs(), h.liveIDs())
+}
+
+func TestAPanickingLoginProvesNothing(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	role, err := h.backend.roles.load(context.Background(), h.storage, "ci")
+	require.NoError(t, err)
+	current, err := h.backend.settings.load(context.Background(), h.storage, h.clock)
+	require.NoError(t, err)
+	require.Panics(t, func() {
+		_, _, _ = h.backend.login(context.Background(), role, &settings{config: current.config})
+	})
+	require.False(t, role.gate.proved)
+	require.Nil(t, role.gate.trial, "the others are not kept waiting")
+}
+
+func TestOtherPartsOfTheFingerprintCountToo(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	l := h.issue(nil)
+	h.clock.Advance(30 * time.Minute)
+	h.mustWrite("roles/ci", map[string]any{"credential_type": "personal_access_token"})
+	_, err := l.tryRenew(context.Background())
+	require.ErrorContains(t, err, "credential_type was changed")
+	require.Equal(t, "session_user_id", changedField(l.fingerprint(), func() (f ledger.Fingerprint) { f = l.fingerprint(); f.SessionUserID = "2"; return }()))
+	require.Equal(t, "user_id", changedField(l.fingerprint(), func() (f ledger.Fingerprint) { f = l.fingerprint(); f.UserID = "2"; return }()))
+	require.Equal(t, "grant_type", changedField(l.fingerprint(), func() (f ledger.Fingerprint) { f = l.fingerprint(); f.GrantType = "x"; return }()))
+}
+
+func TestOddLifetimesInAnAnswerDoNotLoseItsToken(t *testing.T) {
+	t.Parallel()
+	for _, odd := range []string{`31536000.0`, `"abc"`, `{}`, `1e400`, `null`, `[1]`} {
+		h := newReadyHarness(t, nil)
+		h.pm.Inject(processmakertest.Fault{On: processmakertest.PasswordGrant, Do: processmakertest.Replace(func(status int, body []byte) (int, []byte) {
+			return status, replaceExpiresIn(body, odd)
+		})})
+		l := h.issue(nil)
+		require.True(t, h.pm.Accepts(l.token()), odd)
+	}
+}
+
+func TestATokenThatVerifyCannotEndIsReported(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	h.pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Do: processmakertest.HTMLPage(502)})
+	h.storage.failPuts(anyKey)
+	_, err := h.do(logical.UpdateOperation, "roles/ci", map[string]any{"verify": true})
+	require.Error(t, err)
+	require.Contains(t, h.log.String(), h.liveIDs()[0])
+	require.Contains(t, h.log.String(), "by hand")
+	require.Contains(t, h.log.String(), h.pm.URL())
+	require.Contains(t, h.log.String(), "mount_id=5f0d43c3")
+}
+
+func (l *lease) fingerprint() ledger.Fingerprint { return l.h.record(l.id()).Fingerprint }
+
+func replaceExpiresIn(body []byte, with string) []byte {
+	return regexp.MustCompile(`"expires_in":[0-9]+`).ReplaceAll(body, []byte(`"expires_in":`+with))
+}
