@@ -43,10 +43,13 @@ func newBudget(clk clock.Clock, limit int) *budget {
 	return &budget{clock: clk, limit: limit}
 }
 
+// setLimit takes a new limit. It also forgets what the server asked for: an
+// operator who writes the settings may know better, and a 429 says it again.
 func (b *budget) setLimit(limit int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.limit = limit
+	b.blockedUntil = time.Time{}
 }
 
 // wait returns when a call may be made, in the order of arrival. Where that

@@ -171,3 +171,16 @@ func TestBudgetWakesIntoABlock(t *testing.T) {
 	clk.Advance(6 * time.Second)
 	wg.Wait()
 }
+
+func TestNewSettingsForgetWhatTheServerAskedFor(t *testing.T) {
+	t.Parallel()
+	clk := clocktest.New(noon)
+	b := newBudget(clk, 2)
+	_, err := b.wait(context.Background(), "test")
+	require.NoError(t, err)
+	b.learn(429, header("Retry-After", "3000"))
+	b.setLimit(1)
+	slot, ok := b.reserve(noon)
+	require.False(t, ok)
+	require.Equal(t, noon.Add(budgetWindow), slot, "the call of this minute still counts")
+}

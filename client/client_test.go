@@ -411,3 +411,19 @@ func listen(t *testing.T, answer func(net.Conn)) string {
 func pemOf(server *httptest.Server) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
 }
+
+func TestCallsThatDidNotArriveCostNothing(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	cfg := configFor(t, f.pm.URL())
+	cfg.TokenRequestsPerMinute = 1
+	c, err := client.New(cfg, f.clock)
+	require.NoError(t, err)
+	f.pm.GoOffline()
+	_, err = c.PasswordGrant(context.Background(), f.auth, f.login)
+	require.True(t, client.CertainlyNotDelivered(err))
+	require.NoError(t, f.pm.GoOnline())
+	f.clock.Advance(5 * time.Second)
+	_, err = c.PasswordGrant(context.Background(), f.auth, f.login)
+	require.NoError(t, err)
+}
