@@ -6,8 +6,6 @@ import (
 	"maps"
 	"net/http"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -291,124 +289,6 @@ func (h *harness) recordedIDs() []string {
 		ids = append(ids, h.record(id).TokenID)
 	}
 	return ids
-}
-
-// watchedStorage counts operations and fails on demand.
-type watchedStorage struct {
-	logical.Storage
-	gets, puts, deletes, lists atomic.Int64
-
-	mu      sync.Mutex
-	failPut func(key string) bool
-	failDel bool
-	keys    []string
-	onPut   func(key string)
-}
-
-var errDiskFull = errors.New("disk full")
-
-func (s *watchedStorage) reset() {
-	s.gets.Store(0)
-	s.puts.Store(0)
-	s.deletes.Store(0)
-	s.lists.Store(0)
-}
-
-func (s *watchedStorage) counts() [4]int64 {
-	return [4]int64{s.gets.Load(), s.puts.Load(), s.deletes.Load(), s.lists.Load()}
-}
-
-func (s *watchedStorage) failPuts(match func(key string) bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.failPut = match
-}
-
-func (s *watchedStorage) failDeletes(fail bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.failDel = fail
-}
-
-func (s *watchedStorage) beforePut(call func(key string)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.onPut = call
-}
-
-func (s *watchedStorage) Get(ctx context.Context, key string) (*logical.StorageEntry, error) {
-	s.gets.Add(1)
-	return s.Storage.Get(ctx, key)
-}
-
-func (s *watchedStorage) Put(ctx context.Context, entry *logical.StorageEntry) error {
-	s.puts.Add(1)
-	s.mu.Lock()
-	fails := s.failPut != nil && s.failPut(entry.Key)
-	s.keys = append(s.keys, entry.Key)
-	onPut := s.onPut
-	s.mu.Unlock()
-	if onPut != nil {
-		onPut(entry.Key)
-	}
-	if fails {
-		return errDiskFull
-	}
-	return s.Storage.Put(ctx, entry)
-}
-
-func (s *watchedStorage) Delete(ctx context.Context, key string) error {
-	s.deletes.Add(1)
-	s.mu.Lock()
-	fails := s.failDel
-	s.mu.Unlock()
-	if fails {
-		return errDiskFull
-	}
-	return s.Storage.Delete(ctx, key)
-}
-
-func (s *watchedStorage) List(ctx context.Context, prefix string) ([]string, error) {
-	s.lists.Add(1)
-	return s.Storage.List(ctx, prefix)
-}
-
-func anyKey(string) bool { return true }
-
-// countingReader gives different bytes each time, and the same in every run.
-type countingReader struct {
-	mu sync.Mutex
-	n  byte
-	m  byte
-}
-
-func (r *countingReader) Read(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.n++; r.n == 0 {
-		r.m++
-	}
-	clear(p)
-	p[0] = r.m
-	p[len(p)-1] = r.n
-	return len(p), nil
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 func pathEnds(suffix string) func(*http.Request) bool {

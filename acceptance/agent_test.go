@@ -110,6 +110,7 @@ func TestConsumersHoldLiveTokens(t *testing.T) {
 				return
 			}
 			assert.Zero(t, c.report.Refusals, "a dead token was offered")
+			assert.Zero(t, c.report.Overtaken, "a token died while it was being replaced")
 			assert.GreaterOrEqual(t, c.report.Probes, enoughProbes)
 			assert.GreaterOrEqual(t, c.report.Tokens, enoughTokens)
 			assert.Zero(t, c.refreshes())
