@@ -43,11 +43,12 @@ func (b *backend) endSessions(ctx context.Context, storage logical.Storage, s *s
 		return
 	}
 	for _, name := range names {
-		role, err := b.roles.load(ctx, storage, name)
-		if err == nil && role != nil {
-			err = b.dropSession(ctx, storage, role, s, nil)
+		var auth authClient
+		if role, err := b.roles.load(ctx, storage, name); err == nil && role != nil {
+			// A role whose auth client is gone still has a session to end.
+			auth, _ = role.authClient(s)
 		}
-		if err != nil {
+		if err := b.dropSession(ctx, storage, name, auth, s, nil); err != nil {
 			b.Logger().Error("a session could not be ended; end its token at ProcessMaker by hand", "url", s.config.URL, "role", name, "error", err)
 		}
 	}

@@ -64,3 +64,28 @@ func TestMovingToAnotherInstanceEndsTheOldSessions(t *testing.T) {
 	require.Empty(t, h.liveIDs())
 	require.Nil(t, h.session())
 }
+
+func TestADeletedConfigLeavesNoSessionBehind(t *testing.T) {
+	t.Parallel()
+	for name, withLease := range map[string]bool{"quiet mount": false, "with a lease": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newPersonalHarness(t, nil)
+			h.tick()
+			l := h.issue(nil)
+			h.clock.Advance(time.Minute)
+			if !withLease {
+				require.NoError(t, l.tryRevoke())
+			}
+			_, err := h.do(logical.DeleteOperation, "config", nil)
+			require.NoError(t, err)
+			if withLease {
+				require.NoError(t, l.tryRevoke())
+			}
+			h.clock.Advance(time.Minute)
+			h.tick()
+			require.Empty(t, h.liveIDs())
+			require.Nil(t, h.session())
+		})
+	}
+}

@@ -205,13 +205,15 @@ func (b *backend) deleteConfig(ctx context.Context, req *logical.Request, _ *fra
 	if err != nil || previous == nil {
 		return nil, err
 	}
+	defer b.inflight.join()()
+	defer b.roles.forgetAll()
+	removed, err := b.removeConfigIfQuiet(ctx, req.Storage, previous)
+	if err != nil || removed {
+		return nil, err
+	}
 	live, err := ledger.All(ctx, req.Storage)
 	if err != nil {
 		return nil, err
-	}
-	defer b.roles.forgetAll()
-	if len(live) == 0 {
-		return nil, b.settings.remove(ctx, req.Storage)
 	}
 	next, err := newSettings(previous.config.connectionOnly(), b.clock)
 	if err != nil {
@@ -233,9 +235,22 @@ func (b *backend) dropDeletedConfig(ctx context.Context, storage logical.Storage
 	if err != nil || current == nil || !current.config.Deleted {
 		return err
 	}
+	_, err = b.removeConfigIfQuiet(ctx, storage, current)
+	return err
+}
+
+// removeConfigIfQuiet removes the config if nothing is left that only it knows
+// the way to. The sessions, which may have been needed until now to find lost
+// tokens, are ended first; one that cannot be ended is put down in the ledger,
+// which keeps the config.
+func (b *backend) removeConfigIfQuiet(ctx context.Context, storage logical.Storage, current *settings) (bool, error) {
 	empty, err := ledger.Empty(ctx, storage)
 	if err != nil || !empty {
-		return err
+		return false, err
 	}
-	return b.settings.remove(ctx, storage)
+	b.endSessions(ctx, storage, current)
+	if empty, err = ledger.Empty(ctx, storage); err != nil || !empty {
+		return false, err
+	}
+	return true, b.settings.remove(ctx, storage)
 }

@@ -258,7 +258,7 @@ func (b *backend) endChanged(ctx context.Context, storage logical.Storage, previ
 	if err := b.dropStatic(ctx, storage, previous, s, fingerprint); err != nil {
 		b.Logger().Warn("the shared credential of a changed role could not be ended; it ends at its deadline", "role", previous.name, "error", err)
 	}
-	if err := b.dropSession(ctx, storage, previous, s, &fingerprint); err != nil {
+	if err := b.dropSession(ctx, storage, previous.name, before, s, &fingerprint); err != nil {
 		b.Logger().Warn("the session of a changed role could not be ended; delete its tokens in ProcessMaker", "role", previous.name, "error", err)
 	}
 }

@@ -197,7 +197,11 @@ func (b *backend) deleteSession(ctx context.Context, req *logical.Request, data 
 	if role == nil {
 		return resp, err
 	}
-	if err := b.dropSession(ctx, req.Storage, role, current, nil); err != nil {
+	auth, err := role.authClient(current)
+	if err == nil {
+		err = b.dropSession(ctx, req.Storage, role.name, auth, current, nil)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("role %q: the session could not be ended: %w", role.name, err)
 	}
 	return nil, nil

@@ -183,29 +183,28 @@ func (b *backend) asSession(ctx context.Context, storage logical.Storage, role *
 	return do(renewed)
 }
 
-// dropSession ends a role's session with the settings and the auth client
-// that it was made with. With only set, another session is left alone.
-func (b *backend) dropSession(ctx context.Context, storage logical.Storage, role *loadedRole, s *settings, only *ledger.Fingerprint) error {
-	unlock, err := b.sessions.Lock(ctx, role.name)
+// dropSession ends the session of a role. auth is the auth client that it was
+// made with; without it the access token is ended all the same. With only set,
+// another session is left alone.
+func (b *backend) dropSession(ctx context.Context, storage logical.Storage, name string, auth authClient, s *settings, only *ledger.Fingerprint) error {
+	unlock, err := b.sessions.Lock(ctx, name)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	stored, err := readSession(ctx, storage, role.name)
+	stored, err := readSession(ctx, storage, name)
 	if err != nil || stored == nil || (only != nil && stored.Fingerprint != *only) {
 		return err
 	}
 	if stored.LostBecause == "" && stored.Fingerprint.URL == s.config.URL {
-		auth, err := role.authClient(s)
-		if err != nil {
-			return err
-		}
-		if err := b.endPair(storage, s, auth, role.name, stored); err != nil {
+		if err := b.endPair(storage, s, auth, name, stored); err != nil {
 			return err
 		}
 	}
-	role.session.Store(nil)
-	return storage.Delete(ctx, sessionPrefix+role.name)
+	if role, err := b.roles.load(ctx, storage, name); err == nil && role != nil {
+		role.session.Store(nil)
+	}
+	return storage.Delete(ctx, sessionPrefix+name)
 }
 
 // endPair ends both tokens of a session: the refresh token cannot be revoked,
