@@ -55,25 +55,17 @@ func TestIssueHandsOutALiveTokenAndRecordsIt(t *testing.T) {
 func TestCosts(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	cost := func(what string, storage [4]int64, exchanges int, do func()) {
-		t.Helper()
-		h.storage.reset()
-		h.pm.ResetLog()
-		do()
-		require.Equal(t, storage, h.storage.counts(), "%s: gets, puts, deletes, lists", what)
-		require.Equal(t, exchanges, h.pm.Count(), "%s: exchanges", what)
-	}
 	var l *lease
 	h.issue(nil)
-	cost("issue", [4]int64{0, 1, 0, 0}, 1, func() { l = h.issue(nil) })
+	h.cost("issue", [4]int64{0, 1, 0, 0}, 1, func() { l = h.issue(nil) })
 	h.clock.Advance(time.Minute)
-	cost("refresh renewal", [4]int64{1, 1, 0, 0}, 1, func() { l.renew() })
-	cost("renewal without growth", [4]int64{1, 0, 0, 0}, 0, func() { l.renew() })
-	cost("revoke, token without a name", [4]int64{1, 0, 1, 0}, 2, func() { require.NoError(t, l.tryRevoke()) })
-	cost("revoke again", [4]int64{1, 0, 0, 0}, 0, func() { require.NoError(t, l.tryRevoke()) })
+	h.cost("refresh renewal", [4]int64{1, 1, 0, 0}, 1, func() { l.renew() })
+	h.cost("renewal without growth", [4]int64{1, 0, 0, 0}, 0, func() { l.renew() })
+	h.cost("revoke, token without a name", [4]int64{1, 0, 1, 0}, 2, func() { require.NoError(t, l.tryRevoke()) })
+	h.cost("revoke again", [4]int64{1, 0, 0, 0}, 0, func() { require.NoError(t, l.tryRevoke()) })
 	l = h.issue(map[string]any{"renew_mode": "extend"})
 	h.clock.Advance(time.Minute)
-	cost("extend renewal", [4]int64{1, 0, 0, 0}, 0, func() { l.renew() })
+	h.cost("extend renewal", [4]int64{1, 0, 0, 0}, 0, func() { l.renew() })
 
 	old := newReadyHarness(t, nil, func(c *processmakertest.Config) { c.Release = "4.6.0" })
 	l = old.issue(nil)

@@ -294,3 +294,14 @@ func (h *harness) recordedIDs() []string {
 func pathEnds(suffix string) func(*http.Request) bool {
 	return func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, suffix) }
 }
+
+// cost compares what do costs: gets, puts, deletes and lists of storage, and
+// exchanges with ProcessMaker.
+func (h *harness) cost(what string, storage [4]int64, exchanges int, do func()) {
+	h.t.Helper()
+	h.storage.reset()
+	h.pm.ResetLog()
+	do()
+	require.Equal(h.t, storage, h.storage.counts(), "%s: gets, puts, deletes, lists", what)
+	require.Equal(h.t, exchanges, h.pm.Count(), "%s: exchanges", what)
+}

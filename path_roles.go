@@ -233,7 +233,12 @@ func (b *backend) deleteRole(ctx context.Context, req *logical.Request, data *fr
 		return nil, err
 	}
 	b.endChanged(ctx, req.Storage, previous, nil, current)
-	return nil, nil
+	if previous.CredentialType != credentialTypePersonalToken {
+		return nil, nil
+	}
+	warned := &logical.Response{}
+	warned.AddWarning(fmt.Sprintf("personal access tokens of role %q end with their leases. Those whose lease is lost can be found by their name only while the role has a session: it is gone now, so delete what remains of \"vault:%s:%s:\" in ProcessMaker, or next time write %stidy role=%s first", previous.name, b.shortMountID(), previous.name, req.MountPoint, previous.name))
+	return warned, nil
 }
 
 // endChanged ends the session and the shared credential of a role that is no

@@ -241,7 +241,11 @@ func TestACallerWhoLeavesStopsWaitingButNotWhatWasSent(t *testing.T) {
 	f.client, err = client.New(cfg, f.clock)
 	require.NoError(t, err)
 	release := make(chan struct{})
-	f.pm.Inject(processmakertest.Fault{On: processmakertest.PasswordGrant, Times: 2, Do: processmakertest.HoldAnswer(release)})
+	arrived := make(chan struct{}, 2)
+	f.pm.Inject(processmakertest.Fault{
+		On: processmakertest.PasswordGrant, Times: 2, Do: processmakertest.HoldAnswer(release),
+		Match: func(*http.Request) bool { arrived <- struct{}{}; return true },
+	})
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	for range 2 {
@@ -251,9 +255,8 @@ func TestACallerWhoLeavesStopsWaitingButNotWhatWasSent(t *testing.T) {
 			}
 		})
 	}
-	for f.pm.PeakInFlight() < 2 {
-		time.Sleep(time.Millisecond)
-	}
+	<-arrived
+	<-arrived
 	wg.Go(func() {
 		_, err := f.client.PasswordGrant(ctx, f.auth, f.login)
 		if !client.CertainlyNotDelivered(err) {
