@@ -75,6 +75,37 @@ func TestARenewalLogsInThoughItsCallerLeft(t *testing.T) {
 	require.Equal(t, h.recordedIDs(), h.liveIDs())
 }
 
+func TestASlowRefreshDoesNotLengthenTheLease(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, map[string]any{"max_ttl": "90m"})
+	l := h.issue(nil)
+	h.clock.Advance(50 * time.Minute)
+	h.pm.Inject(processmakertest.Fault{On: processmakertest.RefreshGrant, Do: processmakertest.Replace(func(status int, body []byte) (int, []byte) {
+		h.clock.Advance(10 * time.Minute)
+		return status, body
+	})})
+	l.renew()
+	require.Equal(t, 30*time.Minute, l.secret.TTL, "counted from when Vault gets the answer")
+}
+
+func TestARepeatNeedsTimeForTheQuestionAfterIt(t *testing.T) {
+	t.Parallel()
+	r := &rotation{settings: &settings{config: config{RequestTimeout: 15 * time.Second}}}
+	require.True(t, r.timeToRepeat(context.Background()))
+	for left, enough := range map[time.Duration]bool{time.Minute: true, 10 * time.Second: false} {
+		ctx, cancel := context.WithTimeout(context.Background(), left)
+		require.Equal(t, enough, r.timeToRepeat(ctx))
+		cancel()
+	}
+}
+
+func TestARenewalEndsBeforeVaultsPatience(t *testing.T) {
+	t.Parallel()
+	// Exchanges, a record for the old token, the new record, and the end of a
+	// token that could not be stored.
+	require.LessOrEqual(t, exchangesTimeout+2*storageTimeout+cleanupTimeout, 55*time.Second)
+}
+
 func TestAPanickingLoginProvesNothing(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
