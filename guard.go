@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -30,7 +32,13 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp
 	if err := refuseConfusedSecrets(req); err != nil {
 		return logical.ErrorResponse(err.Error()), nil
 	}
-	return b.Backend.HandleRequest(ctx, req)
+	resp, err = b.Backend.HandleRequest(ctx, req)
+	if err == nil && resp.IsError() {
+		if field := misfitField(resp.Error().Error()); field != "" {
+			return logical.ErrorResponse("field %q does not hold what it should; see path-help", field), nil
+		}
+	}
+	return resp, err
 }
 
 // HandleExistenceCheck guards what Vault asks before a write.
@@ -43,7 +51,25 @@ func (b *backend) HandleExistenceCheck(ctx context.Context, req *logical.Request
 	if err := refuseConfusedSecrets(req); err != nil {
 		return false, false, errutil.UserError{Err: err.Error()}
 	}
-	return b.Backend.HandleExistenceCheck(ctx, req)
+	checked, exists, err = b.Backend.HandleExistenceCheck(ctx, req)
+	if err != nil {
+		if field := misfitField(err.Error()); field != "" {
+			return false, false, errutil.UserError{Err: fmt.Sprintf("field %q does not hold what it should; see path-help", field)}
+		}
+	}
+	return checked, exists, err
+}
+
+var misfitPattern = regexp.MustCompile(`error converting input for field "([^"]+)"`)
+
+// misfitField recognises the framework's complaint about a value of the wrong
+// type, which quotes the value: a secret may have been put into the wrong field,
+// and errors stand in the audit log in clear.
+func misfitField(complaint string) string {
+	if found := misfitPattern.FindStringSubmatch(complaint); found != nil {
+		return found[1]
+	}
+	return ""
 }
 
 // caught logs a panic: its type and where it happened, but not its value,
@@ -61,7 +87,8 @@ func (b *backend) caught(panicked any, operation string) bool {
 func refuseConfusedSecrets(req *logical.Request) error {
 	for _, name := range secretFields {
 		switch req.Data[name].(type) {
-		case []any, map[string]any:
+		case nil, string, bool, float64, int, int64, json.Number:
+		default:
 			return fmt.Errorf("field %q must be a text", name)
 		}
 	}

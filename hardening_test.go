@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -162,4 +163,28 @@ func (l *lease) fingerprint() ledger.Fingerprint { return l.h.record(l.id()).Fin
 
 func replaceExpiresIn(body []byte, with string) []byte {
 	return regexp.MustCompile(`"expires_in":[0-9]+`).ReplaceAll(body, []byte(`"expires_in":`+with))
+}
+
+func TestMisfitValuesAreNotQuoted(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	for _, path := range []string{"config", "roles/ci"} {
+		for _, fields := range []map[string]*framework.FieldSchema{configFields(), roleFields()} {
+			for name := range fields {
+				for _, value := range []any{map[string]any{"S3CRET": "S3CRET"}, []any{map[string]any{"S3CRET": 1}}, []string{"S3CRET", "S3CRET"}} {
+					req := &logical.Request{Operation: logical.UpdateOperation, Path: path, Storage: h.storage, Data: map[string]any{name: value}}
+					_, _, err := h.backend.HandleExistenceCheck(context.Background(), req)
+					if err != nil {
+						require.NotContains(t, err.Error(), "S3CRET")
+					}
+					resp, err := h.backend.HandleRequest(context.Background(), req)
+					require.NotContains(t, message(resp, err), "S3CRET", name)
+				}
+			}
+		}
+	}
+	resp, err := h.do(logical.ReadOperation, "creds/ci", map[string]any{"ttl": "S3CRET"})
+	require.Equal(t, 400, status(resp, err))
+	require.NotContains(t, message(resp, err), "S3CRET")
+	require.Contains(t, message(resp, err), `"ttl"`)
 }
