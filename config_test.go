@@ -296,3 +296,15 @@ func keyPair(t *testing.T) (certificate, key string) {
 	require.NoError(t, err)
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER}))
 }
+
+func TestANewConfigDoesNotSpendTheSameMinuteAgain(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	h.mustWrite("config", map[string]any{"token_requests_per_minute": 1})
+	h.issue(nil)
+	h.mustWrite("config", map[string]any{"request_timeout": "9s"})
+	h.pm.ResetLog()
+	resp, err := h.do(logical.ReadOperation, "creds/ci", nil)
+	require.Equal(t, 503, status(resp, err), message(resp, err))
+	require.Zero(t, h.pm.Count())
+}

@@ -80,6 +80,8 @@ func TestADeletedConfigLeavesNoSessionBehind(t *testing.T) {
 			_, err := h.do(logical.DeleteOperation, "config", nil)
 			require.NoError(t, err)
 			if withLease {
+				h.tick()
+				require.NotNil(t, h.session(), "it may be needed to find lost tokens")
 				require.NoError(t, l.tryRevoke())
 			}
 			h.clock.Advance(time.Minute)
