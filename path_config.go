@@ -219,7 +219,11 @@ func (b *backend) deleteConfig(ctx context.Context, req *logical.Request, _ *fra
 	if err != nil {
 		return nil, err
 	}
-	if err := b.settings.replace(ctx, req.Storage, b.clock, previous, next, func() error { return nil }); err != nil {
+	err = b.settings.replace(ctx, req.Storage, b.clock, previous, next, func() error { return nil })
+	if errors.Is(err, errSettingsMoved) {
+		return nil, logical.CodedError(http.StatusConflict, err.Error())
+	}
+	if err != nil {
 		return nil, err
 	}
 	resp := &logical.Response{}

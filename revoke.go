@@ -45,6 +45,7 @@ func (b *backend) revoke(ctx context.Context, req *logical.Request, _ *framework
 		return resp, nil
 	}
 	b.failures.over(id)
+	b.doubts.settle(id)
 	// Last, so that a failure anywhere before leaves the record to try again
 	// with.
 	if err := ledger.Delete(ctx, req.Storage, id); err != nil {

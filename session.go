@@ -211,6 +211,9 @@ func (b *backend) dropSession(ctx context.Context, storage logical.Storage, name
 // but using it ends it together with the old access token, and the new pair is
 // not kept. What cannot be ended is put down as due.
 func (b *backend) endPair(storage logical.Storage, s *settings, auth authClient, role string, old *session) error {
+	if old.Fingerprint.URL != s.config.URL {
+		return fmt.Errorf("the session lives at %s, which this mount is not configured for", old.Fingerprint.URL)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), exchangesTimeout)
 	defer cancel()
 	last := old.token()

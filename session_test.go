@@ -91,6 +91,13 @@ func TestSessionsOfAnotherInstanceAreNotUsed(t *testing.T) {
 	for _, exchange := range elsewhere.pm.Exchanges() {
 		require.NotContains(t, exchange.Path, "tokens")
 	}
+	// Nor when the role, written again for the new instance, starts a session
+	// in the old one's place.
+	h.mustWrite("config", map[string]any{"client_secret": elsewhere.pm.Client(3).Secret})
+	require.NoError(t, h.storage.Storage.Put(context.Background(), entry))
+	h.mustWrite("roles/ci", map[string]any{"password": elsewhere.pm.User("alice").Password})
+	h.issue(nil)
+	require.Zero(t, elsewhere.pm.Count(processmakertest.RefreshGrant), "the old refresh token went nowhere")
 	require.False(t, strings.Contains(h.log.String(), elsewhere.pm.URL()+"/oauth"))
 }
 

@@ -39,8 +39,6 @@ type sweeper struct {
 // sweepReport says what one pass did.
 type sweepReport struct {
 	ended, failed int
-	// oldest is the earliest deadline of those that failed.
-	oldest time.Time
 	// unreachable: the pass was cut short, because nothing can be ended now.
 	unreachable bool
 	caughtUp    bool
@@ -50,9 +48,6 @@ func (r *sweepReport) add(other sweepReport) {
 	r.ended += other.ended
 	r.failed += other.failed
 	r.unreachable = r.unreachable || other.unreachable
-	if !other.oldest.IsZero() && (r.oldest.IsZero() || other.oldest.Before(r.oldest)) {
-		r.oldest = other.oldest
-	}
 }
 
 // wakeSweeper starts a sweep unless one is under way. Vault waits for the
@@ -172,10 +167,10 @@ func (b *backend) endOne(ctx context.Context, storage logical.Storage, id ledger
 	token, known := heldToken(record), record.AccessToken != ""
 	if err := b.end(ctx, storage, record, token, known, finder); err != nil {
 		b.Logger().Debug("a credential that is due could not be ended", "role", record.Role, "credential_id", id, "error", err)
-		return sweepReport{failed: 1, oldest: record.Deadline, unreachable: client.CertainlyNotDelivered(err)}
+		return sweepReport{failed: 1, unreachable: client.CertainlyNotDelivered(err)}
 	}
 	if err := ledger.Delete(ctx, storage, id); err != nil {
-		return sweepReport{failed: 1, oldest: record.Deadline}
+		return sweepReport{failed: 1}
 	}
 	b.forgetShared(ctx, storage, record)
 	b.Logger().Info("credential ended by the ledger", "role", record.Role, "credential_id", id, "token_id", record.TokenID, "deadline", record.Deadline)
