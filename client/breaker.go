@@ -31,6 +31,8 @@ const (
 // exchange at a time probes whether it is back.
 type breaker struct {
 	clock clock.Clock
+	// changed is told when the breaker opens and when it closes.
+	changed func(open bool)
 
 	mu        sync.Mutex
 	pause     time.Duration // 0 while closed
@@ -38,7 +40,49 @@ type breaker struct {
 	probing   bool
 }
 
-func newBreaker(clk clock.Clock) *breaker { return &breaker{clock: clk} }
+func newBreaker(clk clock.Clock, changed func(open bool)) *breaker {
+	if changed == nil {
+		changed = func(bool) {}
+	}
+	return &breaker{clock: clk, changed: changed}
+}
+
+// State is what a breaker does with the next exchange.
+type State string
+
+const (
+	// Closed: it is made.
+	Closed State = "closed"
+	// Open: it is answered without being made.
+	Open State = "open"
+	// HalfOpen: one at a time is made, to find out.
+	HalfOpen State = "half_open"
+)
+
+func (b *breaker) state() (state State, openUntil time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.pause == 0:
+		return Closed, time.Time{}
+	case b.clock.Now().Before(b.openUntil):
+		return Open, b.openUntil
+	default:
+		return HalfOpen, time.Time{}
+	}
+}
+
+// change makes a change under the lock and tells of it without.
+func (b *breaker) change(make func()) {
+	b.mu.Lock()
+	before := b.pause != 0
+	make()
+	after := b.pause != 0
+	b.mu.Unlock()
+	if before != after {
+		b.changed(after)
+	}
+}
 
 // admit asks for leave to make an exchange. Where it is refused, the second
 // result says when to ask again. Otherwise settle must be called once with
@@ -72,31 +116,29 @@ func (b *breaker) refusal() (retryAt time.Time, refused bool) {
 }
 
 func (b *breaker) settleOrdinary(v verdict) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	switch v {
-	case answered:
-		// Also while open: an answer proves that the server is there.
-		b.close()
-	case unreachable:
-		// Failures of exchanges that were under way when the breaker opened
-		// say nothing new, and must not lengthen the pause.
-		if b.pause == 0 {
+	b.change(func() {
+		switch {
+		case v == answered:
+			// Also while open: an answer proves that the server is there.
+			b.close()
+		case v == unreachable && b.pause == 0:
+			// Failures of exchanges that were under way when the breaker
+			// opened say nothing new, and must not lengthen the pause.
 			b.open(breakerFirstPause)
 		}
-	}
+	})
 }
 
 func (b *breaker) settleProbe(v verdict) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.probing = false
-	switch v {
-	case answered:
-		b.close()
-	case unreachable:
-		b.open(min(2*max(b.pause, breakerFirstPause), breakerLongestPause))
-	}
+	b.change(func() {
+		b.probing = false
+		switch v {
+		case answered:
+			b.close()
+		case unreachable:
+			b.open(min(2*max(b.pause, breakerFirstPause), breakerLongestPause))
+		}
+	})
 }
 
 func (b *breaker) close() { b.pause, b.openUntil = 0, time.Time{} }
@@ -108,12 +150,18 @@ func (b *breaker) open(pause time.Duration) {
 // obey keeps the breaker open until the time a server asked for, if that is to
 // come.
 func (b *breaker) obey(until time.Time) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if latest := b.clock.Now().Add(breakerLongestRetryAfter); until.After(latest) {
-		until = latest
+	b.change(func() {
+		now := b.clock.Now()
+		until = earlier(until, now.Add(breakerLongestRetryAfter))
+		if until.After(b.openUntil) && until.After(now) {
+			b.pause, b.openUntil = max(b.pause, breakerFirstPause), until
+		}
+	})
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
 	}
-	if until.After(b.openUntil) && until.After(b.clock.Now()) {
-		b.pause, b.openUntil = max(b.pause, breakerFirstPause), until
-	}
+	return b
 }

@@ -19,7 +19,7 @@ func fail(t *testing.T, b *breaker) {
 func TestBreakerPausesGrowToHalfAMinute(t *testing.T) {
 	t.Parallel()
 	clk := clocktest.New(noon)
-	b := newBreaker(clk)
+	b := newBreaker(clk, nil)
 	for _, pause := range []time.Duration{5, 10, 20, 30, 30} {
 		fail(t, b)
 		_, retryAt, ok := b.admit()
@@ -35,7 +35,7 @@ func TestBreakerPausesGrowToHalfAMinute(t *testing.T) {
 func TestBreakerProbesOneAtATime(t *testing.T) {
 	t.Parallel()
 	clk := clocktest.New(noon)
-	b := newBreaker(clk)
+	b := newBreaker(clk, nil)
 	fail(t, b)
 	clk.Advance(5 * time.Second)
 	settle, _, ok := b.admit()
@@ -55,7 +55,7 @@ func TestBreakerProbesOneAtATime(t *testing.T) {
 func TestBreakerCountsOneOutageOnce(t *testing.T) {
 	t.Parallel()
 	clk := clocktest.New(noon)
-	b := newBreaker(clk)
+	b := newBreaker(clk, nil)
 	var settles []func(verdict)
 	for range 10 {
 		settle, _, ok := b.admit()
@@ -72,7 +72,7 @@ func TestBreakerCountsOneOutageOnce(t *testing.T) {
 
 func TestBreakerClosesOnAnyAnswer(t *testing.T) {
 	t.Parallel()
-	b := newBreaker(clocktest.New(noon))
+	b := newBreaker(clocktest.New(noon), nil)
 	slow, _, ok := b.admit()
 	require.True(t, ok)
 	fail(t, b)
@@ -84,7 +84,7 @@ func TestBreakerClosesOnAnyAnswer(t *testing.T) {
 func TestBreakerObeysRetryAfterWithinReason(t *testing.T) {
 	t.Parallel()
 	clk := clocktest.New(noon)
-	b := newBreaker(clk)
+	b := newBreaker(clk, nil)
 	b.obey(noon.Add(2 * time.Minute))
 	retryAt, refused := b.refusal()
 	require.True(t, refused)

@@ -158,6 +158,26 @@ func (b *budget) learn(status int, header http.Header) {
 	}
 }
 
+// left is how many calls may be made now; NoTokenLimit where neither the
+// settings nor the server's answers limit them.
+func (b *budget) left() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := b.clock.Now()
+	if now.Before(b.blockedUntil) {
+		return 0
+	}
+	left := NoTokenLimit
+	if b.limit > 0 {
+		b.forgetOld()
+		left = max(b.limit-len(b.slots), 0)
+	}
+	if b.windowKnown && now.Before(b.windowEnd) && (left == NoTokenLimit || b.remaining < left) {
+		left = b.remaining
+	}
+	return left
+}
+
 func (b *budget) block(until time.Time) {
 	if until.After(b.blockedUntil) {
 		b.blockedUntil = until

@@ -50,7 +50,7 @@ func New(cfg Config, clk clock.Clock) (*Client, error) {
 		clock:      clk,
 		budget:     newBudget(clk, cfg.TokenRequestsPerMinute),
 		lanes:      newLanes(cfg.MaxConcurrentRequests),
-		breaker:    newBreaker(clk),
+		breaker:    newBreaker(clk, cfg.ReachabilityChanged),
 	}, nil
 }
 

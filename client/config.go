@@ -41,6 +41,9 @@ type Config struct {
 	TokenRequestsPerMinute int
 	// UserAgent is sent with every call.
 	UserAgent string
+	// ReachabilityChanged, if set, is told when the instance is found
+	// unreachable, and when it is back. It must not block.
+	ReachabilityChanged func(unreachable bool)
 }
 
 // idleConnTimeout stays below the keep-alive time of the servers and load

@@ -3,6 +3,7 @@ package client
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 )
@@ -139,5 +140,25 @@ func RefusedWithoutUse(err error) bool {
 		return true
 	default:
 		return false
+	}
+}
+
+// AnswerLost tells whether the request behind err may have reached the server
+// and its answer, whatever it was, did not arrive: what it made, if anything,
+// nobody knows.
+func AnswerLost(err error) bool {
+	var e *Error
+	if !errors.As(err, &e) || e.NotSent {
+		return false
+	}
+	switch {
+	case e.Kind == UnusableToken:
+		return true
+	case e.Kind == Unavailable:
+		// A gateway's word on a request that it had passed on.
+		return e.Status == 0 || e.Status == http.StatusBadGateway || e.Status == http.StatusGatewayTimeout
+	default:
+		// A success in which no token could be found.
+		return e.Kind == NotProcessMaker && e.Status == http.StatusOK
 	}
 }

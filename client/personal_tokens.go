@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 )
 
 const (
@@ -28,6 +29,19 @@ const (
 // NamedToken is a personal access token as ProcessMaker lists it.
 type NamedToken struct {
 	ID, Name string
+	// CreatedTime is zero where the answer tells none.
+	CreatedTime time.Time
+}
+
+// createdTime reads the time of creation in both of ProcessMaker's forms:
+// releases before 4.3 write it without a time zone, in UTC.
+func createdTime(text string) time.Time {
+	for _, layout := range []string{time.RFC3339, time.DateTime} {
+		if at, err := time.Parse(layout, text); err == nil {
+			return at.UTC()
+		}
+	}
+	return time.Time{}
 }
 
 // User is what is needed to know of a ProcessMaker user.
@@ -78,8 +92,9 @@ func (c *Client) PersonalTokens(ctx context.Context, bearer Token, userID string
 		}
 		var listed struct {
 			Data []struct {
-				ID   text   `json:"id"`
-				Name string `json:"name"`
+				ID        text   `json:"id"`
+				Name      string `json:"name"`
+				CreatedAt any    `json:"created_at"`
 			} `json:"data"`
 		}
 		switch {
@@ -89,7 +104,8 @@ func (c *Client) PersonalTokens(ctx context.Context, bearer Token, userID string
 			return nil, &Error{Kind: NotProcessMaker, Operation: listTokens, Status: r.status, Detail: "the answer is no list of tokens"}
 		}
 		for _, token := range listed.Data {
-			all = append(all, NamedToken{ID: string(token.ID), Name: token.Name})
+			created, _ := token.CreatedAt.(string)
+			all = append(all, NamedToken{ID: string(token.ID), Name: token.Name, CreatedTime: createdTime(created)})
 		}
 		if len(listed.Data) < tokensPerPage {
 			return all, nil
