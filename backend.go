@@ -6,8 +6,10 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync/atomic"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -54,10 +56,15 @@ type backend struct {
 	doubts   doubts
 	inflight inflight
 	sweeper  sweeper
+	events   eventQueue
+	counters counters
+	health   roleHealths
 
 	// mountID is Vault's own id of the mount; empty while Vault only asks for
 	// the version.
 	mountID string
+	// mountPoint is where the mount is.
+	mountPoint atomic.Pointer[string]
 	// storage is for what is done at the end of the mount, when no request
 	// brings one.
 	storage logical.Storage
@@ -101,6 +108,7 @@ func (b *backend) shortMountID() string {
 func newBackend(clk clock.Clock, random io.Reader) *backend {
 	b := &backend{clock: clk, random: random, records: keylock.New(), sessions: keylock.New(), statics: keylock.New()}
 	b.lifetime, b.endLifetime = context.WithCancel(context.Background())
+	b.settings.reachabilityChanged = b.reachabilityChanged
 	b.Backend = &framework.Backend{
 		BackendType:    logical.TypeLogical,
 		RunningVersion: version,
@@ -117,6 +125,7 @@ func newBackend(clk clock.Clock, random io.Reader) *backend {
 			b.sessionPaths(),
 			b.credentialPaths(),
 			b.tidyPaths(),
+			b.statusPaths(),
 		),
 		Secrets:      []*framework.Secret{b.credentialSecret()},
 		Invalidate:   b.invalidate,
@@ -157,7 +166,7 @@ func (b *backend) clean(ctx context.Context) {
 	waitCtx, cancel := context.WithTimeout(ctx, cleanTimeout)
 	defer cancel()
 	if err := b.inflight.wait(waitCtx); err != nil {
-		b.Logger().Warn("unmounted while requests to ProcessMaker were under way")
+		b.log(hclog.Warn, about{}, "unmounted while requests to ProcessMaker were under way")
 	}
 	if b.storage != nil && b.System().Tainted() && b.WriteSafeReplicationState() {
 		b.drain(ctx, b.storage)

@@ -75,7 +75,7 @@ func TestWritersAreForwarded(t *testing.T) {
 		for operation, handler := range path.Operations {
 			properties := handler.Properties()
 			reads := operation == logical.ReadOperation || operation == logical.ListOperation
-			acts := !reads || strings.Contains(path.Pattern, "creds/") || strings.Contains(path.Pattern, "credentials/")
+			acts := !reads || strings.Contains(path.Pattern, "creds/") || strings.Contains(path.Pattern, "credentials/") || strings.Contains(path.Pattern, "status")
 			require.Equal(t, acts, properties.ForwardPerformanceStandby, "%s %s", operation, path.Pattern)
 			require.Equal(t, acts && replicated(path.Pattern), properties.ForwardPerformanceSecondary, "%s %s", operation, path.Pattern)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client"
@@ -49,8 +50,16 @@ func (b *backend) endUnrecorded(s *settings, token client.Token, role string) {
 	ctx, cancel := context.WithTimeout(context.Background(), cleanupTimeout)
 	defer cancel()
 	if err := s.client.RevokeToken(ctx, token); err != nil {
-		b.Logger().Error("a token could neither be stored nor ended; end it at ProcessMaker by hand",
-			"url", s.config.URL, "role", role, "user_id", token.UserID, "token_id", token.ID, "error", err)
+		b.notice(hclog.Error, ledgerUnaccounted, about{role: role}, "a token could neither be stored nor ended; end it at ProcessMaker by hand",
+			"url", s.config.URL, "user_id", token.UserID, "token_id", token.ID, "error", err)
+	}
+}
+
+// noteLostAnswer counts a token call whose answer was lost: if it made a token,
+// that lives on, and nobody holds it.
+func (b *backend) noteLostAnswer(role string, err error) {
+	if client.AnswerLost(err) {
+		b.notice(hclog.Warn, ledgerUnaccounted, about{role: role}, "the answer to a token call was lost; a token that nobody holds may live at ProcessMaker", "error", err)
 	}
 }
 
@@ -64,7 +73,7 @@ func (b *backend) takeBack(storage logical.Storage, record *ledger.Record, token
 		err = ledger.Delete(ctx, storage, record.ID)
 	}
 	if err != nil {
-		b.Logger().Warn("a credential that was not handed out could not be ended at once", "role", record.Role, "credential_id", record.ID, "error", err)
+		b.log(hclog.Warn, aboutRecord(record), "a credential that was not handed out could not be ended at once", "error", err)
 	}
 }
 
@@ -92,10 +101,10 @@ func (b *backend) endOrRecord(ctx context.Context, storage logical.Storage, s *s
 	}
 	hold(record, &client.Grant{Access: token})
 	if err := b.putRecord(storage, record); err != nil {
-		b.Logger().Error("a token could neither be ended nor recorded; end it at ProcessMaker by hand",
-			"url", fingerprint.URL, "role", role, "user_id", token.UserID, "token_id", token.ID, "error", failed)
+		b.notice(hclog.Error, ledgerUnaccounted, about{role: role}, "a token could neither be ended nor recorded; end it at ProcessMaker by hand",
+			"url", fingerprint.URL, "user_id", token.UserID, "token_id", token.ID, "error", failed)
 		return err
 	}
-	b.Logger().Warn("a token could not be ended at once and was put down as due", "role", role, "credential_id", id, "token_id", token.ID, "error", failed)
+	b.notice(hclog.Warn, ledgerDue, aboutRecord(record), "a token could not be ended at once and was put down as due", "token_id", token.ID, "error", failed)
 	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"sync"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/internal/ledger"
@@ -47,6 +48,6 @@ func (b *backend) doubt(storage logical.Storage, record *ledger.Record) {
 	marked := *record
 	marked.Doubtful = true
 	if err := b.putRecord(storage, &marked); err != nil {
-		b.Logger().Warn("the doubt about a token is remembered in memory alone", "role", record.Role, "credential_id", record.ID, "error", err)
+		b.log(hclog.Warn, aboutRecord(record), "the doubt about a token is remembered in memory alone", "error", err)
 	}
 }

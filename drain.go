@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/internal/ledger"
@@ -20,13 +21,13 @@ func (b *backend) drain(ctx context.Context, storage logical.Storage) {
 	defer cancel()
 	ids, err := ledger.All(ctx, storage)
 	if err != nil {
-		b.Logger().Error("the ledger of a disabled mount could not be read; its tokens live on at ProcessMaker", "error", err)
+		b.log(hclog.Error, about{}, "the ledger of a disabled mount could not be read; its tokens live on at ProcessMaker", "error", err)
 	}
 	b.endAll(ctx, storage, ids, newTokenFinder(), func(*ledger.Record) bool { return true })
 	for _, id := range ids {
 		if record, err := ledger.Get(ctx, storage, id); err == nil && record != nil {
-			b.Logger().Error("a credential of a disabled mount could not be ended; end it at ProcessMaker by hand",
-				"url", record.Fingerprint.URL, "role", record.Role, "credential_id", id, "user_id", record.UserID, "token_id", record.TokenID, "token_name", record.TokenName)
+			b.log(hclog.Error, aboutRecord(record), "a credential of a disabled mount could not be ended; end it at ProcessMaker by hand",
+				"url", record.Fingerprint.URL, "user_id", record.UserID, "token_id", record.TokenID, "token_name", record.TokenName)
 		}
 	}
 	if current, err := b.settings.load(ctx, storage, b.clock); err == nil && current != nil {
@@ -39,7 +40,7 @@ func (b *backend) drain(ctx context.Context, storage logical.Storage) {
 func (b *backend) endSessions(ctx context.Context, storage logical.Storage, s *settings) {
 	names, err := storage.List(ctx, sessionPrefix)
 	if err != nil {
-		b.Logger().Error("the sessions could not be listed; their tokens live on at ProcessMaker", "error", err)
+		b.log(hclog.Error, about{}, "the sessions could not be listed; their tokens live on at ProcessMaker", "error", err)
 		return
 	}
 	for _, name := range names {
@@ -49,7 +50,7 @@ func (b *backend) endSessions(ctx context.Context, storage logical.Storage, s *s
 			auth, _ = role.authClient(s)
 		}
 		if err := b.dropSession(ctx, storage, name, auth, s, nil); err != nil {
-			b.Logger().Error("a session could not be ended; end its token at ProcessMaker by hand", "url", s.config.URL, "role", name, "error", err)
+			b.log(hclog.Error, about{role: name}, "a session could not be ended; end its token at ProcessMaker by hand", "url", s.config.URL, "error", err)
 		}
 	}
 }

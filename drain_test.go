@@ -12,10 +12,17 @@ import (
 // unmount does what Vault does after the leases are revoked.
 func (h *harness) unmount() {
 	h.t.Helper()
-	require.NoError(h.t, h.backend.Setup(context.Background(), &logical.BackendConfig{
-		StorageView: h.storage, System: taintedView{h.system}, Logger: h.backend.Logger(), BackendUUID: h.backend.mountID,
-	}))
+	h.taint()
 	h.backend.Cleanup(context.Background())
+}
+
+// taint makes the mount one that is being disabled.
+func (h *harness) taint() {
+	h.t.Helper()
+	h.settledEvents()
+	require.NoError(h.t, h.backend.Setup(context.Background(), &logical.BackendConfig{
+		StorageView: h.storage, System: taintedView{h.system}, Logger: h.backend.Logger(), EventsSender: h.events, BackendUUID: h.backend.mountID,
+	}))
 }
 
 func TestADisabledMountLeavesNothingAlive(t *testing.T) {

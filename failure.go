@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -11,50 +12,79 @@ import (
 	"vault-plugin-secrets-processmaker/client"
 )
 
-// loginTrouble says in the operator's words why a role could not log in, and
-// what cures it.
+// trouble is what is wrong, in an operator's words, and what cures it.
+type trouble struct {
+	cause, cure string
+	// retryAt is when trying again makes sense; zero where that is unknown.
+	retryAt time.Time
+}
+
+func (t trouble) String() string {
+	if t.cure == "" {
+		return t.cause
+	}
+	return t.cause + ". " + t.cure
+}
+
+// loginTrouble says why a role could not log in, and what cures it.
 func loginTrouble(name string, r *role, auth authClient, err error, now time.Time) string {
 	return fmt.Sprintf("role %q: %s", name, loginCause(r, auth, err, now))
 }
 
 // loginCause is loginTrouble without the role's name.
-func loginCause(r *role, auth authClient, err error, now time.Time) string {
-	var inWords *explained
-	if errors.As(err, &inWords) {
-		return inWords.text
+func loginCause(r *role, auth authClient, err error, now time.Time) trouble {
+	var (
+		inWords    *explained
+		remembered *rememberedRefusal
+		refused    *refusal
+		failure    *client.Error
+	)
+	switch {
+	case errors.As(err, &inWords):
+		return trouble{cause: inWords.text}
+	case errors.As(err, &remembered):
+		t := loginCause(r, auth, remembered.error, now)
+		t.cure = strings.TrimPrefix(fmt.Sprintf("%s. This was found a moment ago and is not tried again for %s; writing the role or the config clears it", t.cure, wait(remembered.until, now)), ". ")
+		t.retryAt = remembered.until
+		return t
+	case errors.As(err, &refused):
+		return trouble{cause: refused.text, cure: refused.cure}
+	case errors.As(err, &failure):
+		return upstreamTrouble(r, auth, failure, now)
+	default:
+		return trouble{cause: err.Error()}
 	}
-	var remembered *rememberedRefusal
-	if errors.As(err, &remembered) {
-		return fmt.Sprintf("%s. This was found a moment ago and is not tried again for %s; writing the role or the config clears it",
-			loginCause(r, auth, remembered.error, now), wait(remembered.until, now))
-	}
-	var failure *client.Error
-	if !errors.As(err, &failure) {
-		return err.Error()
-	}
+}
+
+// upstreamTrouble is a failed exchange of a role.
+func upstreamTrouble(r *role, auth authClient, failure *client.Error, now time.Time) trouble {
 	where := "the role"
 	if r.AuthClient.ID == "" {
 		where = "the config"
 	}
+	t := trouble{cause: failure.Error(), retryAt: failure.RetryAt}
 	switch failure.Kind {
 	case client.GrantDead:
-		return fmt.Sprintf("ProcessMaker refused the login of user %q: wrong username or password, or the user is deleted or signs in elsewhere (SSO, LDAP). Correct username and password of the role", r.Username)
+		t.cause = fmt.Sprintf("ProcessMaker refused the login of user %q: wrong username or password, or the user is deleted or signs in elsewhere (SSO, LDAP)", r.Username)
+		t.cure = "Correct username and password of the role"
 	case client.ClientRefused:
-		return fmt.Sprintf("ProcessMaker refused auth client %q of %s: wrong client_id or client_secret, the client is deleted, or \"Enable Password Grant\" is off for it. Correct client_id and client_secret of %s", auth.ID, where, where)
+		t.cause = fmt.Sprintf("ProcessMaker refused auth client %q of %s: wrong client_id or client_secret, the client is deleted, or \"Enable Password Grant\" is off for it", auth.ID, where)
+		t.cure = "Correct client_id and client_secret of " + where
 	case client.GrantNotEnabled:
-		return "this ProcessMaker has no password grant; releases 4.14.0 and 4.14.1 switched it off by mistake: upgrade to 4.14.2 or later"
+		t.cause = "this ProcessMaker has no password grant; releases 4.14.0 and 4.14.1 switched it off by mistake"
+		t.cure = "Upgrade it to 4.14.2 or later"
 	case client.ScopeRefused:
-		return "ProcessMaker refused the scopes; it defines none: clear scopes of the role"
+		t.cause, t.cure = "ProcessMaker refused the scopes; it defines none", "Clear scopes of the role"
 	case client.Throttled:
-		return fmt.Sprintf("ProcessMaker's limit of token calls is used up; try again in %s. Longer leases, fewer reads, or token_requests_per_minute of the config if the server allows more, help", wait(failure.RetryAt, now))
+		t.cause = fmt.Sprintf("ProcessMaker's limit of token calls is used up; try again in %s", wait(failure.RetryAt, now))
+		t.cure = "Longer leases, fewer reads, or token_requests_per_minute of the config if the server allows more, help"
 	case client.Unavailable:
+		t.cause = fmt.Sprintf("ProcessMaker cannot be reached (%s)", failure)
 		if !failure.RetryAt.IsZero() {
-			return fmt.Sprintf("ProcessMaker cannot be reached (%s); try again in %s", failure, wait(failure.RetryAt, now))
+			t.cause += "; try again in " + wait(failure.RetryAt, now).String()
 		}
-		return fmt.Sprintf("ProcessMaker cannot be reached (%s)", failure)
-	default:
-		return failure.Error()
 	}
+	return t
 }
 
 // serverError tells whether ProcessMaker itself failed with a 500.

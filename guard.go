@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/helper/errutil"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -29,6 +30,7 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp
 			resp, err = nil, errPanicked
 		}
 	}()
+	b.rememberMount(req.MountPoint)
 	if err := refuseConfusedSecrets(req); err != nil {
 		return logical.ErrorResponse(err.Error()), nil
 	}
@@ -78,7 +80,7 @@ func (b *backend) caught(panicked any, operation string) bool {
 	if panicked == nil {
 		return false
 	}
-	b.Logger().Error("recovered from a panic", "operation", operation, "type", fmt.Sprintf("%T", panicked), "stack", string(debug.Stack()))
+	b.log(hclog.Error, about{}, "recovered from a panic", "operation", operation, "type", fmt.Sprintf("%T", panicked), "stack", string(debug.Stack()))
 	return true
 }
 

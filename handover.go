@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client"
@@ -20,41 +21,67 @@ const (
 	forgetFailuresAfter = 24 * time.Hour
 )
 
-// failedRevocations remembers since when revocations have found ProcessMaker
-// unreachable. It is in memory alone: after a restart the time counts anew.
+// failedRevocations remembers how often the ending of a credential has failed,
+// and since when because ProcessMaker was unreachable. It is in memory alone:
+// after a restart both count anew.
 type failedRevocations struct {
-	mu    sync.Mutex
-	since map[ledger.ID]time.Time
+	mu   sync.Mutex
+	byID map[ledger.ID]*failures
 }
 
-// failed takes a failure down and tells since when there have been any.
-func (f *failedRevocations) failed(id ledger.ID, now time.Time) time.Time {
+type failures struct {
+	count            int
+	last             time.Time
+	unreachableSince time.Time // zero unless it was
+}
+
+// failed takes a failure down and tells since when ProcessMaker has been
+// unreachable; zero if that is not what failed.
+func (f *failedRevocations) failed(id ledger.ID, now time.Time, unreachable bool) time.Time {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.since == nil {
-		f.since = map[ledger.ID]time.Time{}
+	if f.byID == nil {
+		f.byID = map[ledger.ID]*failures{}
 	}
-	first, known := f.since[id]
-	if !known {
-		first = now
-		f.since[id] = now
+	known := f.byID[id]
+	if known == nil {
+		known = &failures{}
+		f.byID[id] = known
 	}
-	return first
+	known.count++
+	known.last = now
+	if !unreachable {
+		return time.Time{}
+	}
+	if known.unreachableSince.IsZero() {
+		known.unreachableSince = now
+	}
+	return known.unreachableSince
+}
+
+// attempt is the number of the try that is under way.
+func (f *failedRevocations) attempt(id ledger.ID) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if known := f.byID[id]; known != nil {
+		return known.count + 1
+	}
+	return 1
 }
 
 func (f *failedRevocations) over(id ledger.ID) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	delete(f.since, id)
+	delete(f.byID, id)
 }
 
 // forgetOld drops what Vault does not repeat any more.
 func (f *failedRevocations) forgetOld(now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for id, first := range f.since {
-		if now.Sub(first) > forgetFailuresAfter {
-			delete(f.since, id)
+	for id, known := range f.byID {
+		if now.Sub(known.last) > forgetFailuresAfter {
+			delete(f.byID, id)
 		}
 	}
 }
@@ -64,11 +91,9 @@ func (f *failedRevocations) forgetOld(now time.Time) {
 // lease. It tells whether it did. While the mount is being unmounted it does
 // not: the ledger goes with the mount.
 func (b *backend) handOver(ctx context.Context, storage logical.Storage, record *ledger.Record, token client.Token, known bool, failure error) bool {
-	if client.KindOf(failure) != client.Unavailable || b.System().Tainted() {
-		return false
-	}
 	now := b.clock.Now()
-	if now.Sub(b.failures.failed(record.ID, now)) < handOverAfter {
+	since := b.failures.failed(record.ID, now, client.KindOf(failure) == client.Unavailable)
+	if since.IsZero() || now.Sub(since) < handOverAfter || b.System().Tainted() {
 		return false
 	}
 	due := *record
@@ -77,10 +102,10 @@ func (b *backend) handOver(ctx context.Context, storage logical.Storage, record 
 		hold(&due, &client.Grant{Access: token})
 	}
 	if err := b.makeDue(ctx, storage, &due); err != nil {
-		b.Logger().Warn("a revocation could not be handed over to the ledger", "role", record.Role, "credential_id", record.ID, "error", err)
+		b.log(hclog.Warn, aboutRecord(record), "a revocation could not be handed over to the ledger", "error", err)
 		return false
 	}
 	b.failures.over(record.ID)
-	b.Logger().Warn("ProcessMaker has been unreachable; the credential is ended by the ledger once it is back", "role", record.Role, "credential_id", record.ID, "token_id", token.ID)
+	b.notice(hclog.Warn, ledgerDue, aboutRecord(record), "ProcessMaker has been unreachable; the credential is ended by the ledger once it is back", "due_as", due.ID, "token_id", token.ID)
 	return true
 }

@@ -42,7 +42,7 @@ func TestALongOutageHandsRevocationsOverToTheLedger(t *testing.T) {
 		require.False(t, h.pm.Accepts(l.token()))
 		require.Empty(t, h.recordIDs())
 		require.Zero(t, h.pm.Count(processmakertest.ListTokens), "the token went along")
-		require.Empty(t, h.backend.failures.since)
+		require.Empty(t, h.backend.failures.byID)
 	}
 }
 
@@ -63,9 +63,7 @@ func TestNothingIsHandedOverByAMountThatGoes(t *testing.T) {
 	h := newReadyHarness(t, nil)
 	l := h.issue(nil)
 	h.goDown()
-	require.NoError(t, h.backend.Setup(t.Context(), &logical.BackendConfig{
-		StorageView: h.storage, System: taintedView{h.system}, Logger: h.backend.Logger(), BackendUUID: h.backend.mountID,
-	}))
+	h.taint()
 	for range 3 {
 		h.clock.Advance(10 * time.Minute)
 		require.Error(t, l.tryRevoke())

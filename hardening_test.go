@@ -19,9 +19,7 @@ func TestAMountThatGoesDoesNotRotate(t *testing.T) {
 	h := newReadyHarness(t, nil)
 	l := h.issue(nil)
 	h.clock.Advance(30 * time.Minute)
-	require.NoError(t, h.backend.Setup(t.Context(), &logical.BackendConfig{
-		StorageView: h.storage, System: taintedView{h.system}, Logger: h.backend.Logger(), BackendUUID: h.backend.mountID,
-	}))
+	h.taint()
 	token := l.token()
 	l.renew()
 	require.Equal(t, token, l.token())

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/helper/testhelpers/schema"
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -29,6 +30,7 @@ type harness struct {
 	clock   *clocktest.Clock
 	log     *lockedBuffer
 	system  *logical.StaticSystemView
+	events  *logical.MockEventSender
 }
 
 func newHarness(t *testing.T, configure ...func(*processmakertest.Config)) *harness {
@@ -38,7 +40,11 @@ func newHarness(t *testing.T, configure ...func(*processmakertest.Config)) *harn
 		clock:   clocktest.NewAuto(noon),
 		storage: &watchedStorage{Storage: &logical.InmemStorage{}},
 		log:     &lockedBuffer{},
-		system:  &logical.StaticSystemView{DefaultLeaseTTLVal: 768 * time.Hour, MaxLeaseTTLVal: 768 * time.Hour},
+		events:  logical.NewMockEventSender(),
+		system: &logical.StaticSystemView{
+			DefaultLeaseTTLVal: 768 * time.Hour, MaxLeaseTTLVal: 768 * time.Hour,
+			PluginEnvironment: &logical.PluginEnvironment{VaultVersion: "1.21.1"},
+		},
 	}
 	cfg := processmakertest.Config{Clock: h.clock.Now}
 	for _, change := range configure {
@@ -50,10 +56,11 @@ func newHarness(t *testing.T, configure ...func(*processmakertest.Config)) *harn
 	h.pm = pm
 	h.backend = newBackend(h.clock, &countingReader{})
 	require.NoError(t, h.backend.Setup(context.Background(), &logical.BackendConfig{
-		StorageView: h.storage,
-		System:      h.system,
-		Logger:      hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: h.log}),
-		BackendUUID: "5f0d43c3-7a3c-6a1e-0d3f-5c2a8a4e1b11",
+		StorageView:  h.storage,
+		System:       h.system,
+		Logger:       hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: h.log}),
+		EventsSender: h.events,
+		BackendUUID:  "5f0d43c3-7a3c-6a1e-0d3f-5c2a8a4e1b11",
 	}))
 	t.Cleanup(func() { h.backend.Cleanup(context.Background()) })
 	return h
@@ -88,7 +95,7 @@ func (h *harness) roleData(more map[string]any) map[string]any {
 }
 
 func (h *harness) request(ctx context.Context, operation logical.Operation, path string, data map[string]any) (*logical.Response, error) {
-	return h.backend.HandleRequest(ctx, &logical.Request{
+	resp, err := h.backend.HandleRequest(ctx, &logical.Request{
 		Operation:   operation,
 		Path:        path,
 		Data:        maps.Clone(data),
@@ -97,6 +104,20 @@ func (h *harness) request(ctx context.Context, operation logical.Operation, path
 		EntityID:    "entity-1",
 		DisplayName: "token-ci",
 	})
+	h.checkAnswer(operation, path, resp, err)
+	return resp, err
+}
+
+// checkAnswer compares every answer of every test with what the path says that
+// it answers.
+func (h *harness) checkAnswer(operation logical.Operation, path string, resp *logical.Response, err error) {
+	h.t.Helper()
+	if err != nil || resp == nil || resp.IsError() || operation == logical.HelpOperation {
+		return
+	}
+	route := h.backend.Route(path)
+	require.NotNil(h.t, route, path)
+	schema.ValidateResponse(h.t, schema.GetResponseSchema(h.t, route, operation), resp, true)
 }
 
 func (h *harness) do(operation logical.Operation, path string, data map[string]any) (*logical.Response, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
@@ -20,11 +21,11 @@ func (b *backend) keepHouse(ctx context.Context, storage logical.Storage) {
 	b.sweeper.houseKept = now
 	b.failures.forgetOld(now)
 	if err := b.dropExpiredSignIns(ctx, storage); err != nil {
-		b.Logger().Warn("expired sign-ins could not be dropped", "error", err)
+		b.log(hclog.Warn, about{}, "expired sign-ins could not be dropped", "error", err)
 	}
 	names, err := storage.List(ctx, sessionPrefix)
 	if err != nil {
-		b.Logger().Warn("the sessions could not be listed", "error", err)
+		b.log(hclog.Warn, about{}, "the sessions could not be listed", "error", err)
 		return
 	}
 	for _, name := range names {
@@ -32,7 +33,7 @@ func (b *backend) keepHouse(ctx context.Context, storage logical.Storage) {
 			return
 		}
 		if err := b.renewOldSession(ctx, storage, name); err != nil {
-			b.Logger().Warn("the session could not be renewed ahead of its end", "role", name, "error", err)
+			b.log(hclog.Warn, about{role: name}, "the session could not be renewed ahead of its end", "error", err)
 		}
 	}
 }

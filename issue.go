@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client"
@@ -28,6 +29,7 @@ type issueOrder struct {
 
 // issue makes a token for one reader and hands it out with a lease.
 func (b *backend) issue(ctx context.Context, req *logical.Request, order *issueOrder) (*logical.Response, error) {
+	began := b.clock.Now()
 	lease := issueTerms(&order.role.role, order.mode, order.askedTTL, b.System().MaxLeaseTTL())
 	order.ttl, order.life = lease.ttl, lease.maxTTL+deadlineSlack
 	made, resp, err := b.make(ctx, req, order)
@@ -36,7 +38,7 @@ func (b *backend) issue(ctx context.Context, req *logical.Request, order *issueO
 	}
 	lease.warnings = append(lease.warnings, made.warnings...)
 	mode := renewMode(made.record.RenewMode)
-	b.Logger().Debug("credential issued", "mount", req.MountPoint, "role", made.record.Role, "credential_id", made.record.ID, "token_id", made.token.ID, "renew_mode", mode)
+	b.notice(hclog.Debug, credsCreated, aboutRecord(made.record).startedAt(began), "credential issued", "token_id", made.token.ID, "renew_mode", mode)
 	return b.leased(made.record, made.token, lease.withinToken(mode, made.token.ExpireTime.Sub(made.at)), made.at), nil
 }
 
@@ -50,12 +52,26 @@ type made struct {
 
 // make makes a token of the role's kind. The first result is nil where there is
 // none; then the others say what to answer.
-func (b *backend) make(ctx context.Context, req *logical.Request, order *issueOrder) (*made, *logical.Response, error) {
+func (b *backend) make(ctx context.Context, req *logical.Request, order *issueOrder) (result *made, resp *logical.Response, err error) {
 	defer b.inflight.join()()
+	defer func() {
+		if result != nil {
+			b.health.of(order.role.name).issued(result.at)
+		}
+	}()
 	if order.role.CredentialType == credentialTypePersonalToken {
 		return b.mintPersonalToken(ctx, req, order)
 	}
 	return b.makeLogin(ctx, req, order)
+}
+
+// issueFailed is the answer to a reader who gets none, and what is remembered
+// of it.
+func (b *backend) issueFailed(role *loadedRole, t trouble, err error) (*logical.Response, error) {
+	b.counters.add(credsCreateFailed)
+	b.health.of(role.name).failed(b.clock.Now(), t)
+	b.log(hclog.Debug, about{role: role.name}, "no credential could be issued", "error", t.cause)
+	return upstreamAnswer(fmt.Sprintf("role %q: %s", role.name, t), err)
 }
 
 // makeLogin logs in. The record is stored before anybody sees the token; from
@@ -63,7 +79,7 @@ func (b *backend) make(ctx context.Context, req *logical.Request, order *issueOr
 func (b *backend) makeLogin(ctx context.Context, req *logical.Request, order *issueOrder) (*made, *logical.Response, error) {
 	grant, auth, err := b.login(ctx, order.role, order.settings)
 	if err != nil {
-		resp, err := upstreamAnswer(loginTrouble(order.role.name, &order.role.role, auth, err, b.clock.Now()), err)
+		resp, err := b.issueFailed(order.role, loginCause(&order.role.role, auth, err, b.clock.Now()), err)
 		return nil, resp, err
 	}
 	now := b.clock.Now()
@@ -122,5 +138,7 @@ func (b *backend) login(ctx context.Context, role *loadedRole, s *settings) (*cl
 	defer func() { settle(err) }()
 	var grant *client.Grant
 	grant, err = s.client.PasswordGrant(ctx, auth.forClient(), client.Login{Username: role.Username, Password: role.Password, Scopes: role.Scopes})
+	b.noteLostAnswer(role.name, err)
+	b.noteLogin(role, auth, err)
 	return grant, auth, err
 }

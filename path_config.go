@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -111,7 +112,7 @@ func (b *backend) writeConfig(ctx context.Context, req *logical.Request, data *f
 			return logical.ErrorResponse("changing %s needs client_secret in the same request, so that a stored secret cannot be sent to another place by who does not know it", field), nil
 		}
 	}
-	next, err := newSettings(changed, b.clock)
+	next, err := b.settings.make(changed, b.clock)
 	if err != nil {
 		return logical.ErrorResponse("config: " + err.Error()), nil
 	}
@@ -144,20 +145,24 @@ func (b *backend) writeConfig(ctx context.Context, req *logical.Request, data *f
 	}
 	// A refused login may have been the old settings' fault.
 	b.roles.forgetAll()
+	b.notice(hclog.Debug, configWritten, about{path: "config"}, "config written")
 	return configWarnings(changed), nil
 }
 
-// refusal is an error that is the caller's to mend.
-type refusal struct{ text string }
+// refusal is an error that is the caller's to mend, and how.
+type refusal struct{ text, cure string }
 
-func (r *refusal) Error() string { return r.text }
+func (r *refusal) Error() string { return trouble{cause: r.text, cure: r.cure}.String() }
 
 func (b *backend) refuseToMove(ctx context.Context, storage logical.Storage, oldURL string) error {
 	live, err := ledger.All(ctx, storage)
 	if err != nil || len(live) == 0 {
 		return err
 	}
-	return &refusal{fmt.Sprintf("url cannot change while %d credentials of %s live: end them with \"vault write -f <mount>/tidy all=true\", or enable another mount for the other instance", len(live), oldURL)}
+	return &refusal{
+		text: fmt.Sprintf("url cannot change while %d credentials of %s live", len(live), oldURL),
+		cure: "End them with \"vault write -f <mount>/tidy all=true\", or enable another mount for the other instance",
+	}
 }
 
 func configWarnings(c *config) *logical.Response {
@@ -208,6 +213,9 @@ func (b *backend) deleteConfig(ctx context.Context, req *logical.Request, _ *fra
 	defer b.inflight.join()()
 	defer b.roles.forgetAll()
 	removed, err := b.removeConfigIfQuiet(ctx, req.Storage, previous)
+	if removed {
+		b.notice(hclog.Debug, configDeleted, about{path: "config"}, "config deleted")
+	}
 	if err != nil || removed {
 		return nil, err
 	}
@@ -215,7 +223,7 @@ func (b *backend) deleteConfig(ctx context.Context, req *logical.Request, _ *fra
 	if err != nil {
 		return nil, err
 	}
-	next, err := newSettings(previous.config.connectionOnly(), b.clock)
+	next, err := b.settings.make(previous.config.connectionOnly(), b.clock)
 	if err != nil {
 		return nil, err
 	}
@@ -226,6 +234,7 @@ func (b *backend) deleteConfig(ctx context.Context, req *logical.Request, _ *fra
 	if err != nil {
 		return nil, err
 	}
+	b.notice(hclog.Debug, configDeleted, about{path: "config"}, "config deleted; what is needed to end live credentials is kept")
 	resp := &logical.Response{}
 	resp.AddWarning(fmt.Sprintf("%d credentials still live at %s. They can be revoked as before; end all of them with: vault write %stidy all=true", len(live), previous.config.URL, req.MountPoint))
 	return resp, nil

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -121,7 +122,8 @@ func (b *backend) revokeCredential(ctx context.Context, req *logical.Request, da
 		return nil, err
 	}
 	b.forgetShared(ctx, req.Storage, record)
-	b.Logger().Info("credential ended on demand", "mount", req.MountPoint, "role", record.Role, "credential_id", id)
+	b.failures.over(id)
+	b.notice(hclog.Info, credsRevoked, aboutRecord(record), "credential ended on demand")
 	return nil, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 )
@@ -143,6 +144,7 @@ func (b *backend) writeRole(ctx context.Context, req *logical.Request, data *fra
 	if err != nil {
 		return nil, err
 	}
+	b.notice(hclog.Debug, roleWritten, aboutRole(name), "role written")
 	b.endChanged(ctx, req.Storage, previous, changed, current)
 	return roleWarnings(changed, previous == nil, data), nil
 }
@@ -228,8 +230,13 @@ func (b *backend) deleteRole(ctx context.Context, req *logical.Request, data *fr
 	if err := b.roles.remove(ctx, req.Storage, name); err != nil {
 		return nil, err
 	}
+	b.health.forget(name)
+	if previous == nil {
+		return nil, nil
+	}
+	b.notice(hclog.Debug, roleDeleted, aboutRole(name), "role deleted")
 	current, err := b.settings.load(ctx, req.Storage, b.clock)
-	if err != nil || current == nil || previous == nil {
+	if err != nil || current == nil {
 		return nil, err
 	}
 	b.endChanged(ctx, req.Storage, previous, nil, current)
@@ -261,12 +268,14 @@ func (b *backend) endChanged(ctx context.Context, storage logical.Storage, previ
 	}
 	defer b.inflight.join()()
 	if err := b.dropStatic(ctx, storage, previous, s, fingerprint); err != nil {
-		b.Logger().Warn("the shared credential of a changed role could not be ended; it ends at its deadline", "role", previous.name, "error", err)
+		b.log(hclog.Warn, about{role: previous.name}, "the shared credential of a changed role could not be ended; it ends at its deadline", "error", err)
 	}
 	if err := b.dropSession(ctx, storage, previous.name, before, s, &fingerprint); err != nil {
-		b.Logger().Warn("the session of a changed role could not be ended; delete its tokens in ProcessMaker", "role", previous.name, "error", err)
+		b.log(hclog.Warn, aboutSession(previous.name), "the session of a changed role could not be ended; delete its tokens in ProcessMaker", "error", err)
 	}
 }
+
+func aboutRole(name string) about { return about{path: "roles/" + name, role: name} }
 
 func (b *backend) listRoles(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
 	names, err := req.Storage.List(ctx, rolePrefix)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client"
@@ -17,7 +18,7 @@ func (b *backend) mintPersonalToken(ctx context.Context, req *logical.Request, o
 	role, s := order.role, order.settings
 	target, err := b.targetUser(&role.role, req)
 	if err != nil {
-		resp, err := upstreamAnswer(fmt.Sprintf("role %q: %s", role.name, err), err)
+		resp, err := b.issueFailed(role, loginCause(&role.role, authClient{}, err, b.clock.Now()), err)
 		return nil, resp, err
 	}
 	now := b.clock.Now()
@@ -32,7 +33,7 @@ func (b *backend) mintPersonalToken(ctx context.Context, req *logical.Request, o
 
 	if err := b.asSession(ctx, req.Storage, role, s, func(session *session) error { return minting.mint(ctx, session) }); err != nil {
 		minting.abandon(err)
-		resp, err := upstreamAnswer(b.personalTrouble(role, s, record, err), err)
+		resp, err := b.issueFailed(role, b.personalTrouble(role, s, record, err), err)
 		return nil, resp, err
 	}
 	result := &made{record: record, token: minting.token, at: now}
@@ -76,7 +77,10 @@ func (m *minting) mint(ctx context.Context, session *session) error {
 			return err
 		}
 		if user.Administrator && !m.order.role.AllowAdministrators {
-			return &refusal{fmt.Sprintf("user %s is an administrator, and the role does not allow that (allow_administrators)", user.ID)}
+			return &refusal{
+				text: fmt.Sprintf("user %s is an administrator, and the role does not allow that", user.ID),
+				cure: "Choose another user, or set allow_administrators of the role",
+			}
 		}
 	}
 	if !m.recorded {
@@ -109,13 +113,15 @@ func (m *minting) abandon(cause error) {
 	defer cancel()
 	if !mayHaveMinted(cause) {
 		if err := ledger.Delete(ctx, m.storage, m.record.ID); err != nil {
-			m.backend.Logger().Warn("the record of a token that was not made could not be deleted; it goes at its deadline", "role", m.record.Role, "credential_id", m.record.ID, "error", err)
+			m.backend.log(hclog.Warn, aboutRecord(m.record), "the record of a token that was not made could not be deleted; it goes at its deadline", "error", err)
 		}
 		return
 	}
 	if err := m.backend.makeDue(ctx, m.storage, m.record); err != nil {
-		m.backend.Logger().Warn("a token that may have been made is ended only at its deadline", "role", m.record.Role, "credential_id", m.record.ID, "error", err)
+		m.backend.log(hclog.Warn, aboutRecord(m.record), "a token that may have been made is ended only at its deadline", "error", err)
+		return
 	}
+	m.backend.notice(hclog.Debug, ledgerDue, aboutRecord(m.record), "a token that may have been made is looked for by the ledger", "token_name", m.record.TokenName)
 }
 
 // mayHaveMinted tells whether a failed creation may have left a token.
@@ -144,19 +150,24 @@ func (b *backend) makeDue(ctx context.Context, storage logical.Storage, record *
 	if err := ledger.Put(ctx, storage, &due); err != nil {
 		return err
 	}
-	return ledger.Delete(ctx, storage, record.ID)
+	if err := ledger.Delete(ctx, storage, record.ID); err != nil {
+		return err
+	}
+	*record = due
+	return nil
 }
 
 // personalTrouble says why no personal access token could be had, and what
 // cures it.
-func (b *backend) personalTrouble(role *loadedRole, s *settings, record *ledger.Record, err error) string {
+func (b *backend) personalTrouble(role *loadedRole, s *settings, record *ledger.Record, err error) trouble {
 	auth, _ := role.authClient(s)
-	cause := loginCause(&role.role, auth, err, b.clock.Now())
+	t := loginCause(&role.role, auth, err, b.clock.Now())
 	switch client.KindOf(err) {
 	case client.Forbidden:
-		cause = fmt.Sprintf("ProcessMaker does not let the role's user %q make tokens of user %s: it has to be an administrator (or user_id has to go)", role.Username, record.UserID)
+		t.cause = fmt.Sprintf("ProcessMaker does not let the role's user %q make tokens of user %s", role.Username, record.UserID)
+		t.cure = "That user has to be an administrator, or user_id has to go"
 	case client.NotFound:
-		cause = fmt.Sprintf("ProcessMaker has no user %s: correct user_id", record.UserID)
+		t.cause, t.cure = fmt.Sprintf("ProcessMaker has no user %s", record.UserID), "Correct user_id"
 	}
-	return fmt.Sprintf("role %q: %s", role.name, cause)
+	return t
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -25,9 +26,9 @@ const youngShare = 10
 var errEnded = errors.New("the credential of this lease has ended; read the role again")
 
 // renew lengthens a lease. Errors are plain: Vault makes each a 400.
-func (b *backend) renew(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+func (b *backend) renew(ctx context.Context, req *logical.Request, _ *framework.FieldData) (resp *logical.Response, err error) {
 	defer b.inflight.join()()
-
+	began := b.clock.Now()
 	id, err := credentialOf(req.Secret)
 	if err != nil {
 		return nil, fmt.Errorf("the lease names no credential: %w", err)
@@ -41,9 +42,18 @@ func (b *backend) renew(ctx context.Context, req *logical.Request, _ *framework.
 	defer unlock()
 
 	record, err := ledger.Get(ctx, req.Storage, id)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
+	}
+	if record != nil {
+		told := aboutRecord(record).startedAt(began)
+		before := record.TokenID
+		defer func() {
+			told.unchanged = record.TokenID == before
+			b.renewalEnded(told, record, err)
+		}()
+	}
+	switch {
 	case record == nil || record.State != ledger.Live:
 		return nil, errEnded
 	}
@@ -70,6 +80,19 @@ func (b *backend) renew(ctx context.Context, req *logical.Request, _ *framework.
 	default:
 		return nil, errors.New("this lease cannot be renewed (renew_mode none); read the role again")
 	}
+}
+
+// renewalEnded tells of what became of a renewal.
+func (b *backend) renewalEnded(told about, record *ledger.Record, err error) {
+	if err == nil {
+		b.notice(hclog.Debug, credsRenewed, told, "credential renewed", "token_id", record.TokenID)
+		return
+	}
+	b.counters.add(credsRenewFailed)
+	if !errors.Is(err, errEnded) && !errors.Is(err, errLeaseOver) {
+		b.health.of(record.Role).failed(b.clock.Now(), trouble{cause: "renewal: " + err.Error()})
+	}
+	b.log(hclog.Debug, told, "credential not renewed", "error", err)
 }
 
 // lockRecord waits for the record's own lock as long as both the caller and
@@ -155,7 +178,6 @@ func (b *backend) refresh(ctx, workCtx context.Context, req *logical.Request, r 
 	if age < record.TTL/youngShare {
 		t.warnings = append(t.warnings, fmt.Sprintf("this renewal killed a token that was only %s old. A client that renews by itself and does not take the new token from the answer now holds a dead one: read with renew_mode=extend for it, or set refresh_min_age on the role", age.Round(time.Second)))
 	}
-	b.Logger().Debug("credential refreshed", "role", record.Role, "credential_id", record.ID, "token_id", record.TokenID)
 	return renewed(req, record, heldToken(record), t, r.now), nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -16,6 +17,7 @@ import (
 // secrets, and may be repeated.
 func (b *backend) revoke(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
 	defer b.inflight.join()()
+	began := b.clock.Now()
 
 	id, err := credentialOf(req.Secret)
 	if err != nil {
@@ -32,11 +34,14 @@ func (b *backend) revoke(ctx context.Context, req *logical.Request, _ *framework
 		return nil, err
 	}
 	if record == nil {
-		b.Logger().Debug("credential was already ended", "credential_id", id)
+		b.log(hclog.Debug, about{id: id}, "credential was already ended")
 		return nil, nil
 	}
 	token, known := leasedToken(req, record)
+	told := aboutRecord(record).startedAt(began).try(b.failures.attempt(id))
 	if err := b.end(ctx, req.Storage, record, token, known, newTokenFinder()); err != nil {
+		b.counters.add(credsRevokeFailed)
+		b.log(hclog.Debug, told, "credential could not be ended", "error", err)
 		if !b.handOver(ctx, req.Storage, record, token, known, err) {
 			return nil, err
 		}
@@ -51,7 +56,7 @@ func (b *backend) revoke(ctx context.Context, req *logical.Request, _ *framework
 	if err := ledger.Delete(ctx, req.Storage, id); err != nil {
 		return nil, err
 	}
-	b.Logger().Debug("credential ended", "mount", req.MountPoint, "role", record.Role, "credential_id", id, "token_id", record.TokenID)
+	b.notice(hclog.Debug, credsRevoked, told, "credential ended", "token_id", record.TokenID)
 	return nil, nil
 }
 

@@ -183,7 +183,7 @@ func (r *role) authClient(s *settings) (authClient, error) {
 	case s.config.AuthClient.ID != "":
 		return s.config.AuthClient, nil
 	default:
-		return authClient{}, &refusal{"the role names no auth client and the config has none any more: write client_id and client_secret to one of them"}
+		return authClient{}, &refusal{"the role names no auth client and the config has none any more", "Write client_id and client_secret to one of them"}
 	}
 }
 
@@ -193,7 +193,10 @@ func (r *role) belongsTo(s *settings) error {
 	if r.URL == s.config.URL {
 		return nil
 	}
-	return &refusal{fmt.Sprintf("it was written for %s, but the mount is now at %s; its secrets are not sent there until the role is written again with them", r.URL, s.config.URL)}
+	return &refusal{
+		text: fmt.Sprintf("it was written for %s, but the mount is now at %s, and its secrets are not sent to another place by themselves", r.URL, s.config.URL),
+		cure: "Write the role again with its secrets",
+	}
 }
 
 // fingerprint is what leases of this role depend on.

@@ -114,7 +114,7 @@ func TestRolesWhoseClientWasTakenAway(t *testing.T) {
 	h := newReadyHarness(t, nil)
 	_, err := h.do(logical.PatchOperation, "config", map[string]any{"client_id": nil, "client_secret": nil})
 	require.NoError(t, err)
-	h.refusedWrite(logical.ReadOperation, "creds/ci", nil, "write client_id and client_secret")
+	h.refusedWrite(logical.ReadOperation, "creds/ci", nil, "Write client_id and client_secret")
 }
 
 func TestVerifyLogsInOnceAndEndsIt(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client"
@@ -85,6 +86,10 @@ func (r *rotation) run(ctx context.Context) (outcome, error) {
 // tells.
 func (r *rotation) findOut(ctx context.Context, cause error, mayRepeat bool) (outcome, error) {
 	alive, err := r.settings.client.TokenAlive(ctx, r.old)
+	if err != nil || !alive {
+		// The old token dies first: alive it says that nothing was made.
+		r.backend.noteLostAnswer(r.role.name, cause)
+	}
 	switch {
 	case err != nil:
 		return outcome{}, &explained{fmt.Sprintf("%s, and whether the old token still lives could not be found out (%s); try again", r.cause(cause), err), err}
@@ -98,6 +103,8 @@ func (r *rotation) findOut(ctx context.Context, cause error, mayRepeat bool) (ou
 	case err == nil:
 		return outcome{}, r.store(grant)
 	case client.KindOf(err) == client.GrantDead:
+		// The first refresh has come through after all.
+		r.backend.noteLostAnswer(r.role.name, cause)
 		return r.loginAgain(ctx, r.cause(cause), false)
 	default:
 		return r.findOut(ctx, err, false)
@@ -124,13 +131,13 @@ func (r *rotation) keepIfAlive(ctx context.Context, cause error) (outcome, error
 
 // keep leaves everything as it is: the reader keeps a token that lives.
 func (r *rotation) keep(cause error) outcome {
-	r.backend.Logger().Debug("refresh put off", "role", r.role.name, "token_id", r.old.ID, "error", cause)
+	r.backend.log(hclog.Debug, about{role: r.role.name}, "refresh put off", "token_id", r.old.ID, "error", cause)
 	kept := &explained{"the token was kept, because it could not be refreshed: " + r.cause(cause), cause}
 	return outcome{kept: kept, warnings: []string{kept.text}}
 }
 
 func (r *rotation) cause(err error) string {
-	return loginCause(&r.role.role, r.auth, err, r.backend.clock.Now())
+	return loginCause(&r.role.role, r.auth, err, r.backend.clock.Now()).String()
 }
 
 // loginAgain replaces a pair whose chain is lost. The old access token may

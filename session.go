@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client"
@@ -19,9 +20,9 @@ func needsSignIn(role *loadedRole, why string) error {
 		text = "its session is lost (" + why + ")"
 	}
 	if role.GrantType == grantTypeRefreshToken {
-		return &refusal{fmt.Sprintf("%s: import a refresh token with \"vault write <mount>/sessions/%s refresh_token=-\"", text, role.name)}
+		return &refusal{text, fmt.Sprintf("Import a refresh token with \"vault write <mount>/sessions/%s refresh_token=-\"", role.name)}
 	}
-	return &refusal{fmt.Sprintf("%s: sign in with \"vault write -f <mount>/authorize/%s\", open the authorization_url, then \"vault write <mount>/sessions/%s code=<code> state=<state>\"", text, role.name, role.name)}
+	return &refusal{text, fmt.Sprintf("Sign in with \"vault write -f <mount>/authorize/%s\", open the authorization_url, then \"vault write <mount>/sessions/%s code=<code> state=<state>\"", role.name, role.name)}
 }
 
 // useSession returns the role's session and starts one where there is none.
@@ -82,10 +83,10 @@ func (b *backend) adoptSession(storage logical.Storage, role *loadedRole, s *set
 		return err
 	}
 	role.session.Store(started)
-	b.Logger().Info("session started", "role", role.name, "user_id", started.UserID, "token_id", started.TokenID)
+	b.notice(hclog.Info, sessionStarted, aboutSession(role.name), "session started", "user_id", started.UserID, "token_id", started.TokenID)
 	if old != nil && old.LostBecause == "" {
 		if err := b.endPair(storage, s, auth, role.name, old); err != nil {
-			b.Logger().Warn("the role's old session could not be ended", "role", role.name, "token_id", old.TokenID, "error", err)
+			b.log(hclog.Warn, aboutSession(role.name), "the role's old session could not be ended", "token_id", old.TokenID, "error", err)
 		}
 	}
 	return nil
@@ -95,6 +96,7 @@ func (b *backend) adoptSession(storage logical.Storage, role *loadedRole, s *set
 // old, a new pair. seen is the session as the caller knew it: if another
 // request has renewed it since, that is the answer.
 func (b *backend) renewSession(ctx context.Context, storage logical.Storage, role *loadedRole, s *settings, seen *session) (*session, error) {
+	began := b.clock.Now()
 	workCtx, cancel := context.WithTimeout(context.Background(), exchangesTimeout)
 	defer cancel()
 	unlock, err := b.sessions.Lock(ctx, role.name)
@@ -145,7 +147,7 @@ func (b *backend) renewSession(ctx context.Context, storage logical.Storage, rol
 		return nil, outcome.kept
 	}
 	role.session.Store(renewed)
-	b.Logger().Info("session renewed", "role", role.name, "user_id", renewed.UserID, "token_id", renewed.TokenID)
+	b.notice(hclog.Info, sessionRenewed, aboutSession(role.name).startedAt(began), "session renewed", "user_id", renewed.UserID, "token_id", renewed.TokenID)
 	return renewed, nil
 }
 
@@ -155,7 +157,7 @@ func (b *backend) loseSession(storage logical.Storage, role *loadedRole, seen *s
 		return err
 	}
 	role.session.Store(nil)
-	b.Logger().Info("session lost", "role", role.name, "user_id", seen.UserID, "reason", why)
+	b.notice(hclog.Warn, sessionLost, aboutSession(role.name), "session lost; somebody has to sign in", "user_id", seen.UserID, "reason", why)
 	return needsSignIn(role, why)
 }
 
@@ -204,8 +206,14 @@ func (b *backend) dropSession(ctx context.Context, storage logical.Storage, name
 	if role, err := b.roles.load(ctx, storage, name); err == nil && role != nil {
 		role.session.Store(nil)
 	}
-	return storage.Delete(ctx, sessionPrefix+name)
+	if err := storage.Delete(ctx, sessionPrefix+name); err != nil {
+		return err
+	}
+	b.notice(hclog.Info, sessionEnded, aboutSession(name), "session ended", "user_id", stored.UserID)
+	return nil
 }
+
+func aboutSession(role string) about { return about{path: "sessions/" + role, role: role} }
 
 // endPair ends both tokens of a session: the refresh token cannot be revoked,
 // but using it ends it together with the old access token, and the new pair is
@@ -221,5 +229,6 @@ func (b *backend) endPair(storage logical.Storage, s *settings, auth authClient,
 	if err == nil {
 		last = grant.Access
 	}
+	b.noteLostAnswer(role, err)
 	return b.endOrRecord(ctx, storage, s, last, role, old.Fingerprint)
 }

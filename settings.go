@@ -28,6 +28,8 @@ type settingsCache struct {
 	// mu is held over a storage access and the change of current, never over
 	// an exchange with ProcessMaker.
 	mu sync.Mutex
+	// reachabilityChanged is told by the clients of what they find.
+	reachabilityChanged func(unreachable bool)
 }
 
 // load returns the settings, or nil where none are stored.
@@ -49,7 +51,7 @@ func (c *settingsCache) loadLocked(ctx context.Context, storage logical.Storage,
 	if err != nil || stored == nil {
 		return nil, err
 	}
-	loaded, err := newSettings(stored, clk)
+	loaded, err := c.make(stored, clk)
 	if err != nil {
 		return nil, fmt.Errorf("the stored config cannot be used: %w; write config again", err)
 	}
@@ -59,11 +61,13 @@ func (c *settingsCache) loadLocked(ctx context.Context, storage logical.Storage,
 	return loaded, nil
 }
 
-func newSettings(stored *config, clk clock.Clock) (*settings, error) {
+// make is settings that are not published yet.
+func (c *settingsCache) make(stored *config, clk clock.Clock) (*settings, error) {
 	cfg, err := stored.forClient()
 	if err != nil {
 		return nil, err
 	}
+	cfg.ReachabilityChanged = c.reachabilityChanged
 	made, err := client.New(cfg, clk)
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client"
@@ -57,7 +58,7 @@ func (b *backend) beginSignIn(ctx context.Context, req *logical.Request, role *l
 		return "", "", err
 	}
 	if req.EntityID == "" && req.ClientTokenAccessor == "" {
-		return "", "", &refusal{"this Vault token has neither an entity nor an accessor (batch tokens have none), so nobody could be told apart from its holder: sign in with a service token"}
+		return "", "", &refusal{"this Vault token has neither an entity nor an accessor (batch tokens have none), so nobody could be told apart from its holder", "Sign in with a service token"}
 	}
 	if state, err = b.randomText(); err != nil {
 		return "", "", err
@@ -93,9 +94,11 @@ func (b *backend) randomText() (string, error) {
 	return base64.RawURLEncoding.EncodeToString(bits), nil
 }
 
+const beginAgain = "Begin again at authorize/<role>"
+
 // errNoSignIn is the one answer to every state that does not fit, so that it
 // tells nothing about others' sign-ins.
-var errNoSignIn = &refusal{"no sign-in of yours is open with this state: it was completed, is older than ten minutes, was begun for another role or by somebody else, or the role was changed since; begin again at authorize/<role>"}
+var errNoSignIn = &refusal{"no sign-in of yours is open with this state: it was completed, is older than ten minutes, was begun for another role or by somebody else, or the role was changed since", beginAgain}
 
 // completeSignIn trades the code of a sign-in for the role's session.
 func (b *backend) completeSignIn(ctx context.Context, req *logical.Request, role *loadedRole, s *settings, code, state string) (*session, error) {
@@ -109,6 +112,7 @@ func (b *backend) completeSignIn(ctx context.Context, req *logical.Request, role
 	}
 	grant, err := s.client.CodeGrant(ctx, auth.forClient(), pending.RedirectURI, code, pending.Verifier)
 	if err != nil {
+		b.noteLostAnswer(role.name, err)
 		return nil, codeTrouble(err)
 	}
 	return b.beginSession(ctx, req.Storage, role, s, auth, grant)
@@ -142,11 +146,11 @@ func (b *backend) takePending(ctx context.Context, req *logical.Request, role *l
 func codeTrouble(err error) error {
 	switch client.KindOf(err) {
 	case client.GrantDead, client.BadRequest:
-		return &refusal{"ProcessMaker refused the code: it was used, is too old, or belongs to another client; begin again at authorize/<role>"}
+		return &refusal{"ProcessMaker refused the code: it was used, is too old, or belongs to another client", beginAgain}
 	case client.ClientRefused:
-		return &refusal{"ProcessMaker refused the auth client or the redirect_uri: check client_id, client_secret and redirect_uri, and that the client has the authorization code grant alone"}
+		return &refusal{"ProcessMaker refused the auth client or the redirect_uri", "Check client_id, client_secret and redirect_uri, and that the client has the authorization code grant alone"}
 	case client.GrantNotEnabled:
-		return &refusal{"this ProcessMaker has no authorization code grant"}
+		return &refusal{text: "this ProcessMaker has no authorization code grant"}
 	default:
 		return err
 	}
@@ -174,14 +178,17 @@ func (b *backend) beginSession(ctx context.Context, storage logical.Storage, rol
 	}
 	if pinned != "" && pinned != started.UserID {
 		if err := b.endPair(storage, s, auth, role.name, started); err != nil {
-			b.Logger().Error("the tokens of a sign-in by another user could not be ended", "role", role.name, "user_id", started.UserID, "token_id", started.TokenID, "error", err)
+			b.log(hclog.Error, aboutSession(role.name), "the tokens of a sign-in by another user could not be ended", "user_id", started.UserID, "token_id", started.TokenID, "error", err)
 		}
-		return nil, &refusal{fmt.Sprintf("user %s signed in, but this role is user %s's (session_user_id, or who signed in first until sessions/%s is deleted); the tokens were ended", started.UserID, pinned, role.name)}
+		return nil, &refusal{
+			text: fmt.Sprintf("user %s signed in, but this role is user %s's (session_user_id, or who signed in first until sessions/%s is deleted); the tokens were ended", started.UserID, pinned, role.name),
+			cure: "Sign in as that user, or delete the session for another",
+		}
 	}
 	user, err := s.client.ShowUser(ctx, started.token(), started.UserID)
 	if err != nil {
 		if endErr := b.endPair(storage, s, auth, role.name, started); endErr != nil {
-			b.Logger().Error("the tokens of a sign-in could not be ended", "role", role.name, "user_id", started.UserID, "token_id", started.TokenID, "error", endErr)
+			b.log(hclog.Error, aboutSession(role.name), "the tokens of a sign-in could not be ended", "user_id", started.UserID, "token_id", started.TokenID, "error", endErr)
 		}
 		return nil, err
 	}
@@ -201,8 +208,9 @@ func (b *backend) importSession(ctx context.Context, storage logical.Storage, ro
 	case err == nil:
 		return b.beginSession(ctx, storage, role, s, auth, grant)
 	case client.KindOf(err) == client.GrantDead:
-		return nil, &refusal{"ProcessMaker refused the refresh token: it was used, revoked, is of another client or another instance"}
+		return nil, &refusal{"ProcessMaker refused the refresh token: it was used, revoked, is of another client or another instance", "Import another one"}
 	default:
+		b.noteLostAnswer(role.name, err)
 		return nil, err
 	}
 }

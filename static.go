@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client"
@@ -104,6 +105,7 @@ func (b *backend) fresh(c *staticCredential, role *loadedRole, fingerprint ledge
 // rotateStatic makes and stores a new shared credential. The one before dies at
 // its own deadline. The caller holds the role's lock.
 func (b *backend) rotateStatic(ctx context.Context, req *logical.Request, role *loadedRole, s *settings) (*staticCredential, *logical.Response, error) {
+	began := b.clock.Now()
 	// The readers are many, so the record names none.
 	nobody := &logical.Request{Storage: req.Storage, MountPoint: req.MountPoint}
 	made, resp, err := b.make(ctx, nobody, &issueOrder{role: role, settings: s, mode: renewNever, shared: true, life: role.RotationPeriod + role.RotationOverlap})
@@ -140,7 +142,7 @@ func (b *backend) rotateStatic(ctx context.Context, req *logical.Request, role *
 		return nil, nil, err
 	}
 	role.static.Store(next)
-	b.Logger().Info("shared credential rotated", "role", role.name, "credential_id", made.record.ID, "token_id", made.token.ID)
+	b.notice(hclog.Info, credsCreated, aboutRecord(made.record).startedAt(began), "shared credential rotated", "token_id", made.token.ID)
 	return next, nil, nil
 }
 
@@ -180,7 +182,7 @@ func (b *backend) forgetShared(ctx context.Context, storage logical.Storage, rec
 		err = storage.Delete(ctx, staticPrefix+record.Role)
 	}
 	if err != nil {
-		b.Logger().Warn("a shared credential was ended and is still handed out; write its role", "role", record.Role, "credential_id", record.ID, "error", err)
+		b.log(hclog.Warn, aboutRecord(record), "a shared credential was ended and is still handed out; write its role", "error", err)
 		return
 	}
 	if role, err := b.roles.load(ctx, storage, record.Role); err == nil && role != nil {

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
 	"golang.org/x/sync/errgroup"
 
@@ -32,6 +33,8 @@ type sweeper struct {
 	running atomic.Bool
 	cursor  *ledger.Cursor
 	stored  ledger.Cursor // as it was last written
+	// published is a copy of cursor for who only looks.
+	published atomic.Pointer[ledger.Cursor]
 	// houseKept is when what is rarely needed was last looked after.
 	houseKept time.Time
 }
@@ -72,13 +75,17 @@ func (b *backend) sweepAndRemember(ctx context.Context, storage logical.Storage)
 	if s.cursor == nil {
 		cursor, err := ledger.ReadCursor(ctx, storage, b.clock.Now())
 		if err != nil {
-			b.Logger().Warn("the ledger's cursor could not be read", "error", err)
+			b.log(hclog.Warn, about{}, "the ledger's cursor could not be read", "error", err)
 			return
 		}
 		s.cursor = cursor
 	}
-	if _, err := b.sweep(ctx, storage, s.cursor); err != nil {
-		b.Logger().Warn("the ledger could not be swept", "error", err)
+	_, err := b.sweep(ctx, storage, s.cursor)
+	shown := *s.cursor
+	shown.Left = slices.Clone(s.cursor.Left)
+	s.published.Store(&shown)
+	if err != nil {
+		b.log(hclog.Warn, about{}, "the ledger could not be swept", "error", err)
 	}
 	// A write saves listings after a restart; one a minute for every mount
 	// would cost more than it saves.
@@ -86,7 +93,7 @@ func (b *backend) sweepAndRemember(ctx context.Context, storage logical.Storage)
 		return
 	}
 	if err := s.cursor.Put(ctx, storage); err != nil {
-		b.Logger().Warn("the ledger's cursor could not be stored", "error", err)
+		b.log(hclog.Warn, about{}, "the ledger's cursor could not be stored", "error", err)
 		return
 	}
 	s.stored = *s.cursor
@@ -158,21 +165,25 @@ func (b *backend) endOne(ctx context.Context, storage logical.Storage, id ledger
 	defer unlock()
 	record, err := ledger.Get(ctx, storage, id)
 	if err != nil {
-		b.Logger().Warn("a credential of the ledger could not be read", "credential_id", id, "error", err)
+		b.log(hclog.Warn, about{id: id}, "a credential of the ledger could not be read", "error", err)
 		return sweepReport{failed: 1}
 	}
 	if record == nil || !matches(record) {
 		return sweepReport{}
 	}
 	token, known := heldToken(record), record.AccessToken != ""
+	told := aboutRecord(record).startedAt(b.clock.Now()).try(b.failures.attempt(id))
 	if err := b.end(ctx, storage, record, token, known, finder); err != nil {
-		b.Logger().Debug("a credential that is due could not be ended", "role", record.Role, "credential_id", id, "error", err)
+		b.failures.failed(id, b.clock.Now(), false)
+		b.counters.add(ledgerEndFailed)
+		b.log(hclog.Debug, told, "a credential that is due could not be ended", "error", err)
 		return sweepReport{failed: 1, unreachable: client.CertainlyNotDelivered(err)}
 	}
 	if err := ledger.Delete(ctx, storage, id); err != nil {
 		return sweepReport{failed: 1}
 	}
 	b.forgetShared(ctx, storage, record)
-	b.Logger().Info("credential ended by the ledger", "role", record.Role, "credential_id", id, "token_id", record.TokenID, "deadline", record.Deadline)
+	b.failures.over(id)
+	b.notice(hclog.Info, ledgerEnded, told, "credential ended by the ledger", "token_id", record.TokenID, "deadline", record.Deadline)
 	return sweepReport{ended: 1}
 }

@@ -30,11 +30,14 @@ func (b *backend) targetUser(r *role, req *logical.Request) (string, error) {
 		return r.UserID, nil
 	}
 	if req.EntityID == "" {
-		return "", &refusal{"user_id is an identity template, and the reader's Vault token has no entity (root and orphan tokens have none): read with a token of an auth method"}
+		return "", &refusal{"user_id is an identity template, and the reader's Vault token has no entity (root and orphan tokens have none)", "Read with a token of an auth method"}
 	}
 	filled, err := framework.PopulateIdentityTemplate(r.UserID, req.EntityID, b.System())
 	if err != nil || client.CheckUserID(filled) != nil {
-		return "", &refusal{fmt.Sprintf("the reader's entity has no ProcessMaker user id where %s looks for it: set that metadata of entity %s to the number of a user", r.UserID, req.EntityID)}
+		return "", &refusal{
+			text: fmt.Sprintf("the reader's entity has no ProcessMaker user id where %s looks for it", r.UserID),
+			cure: fmt.Sprintf("Set that metadata of entity %s to the number of a user", req.EntityID),
+		}
 	}
 	return filled, nil
 }

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// What every reader causes is at debug; an operator's log at info holds changes
+// of state alone.
+func TestReadersFillNoLogAtInfo(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	for range 3 {
+		l := h.issue(nil)
+		h.clock.Advance(10 * time.Minute)
+		l.renew()
+		require.NoError(t, l.tryRevoke())
+	}
+	text := h.log.String()
+	require.Contains(t, text, "[DEBUG] credential issued")
+	require.NotContains(t, text, "[INFO]")
+	require.NotContains(t, text, "[WARN]")
+}
+
+func TestLinesAboutACredentialSayWhere(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	l := h.issue(nil)
+	h.clock.Advance(10 * time.Minute)
+	l.renew()
+	h.goDown()
+	require.Error(t, l.tryRevoke())
+	require.NoError(t, h.pm.GoOnline())
+	h.clock.Advance(time.Minute)
+	require.NoError(t, l.tryRevoke())
+	for _, message := range []string{"credential issued", "credential renewed", "credential could not be ended", "credential ended"} {
+		lines := regexp.MustCompile(`(?m)^.*\] `+message+`: .*$`).FindAllString(h.log.String(), -1)
+		require.NotEmpty(t, lines, message)
+		for _, line := range lines {
+			for _, field := range []string{"mount=processmaker/", "role=ci", "credential_id=" + string(l.id()), "duration="} {
+				require.Contains(t, line, field)
+			}
+		}
+	}
+	require.Regexp(t, `credential could not be ended: .*attempt=1`, h.log.String())
+	require.Regexp(t, `credential ended: .*attempt=2`, h.log.String())
+}
+
+// All lines go through one place, which says where they belong.
+func TestNobodyLogsPastTheLog(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("*.go")
+	require.NoError(t, err)
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") || file == "notice.go" {
+			continue
+		}
+		source, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.NotContains(t, string(source), "Logger().", file)
+	}
+}
