@@ -272,7 +272,7 @@ func TestACallerWhoLeavesStopsWaitingButNotWhatWasSent(t *testing.T) {
 func TestEveryKindHasAName(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
-	for kind := client.GrantDead; kind <= client.Forbidden; kind++ {
+	for kind := client.GrantDead; kind <= client.PasswordRefused; kind++ {
 		require.False(t, seen[kind.String()], kind.String())
 		seen[kind.String()] = true
 	}

@@ -45,6 +45,9 @@ const (
 	NotFound
 	// Forbidden: the API accepts the bearer token, but not for this.
 	Forbidden
+	// PasswordRefused: a new password does not satisfy the instance's own
+	// rules. The old one holds.
+	PasswordRefused
 )
 
 func (k Kind) String() string {
@@ -73,6 +76,8 @@ func (k Kind) String() string {
 		return "not found"
 	case Forbidden:
 		return "forbidden"
+	case PasswordRefused:
+		return "password refused"
 	default:
 		return "unknown failure"
 	}

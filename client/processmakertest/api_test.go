@@ -262,6 +262,12 @@ func TestChangingTheOwnPassword(t *testing.T) {
 	assert.Equal(t, 200, change("Ch<b>anged-{{2}}!", "Ch<b>anged-{{2}}!").status)
 	assert.Equal(t, "Changed-2!", s.server.User("forcechange").Password, "marks are removed without a word")
 
+	s.server.Inject(processmakertest.Fault{On: processmakertest.ChangePassword, Do: processmakertest.FailedSave()})
+	got = change("Changed-3!", "Changed-3!")
+	assert.Equal(t, []any{200, `"false"`}, []any{got.status, got.body})
+	assert.Equal(t, "Changed-2!", s.server.User("forcechange").Password)
+	assert.Equal(t, 200, s.api("GET", fmt.Sprintf("users/%d", s.server.User("forcechange").ID), user.access, "").status, "no token ends by a change of the password")
+
 	old := newStage(t, func(c *processmakertest.Config) { c.Release = "4.2.18" })
 	assert.Equal(t, 405, old.api("PUT", "password/change", old.login("admin").access, "{}").status)
 }

@@ -86,6 +86,14 @@ func Replace(rewrite func(status int, body []byte) (int, []byte)) Effect {
 	}}
 }
 
+// FailedSave is the product's answer to a change of the own password that it
+// could not store: a success but for its words. Nothing is processed.
+func FailedSave() Effect {
+	return Effect{run: func(v *visit) delivery {
+		return delivery{answer: v.server.withTenant(jsonAnswer(http.StatusOK, "false"))}
+	}}
+}
+
 // HTMLPage gives a page of something in between and processes nothing.
 func HTMLPage(status int) Effect {
 	page := pageAnswer(status, http.StatusText(status))
