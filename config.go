@@ -34,6 +34,7 @@ type config struct {
 	RequestTimeout         time.Duration `json:"request_timeout"`
 	MaxConcurrentRequests  int           `json:"max_concurrent_requests"`
 	TokenRequestsPerMinute int           `json:"token_requests_per_minute"`
+	PasswordPolicy         string        `json:"password_policy"`
 	VerifyConnection       bool          `json:"verify_connection"`
 
 	// Deleted: the operator took the settings away while credentials lived.
@@ -104,6 +105,7 @@ func (c *config) change(in *input) {
 	in.duration("request_timeout", &c.RequestTimeout, time.Second, 30*time.Second)
 	in.number("max_concurrent_requests", &c.MaxConcurrentRequests, 2, 1000)
 	in.number("token_requests_per_minute", &c.TokenRequestsPerMinute, 0, 100000)
+	in.text("password_policy", &c.PasswordPolicy)
 	in.boolean("verify_connection", &c.VerifyConnection)
 }
 

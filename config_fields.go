@@ -47,6 +47,7 @@ func configFields() map[string]*framework.FieldSchema {
 			Type: framework.TypeInt, Default: defaultTokenRequestsPerMinute,
 			Description: "Most calls of /oauth/token a minute; 0 for no bound. ProcessMaker allows 60 for each client address.", DisplayAttrs: display("Token requests a minute", "Network"),
 		},
+		"password_policy":   {Type: framework.TypeString, Description: "Name of a Vault password policy for rotate-role. Default: 32 letters, digits and symbols that ProcessMaker stores as they are.", DisplayAttrs: display("Password policy", "Password rotation")},
 		"verify_connection": {Type: framework.TypeBool, Default: true, Description: "Check on write that a ProcessMaker answers at the url.", DisplayAttrs: display("Verify connection", "Instance")},
 	}
 }

@@ -37,7 +37,7 @@ func TestConfigReadsBackWithoutSecrets(t *testing.T) {
 		"client_id": "3", "client_secret_set": true, "client_auth_method": "client_secret_post",
 		"ca_cert": "", "client_cert": certificate, "client_key_set": true, "tls_server_name": "", "tls_min_version": "tls12", "insecure_tls": false,
 		"proxy_url": "http://user:xxxxx@127.0.0.1:3128", "request_timeout": int64(15), "max_concurrent_requests": 64, "token_requests_per_minute": 0,
-		"verify_connection": false,
+		"password_policy": "", "verify_connection": false,
 	}, got)
 }
 

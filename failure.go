@@ -105,7 +105,7 @@ func wait(at, now time.Time) time.Duration {
 func upstreamAnswer(text string, err error) (*logical.Response, error) {
 	var refused *refusal
 	switch {
-	case errors.As(err, &refused), isRefusal(err), client.KindOf(err) == client.Forbidden, client.KindOf(err) == client.NotFound:
+	case errors.As(err, &refused), isRefusal(err), client.KindOf(err) == client.Forbidden, client.KindOf(err) == client.NotFound, client.KindOf(err) == client.PasswordRefused:
 		return logical.ErrorResponse("%s", text), nil
 	}
 	switch client.KindOf(err) {

@@ -112,6 +112,11 @@ func (b *backend) writeConfig(ctx context.Context, req *logical.Request, data *f
 			return logical.ErrorResponse("changing %s needs client_secret in the same request, so that a stored secret cannot be sent to another place by who does not know it", field), nil
 		}
 	}
+	if policy := changed.PasswordPolicy; policy != "" && data.Raw["password_policy"] != nil {
+		if _, err := b.newPassword(ctx, policy); err != nil {
+			return logical.ErrorResponse("config: " + err.Error()), nil
+		}
+	}
 	next, err := b.settings.make(changed, b.clock)
 	if err != nil {
 		return logical.ErrorResponse("config: " + err.Error()), nil
@@ -201,6 +206,7 @@ func (b *backend) readConfigPath(ctx context.Context, req *logical.Request, _ *f
 		"request_timeout":           int64(c.RequestTimeout.Seconds()),
 		"max_concurrent_requests":   c.MaxConcurrentRequests,
 		"token_requests_per_minute": c.TokenRequestsPerMinute,
+		"password_policy":           c.PasswordPolicy,
 		"verify_connection":         c.VerifyConnection,
 	}}, nil
 }

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"testing"
+
+	"github.com/hashicorp/vault/sdk/logical"
+	"github.com/stretchr/testify/require"
+)
+
+func TestABuiltInPasswordIsStoredAsItIs(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.backend.random = rand.Reader
+	seen := map[string]bool{}
+	for range 500 {
+		password, err := h.backend.newPassword(context.Background(), "")
+		require.NoError(t, err)
+		require.NoError(t, fitPassword(password))
+		require.Len(t, password, passwordLength)
+		require.True(t, hasEveryClass(password))
+		seen[password] = true
+	}
+	require.Len(t, seen, 500)
+
+	h.backend.random = failingReader{}
+	_, err := h.backend.newPassword(context.Background(), "")
+	require.ErrorContains(t, err, "no randomness")
+}
+
+type failingReader struct{}
+
+func (failingReader) Read([]byte) (int, error) { return 0, errors.New("the source is dry") }
+
+func TestFitPassword(t *testing.T) {
+	t.Parallel()
+	for _, unfit := range []string{"", "a<b", "a>b", "a{b", "a}b", " a", "a\t", "a\u00a0", "\ufeffa", "a\u200b", "a\nb", "a\x00b"} {
+		require.Error(t, fitPassword(unfit), "%q", unfit)
+	}
+	for _, fit := range []string{"a", "a b", "Grün-€1", `a"b'c\d&e;f`} {
+		require.NoError(t, fitPassword(fit), "%q", fit)
+	}
+}
+
+func TestAPasswordPolicyIsTriedWhenItIsWritten(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.mustWrite("config", h.configData())
+	h.refusedWrite(logical.UpdateOperation, "config", map[string]any{"password_policy": "none"}, "sys/policies/password/")
+	require.Equal(t, "", h.read("config")["password_policy"], "a refused write changes nothing")
+
+	drawn := 0
+	h.system.SetPasswordPolicy("markup", func() (string, error) { drawn++; return "Aa1!<b>", nil })
+	h.refusedWrite(logical.UpdateOperation, "config", map[string]any{"password_policy": "markup"}, "< > { }")
+	require.Equal(t, passwordDraws, drawn)
+
+	h.system.SetPasswordPolicy("sometimes", func() (string, error) {
+		if drawn++; drawn%passwordDraws != 0 {
+			return "Aa1!{{b", nil
+		}
+		return "Aa1!-fit-at-last", nil
+	})
+	h.mustWrite("config", map[string]any{"password_policy": "sometimes"})
+	require.Equal(t, "sometimes", h.read("config")["password_policy"])
+	h.system.DeletePasswordPolicy("sometimes")
+	h.mustWrite("config", map[string]any{"request_timeout": "7s"})
+	_, err := h.do(logical.PatchOperation, "config", map[string]any{"password_policy": nil})
+	require.NoError(t, err)
+	require.Equal(t, "", h.read("config")["password_policy"])
+}
