@@ -26,6 +26,7 @@ const (
 	sessionPrefix   = "session/"
 	staticPrefix    = "static/"
 	authorizePrefix = "authorize/"
+	rotatePrefix    = "rotate/"
 )
 
 const backendHelp = `
@@ -51,14 +52,16 @@ type backend struct {
 	// sessions does the same with the sessions of roles.
 	sessions *keylock.Locks
 	// statics does the same with the shared credentials of roles.
-	statics  *keylock.Locks
-	failures failedRevocations
-	doubts   doubts
-	inflight inflight
-	sweeper  sweeper
-	events   eventQueue
-	counters counters
-	health   roleHealths
+	statics *keylock.Locks
+	// passwords does the same with the passwords of users.
+	passwords *keylock.Locks
+	failures  failedRevocations
+	doubts    doubts
+	inflight  inflight
+	sweeper   sweeper
+	events    eventQueue
+	counters  counters
+	health    roleHealths
 
 	// mountID is Vault's own id of the mount; empty while Vault only asks for
 	// the version.
@@ -106,7 +109,7 @@ func (b *backend) shortMountID() string {
 }
 
 func newBackend(clk clock.Clock, random io.Reader) *backend {
-	b := &backend{clock: clk, random: random, records: keylock.New(), sessions: keylock.New(), statics: keylock.New()}
+	b := &backend{clock: clk, random: random, records: keylock.New(), sessions: keylock.New(), statics: keylock.New(), passwords: keylock.New()}
 	b.lifetime, b.endLifetime = context.WithCancel(context.Background())
 	b.settings.reachabilityChanged = b.reachabilityChanged
 	b.Backend = &framework.Backend{
@@ -114,7 +117,7 @@ func newBackend(clk clock.Clock, random io.Reader) *backend {
 		RunningVersion: version,
 		Help:           strings.TrimSpace(backendHelp),
 		PathsSpecial: &logical.Paths{
-			SealWrapStorage: []string{configKey, rolePrefix, sessionPrefix, staticPrefix, authorizePrefix, ledger.Prefix},
+			SealWrapStorage: []string{configKey, rolePrefix, sessionPrefix, staticPrefix, authorizePrefix, rotatePrefix, ledger.Prefix},
 			LocalStorage:    []string{sessionPrefix, staticPrefix, authorizePrefix, ledger.Prefix, ledger.CursorKey},
 		},
 		Paths: framework.PathAppend(
@@ -124,6 +127,7 @@ func newBackend(clk clock.Clock, random io.Reader) *backend {
 			b.staticPaths(),
 			b.sessionPaths(),
 			b.credentialPaths(),
+			b.rotateRolePaths(),
 			b.tidyPaths(),
 			b.statusPaths(),
 		),

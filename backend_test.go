@@ -41,6 +41,7 @@ func TestEveryStoredKeyIsMarked(t *testing.T) {
 	h.read("static-creds/ci")
 	h.mustWrite("roles/ci", map[string]any{"credential_type": "personal_access_token"})
 	h.issue(nil)
+	h.mustWrite("rotate-role/ci", nil)
 	h.tick()
 	paths := h.backend.SpecialPaths()
 	covered := func(key string, list []string) bool {
@@ -51,7 +52,7 @@ func TestEveryStoredKeyIsMarked(t *testing.T) {
 		}
 		return false
 	}
-	local := map[string]bool{"config": false, "role": false, "session": true, "static": true, "authorize": true, "ledger": true, "cursor": true}
+	local := map[string]bool{"config": false, "role": false, "session": true, "static": true, "authorize": true, "ledger": true, "cursor": true, "rotate": false}
 	seen := map[string]bool{}
 	for _, key := range h.storage.keys {
 		kind, _, _ := strings.Cut(key, "/")
@@ -69,7 +70,7 @@ func TestWritersAreForwarded(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
 	replicated := func(pattern string) bool {
-		return strings.Contains(pattern, "config") || strings.Contains(pattern, "roles/")
+		return strings.Contains(pattern, "config") || strings.Contains(pattern, "roles/") || strings.Contains(pattern, "rotate-role/")
 	}
 	for _, path := range h.backend.Paths {
 		for operation, handler := range path.Operations {

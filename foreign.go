@@ -53,7 +53,7 @@ func (b *backend) tokensOfRole(ctx context.Context, storage logical.Storage, rol
 		return tokens, err
 	}
 	// Such a role has no session; a login is made for the question alone.
-	grant, auth, err := b.login(ctx, role, s)
+	grant, auth, err := b.login(ctx, storage, role, s)
 	if err != nil {
 		return nil, err
 	}

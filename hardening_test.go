@@ -113,7 +113,7 @@ func TestAPanickingLoginProvesNothing(t *testing.T) {
 	current, err := h.backend.settings.load(context.Background(), h.storage, h.clock)
 	require.NoError(t, err)
 	require.Panics(t, func() {
-		_, _, _ = h.backend.login(context.Background(), role, &settings{config: current.config})
+		_, _, _ = h.backend.login(context.Background(), h.storage, role, &settings{config: current.config})
 	})
 	require.False(t, role.gate.proved)
 	require.Nil(t, role.gate.trial, "the others are not kept waiting")

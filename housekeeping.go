@@ -12,7 +12,8 @@ import (
 // walks the sessions, of which there are as many as roles.
 const housekeepingInterval = time.Hour
 
-// keepHouse renews old sessions and forgets sign-ins that nobody completed.
+// keepHouse renews old sessions, forgets sign-ins that nobody completed, and
+// settles changes of passwords that were cut off.
 func (b *backend) keepHouse(ctx context.Context, storage logical.Storage) {
 	now := b.clock.Now()
 	if now.Sub(b.sweeper.houseKept) < housekeepingInterval {
@@ -22,6 +23,9 @@ func (b *backend) keepHouse(ctx context.Context, storage logical.Storage) {
 	b.failures.forgetOld(now)
 	if err := b.dropExpiredSignIns(ctx, storage); err != nil {
 		b.log(hclog.Warn, about{}, "expired sign-ins could not be dropped", "error", err)
+	}
+	if err := b.settleOpenChanges(ctx, storage); err != nil {
+		b.log(hclog.Warn, about{}, "open changes of passwords could not be looked after", "error", err)
 	}
 	names, err := storage.List(ctx, sessionPrefix)
 	if err != nil {

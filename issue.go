@@ -77,7 +77,7 @@ func (b *backend) issueFailed(role *loadedRole, t trouble, err error) (*logical.
 // makeLogin logs in. The record is stored before anybody sees the token; from
 // then on the ledger knows it.
 func (b *backend) makeLogin(ctx context.Context, req *logical.Request, order *issueOrder) (*made, *logical.Response, error) {
-	grant, auth, err := b.login(ctx, order.role, order.settings)
+	grant, auth, err := b.login(ctx, req.Storage, order.role, order.settings)
 	if err != nil {
 		resp, err := b.issueFailed(order.role, loginCause(&order.role.role, auth, err, b.clock.Now()), err)
 		return nil, resp, err
@@ -121,7 +121,7 @@ func (b *backend) stillWanted(ctx context.Context, storage logical.Storage, orde
 
 // login makes a new pair of tokens for a role. The auth client is returned for
 // messages even where there is an error.
-func (b *backend) login(ctx context.Context, role *loadedRole, s *settings) (*client.Grant, authClient, error) {
+func (b *backend) login(ctx context.Context, storage logical.Storage, role *loadedRole, s *settings) (*client.Grant, authClient, error) {
 	if err := role.belongsTo(s); err != nil {
 		return nil, authClient{}, err
 	}
@@ -137,7 +137,10 @@ func (b *backend) login(ctx context.Context, role *loadedRole, s *settings) (*cl
 	err = errPanicked
 	defer func() { settle(err) }()
 	var grant *client.Grant
-	grant, err = s.client.PasswordGrant(ctx, auth.forClient(), client.Login{Username: role.Username, Password: role.Password, Scopes: role.Scopes})
+	grant, err = s.client.PasswordGrant(ctx, auth.forClient(), role.loginWith(role.Password))
+	if client.KindOf(err) == client.GrantDead {
+		grant, err = b.loginAsChanged(ctx, storage, role, s, auth, err)
+	}
 	b.noteLostAnswer(role.name, err)
 	b.noteLogin(role, auth, err)
 	return grant, auth, err

@@ -9,6 +9,8 @@ import (
 	"math/big"
 	"strings"
 	"unicode"
+
+	"github.com/hashicorp/go-hclog"
 )
 
 const (
@@ -42,7 +44,8 @@ func (b *backend) newPassword(ctx context.Context, policy string) (string, error
 		password, err := draw()
 		switch {
 		case err != nil && policy != "":
-			return "", &refusal{fmt.Sprintf("Vault could not make a password by the password_policy of the config: %s", err), "It is the name of a policy at sys/policies/password/; clear it for the built-in generator"}
+			b.log(hclog.Debug, about{}, "Vault made no password by the password policy", "error", err)
+			return "", &refusal{"Vault could not make a password by the password_policy of the config: there is no policy of that name at sys/policies/password/, or it takes too long", "Clear password_policy for the built-in generator"}
 		case err != nil:
 			return "", fmt.Errorf("no randomness for a password: %w", err)
 		}

@@ -107,6 +107,11 @@ func (b *backend) writeRole(ctx context.Context, req *logical.Request, data *fra
 	if current == nil {
 		return resp, err
 	}
+	unlock, err := b.lockLogin(ctx, req.Storage, name, data)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	previous, err := b.roles.load(ctx, req.Storage, name)
 	if err != nil {
 		return nil, err
@@ -145,6 +150,7 @@ func (b *backend) writeRole(ctx context.Context, req *logical.Request, data *fra
 		return nil, err
 	}
 	b.notice(hclog.Debug, roleWritten, aboutRole(name), "role written")
+	b.withdraw(ctx, req.Storage, previous, changed)
 	b.endChanged(ctx, req.Storage, previous, changed, current)
 	return roleWarnings(changed, previous == nil, data), nil
 }
@@ -223,6 +229,11 @@ func (b *backend) readRolePath(ctx context.Context, req *logical.Request, data *
 
 func (b *backend) deleteRole(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	name := data.Get("name").(string)
+	unlock, err := b.lockLogin(ctx, req.Storage, name, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	previous, err := b.roles.load(ctx, req.Storage, name)
 	if err != nil {
 		return nil, err
@@ -235,6 +246,7 @@ func (b *backend) deleteRole(ctx context.Context, req *logical.Request, data *fr
 		return nil, nil
 	}
 	b.notice(hclog.Debug, roleDeleted, aboutRole(name), "role deleted")
+	b.withdraw(ctx, req.Storage, previous, nil)
 	current, err := b.settings.load(ctx, req.Storage, b.clock)
 	if err != nil || current == nil {
 		return nil, err

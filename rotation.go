@@ -152,7 +152,7 @@ func (r *rotation) loginAgain(ctx context.Context, why string, oldIsDead bool) (
 		}
 		return outcome{}, &chainLost{why}
 	}
-	grant, _, err := r.backend.login(ctx, r.role, r.settings)
+	grant, _, err := r.backend.login(ctx, r.storage, r.role, r.settings)
 	if err != nil {
 		return outcome{}, &explained{fmt.Sprintf("%s; logging in again failed: %s", why, r.cause(err)), err}
 	}

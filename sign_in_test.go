@@ -198,7 +198,7 @@ func TestAnImportedRefreshTokenIsUsedAtOnce(t *testing.T) {
 	require.NoError(t, err)
 	role, err := h.backend.roles.load(context.Background(), h.storage, "password")
 	require.NoError(t, err)
-	brought, _, err := h.backend.login(context.Background(), role, settings)
+	brought, _, err := h.backend.login(context.Background(), h.storage, role, settings)
 	require.NoError(t, err)
 	resp, err := h.do(logical.UpdateOperation, "sessions/ci", map[string]any{"refresh_token": brought.Refresh})
 	require.Equal(t, 200, status(resp, err), message(resp, err))

@@ -11,8 +11,14 @@ import (
 // that login. A response or an error means that the role must not be written.
 func (b *backend) verifyRole(ctx context.Context, req *logical.Request, name string, r *role, s *settings) (*logical.Response, error) {
 	defer b.inflight.join()()
-	grant, auth, err := b.login(ctx, &loadedRole{role: *r, name: name}, s)
+	auth, err := r.authClient(s)
 	if err != nil {
+		return nil, err
+	}
+	// Not as the role logs in otherwise: the password as it was typed counts.
+	grant, err := s.client.PasswordGrant(ctx, auth.forClient(), r.loginWith(r.Password))
+	if err != nil {
+		b.noteLostAnswer(name, err)
 		return upstreamAnswer(loginTrouble(name, r, auth, err, b.clock.Now())+"; nothing was stored", err)
 	}
 	if err := b.endOrRecord(ctx, req.Storage, s, grant.Access, name, r.fingerprint(auth.ID)); err != nil {

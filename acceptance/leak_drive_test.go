@@ -8,6 +8,8 @@ import (
 
 	"github.com/hashicorp/vault/api"
 	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/client/processmakertest"
 )
 
 // driveSuccess walks every path that works.
@@ -23,7 +25,7 @@ func (l *leakTest) driveSuccess() {
 	l.get("roles/own")
 	_, err := l.client.Logical().List(l.at("roles"))
 	require.NoError(l.t, err)
-	for _, path := range []string{"", "config", "roles/ci", "creds/ci"} {
+	for _, path := range []string{"", "config", "roles/ci", "creds/ci", "rotate-role/ci"} {
 		_, err := l.client.Help(l.at(path))
 		require.NoError(l.t, err)
 	}
@@ -46,6 +48,28 @@ func (l *leakTest) driveSuccess() {
 	l.pm.RotateAppKey()
 	l.revoke(l.renew(c, 7200)) // by a second login
 	l.delete("roles/own")
+	l.driveRotation()
+}
+
+// driveRotation changes the password, with and without success, and puts the
+// first one back.
+func (l *leakTest) driveRotation() {
+	l.t.Helper()
+	l.write("rotate-role/ci", nil)
+	l.found.add("rotated password", l.pm.User("alice").Password)
+	for _, effect := range []processmakertest.Effect{
+		processmakertest.FailedSave(),
+		processmakertest.LoseAnswer(),
+		processmakertest.HTMLPage(http.StatusBadGateway),
+		processmakertest.Redirect("https://127.0.0.1:1/?" + l.password),
+	} {
+		l.pm.Inject(processmakertest.Fault{On: processmakertest.ChangePassword, Do: effect})
+		l.attempt(http.MethodPost, "rotate-role/ci", fields{"update_all": true})
+		l.found.add("rotated password", l.pm.User("alice").Password)
+		l.attempt(http.MethodGet, "creds/ci", nil)
+	}
+	l.pm.SetPassword("alice", l.password)
+	l.write("roles/ci", l.role)
 }
 
 // driveMistakes makes the mistakes that people make with secrets: in a field

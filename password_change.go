@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-processmaker/client"
+)
+
+const passwordChangeVersion = 1
+
+// passwordChange is the stored form of a change of a user's password that may
+// or may not have happened. It is written before the change is sent and deleted
+// after the roles have the new password, so that whatever happens in between
+// there is a password that works.
+type passwordChange struct {
+	Version  int    `json:"version"`
+	URL      string `json:"url"`
+	Username string `json:"username"`
+	Password string `json:"password"`
+	// Roles are to get the password: by name, the hash of the one that each
+	// has. A role that was given another one meanwhile keeps that.
+	Roles       map[string]string `json:"roles"`
+	StartedTime time.Time         `json:"started_time"`
+}
+
+// userKey tells users apart as ProcessMaker does.
+func userKey(username string) string { return strings.ToLower(strings.TrimSpace(username)) }
+
+// passwordChangeKey hashes, because a user name need not be fit for a key.
+func passwordChangeKey(url, username string) string {
+	hash := sha256.Sum256([]byte(url + "\n" + userKey(username)))
+	return rotatePrefix + hex.EncodeToString(hash[:])
+}
+
+func passwordHash(password string) string {
+	hash := sha256.Sum256([]byte(password))
+	return hex.EncodeToString(hash[:])
+}
+
+func newPasswordChange(roles []*loadedRole, password string, now time.Time) *passwordChange {
+	change := &passwordChange{
+		Version:     passwordChangeVersion,
+		URL:         roles[0].URL,
+		Username:    roles[0].Username,
+		Password:    password,
+		Roles:       map[string]string{},
+		StartedTime: now,
+	}
+	for _, role := range roles {
+		change.Roles[role.name] = passwordHash(role.Password)
+	}
+	return change
+}
+
+func (c *passwordChange) key() string { return passwordChangeKey(c.URL, c.Username) }
+
+// concerns tells whether the role still waits for the change.
+func (c *passwordChange) concerns(name string, r *role) bool {
+	return r.GrantType == grantTypePassword && r.URL == c.URL && userKey(r.Username) == userKey(c.Username) &&
+		c.Roles[name] == passwordHash(r.Password)
+}
+
+// roleNames are sorted.
+func (c *passwordChange) roleNames() []string { return slices.Sorted(maps.Keys(c.Roles)) }
+
+func (b *backend) putPasswordChange(storage logical.Storage, change *passwordChange) error {
+	ctx, cancel := context.WithTimeout(context.Background(), storageTimeout)
+	defer cancel()
+	entry, err := logical.StorageEntryJSON(change.key(), change)
+	if err != nil {
+		return errors.New("the change of the password cannot be encoded")
+	}
+	return storage.Put(ctx, entry)
+}
+
+func (b *backend) dropPasswordChange(storage logical.Storage, change *passwordChange) error {
+	ctx, cancel := context.WithTimeout(context.Background(), storageTimeout)
+	defer cancel()
+	return storage.Delete(ctx, change.key())
+}
+
+func readPasswordChange(ctx context.Context, storage logical.Storage, key string) (*passwordChange, error) {
+	entry, err := storage.Get(ctx, key)
+	if err != nil || entry == nil {
+		return nil, err
+	}
+	var stored passwordChange
+	if err := entry.DecodeJSON(&stored); err != nil {
+		// The decoder's error may quote what it read.
+		return nil, errors.New("the stored change of a password cannot be read: it is not in the form of this release")
+	}
+	if stored.Version > passwordChangeVersion {
+		return nil, fmt.Errorf("the stored change of a password was written by a newer release (version %d, known is %d)", stored.Version, passwordChangeVersion)
+	}
+	return &stored, nil
+}
+
+// loginAsChanged logs in with the password that a change has given the user
+// since the role was loaded, or may have given. refused is the answer where
+// there is none.
+func (b *backend) loginAsChanged(ctx context.Context, storage logical.Storage, role *loadedRole, s *settings, auth authClient, refused error) (*client.Grant, error) {
+	// The change comes first: it is deleted after the role is written.
+	change, err := readPasswordChange(ctx, storage, passwordChangeKey(role.URL, role.Username))
+	if err != nil {
+		return nil, err
+	}
+	if change != nil && change.concerns(role.name, &role.role) {
+		grant, err := s.client.PasswordGrant(ctx, auth.forClient(), role.loginWith(change.Password))
+		if err == nil {
+			b.log(hclog.Info, about{role: role.name}, "the role's new password was found to hold")
+			if err := b.adopt(storage, change); err != nil {
+				b.log(hclog.Warn, about{role: role.name}, "the new password of a role could not be written yet", "error", err)
+			}
+		}
+		return grant, err
+	}
+	current, err := b.roles.load(ctx, storage, role.name)
+	switch {
+	case err != nil:
+		return nil, err
+	case current == nil || current.Password == role.Password || current.URL != role.URL || userKey(current.Username) != userKey(role.Username):
+		return nil, refused
+	}
+	return s.client.PasswordGrant(ctx, auth.forClient(), role.loginWith(current.Password))
+}
+
+// adopt writes a password that is known to hold into the roles that wait for
+// it. It needs no lock: each role is written only as long as it waits.
+func (b *backend) adopt(storage logical.Storage, change *passwordChange) error {
+	ctx, cancel := context.WithTimeout(context.Background(), storageTimeout)
+	defer cancel()
+	var failed error
+	for _, name := range change.roleNames() {
+		if err := b.adoptInto(ctx, storage, name, change); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("role %q: %w", name, err))
+		}
+	}
+	return failed
+}
+
+func (b *backend) adoptInto(ctx context.Context, storage logical.Storage, name string, change *passwordChange) error {
+	for {
+		current, err := b.roles.load(ctx, storage, name)
+		if err != nil || current == nil || !change.concerns(name, &current.role) {
+			return err
+		}
+		next := current.role
+		next.Password = change.Password
+		err = b.roles.replace(ctx, storage, name, current, &next)
+		var moved errRoleMoved
+		if !errors.As(err, &moved) || ctx.Err() != nil {
+			return err
+		}
+	}
+}
