@@ -22,6 +22,7 @@ const (
 	configDeleted  = "config-delete"
 	roleWritten    = "role-write"
 	roleDeleted    = "role-delete"
+	roleRotated    = "role-rotate"
 	ledgerEnded    = "ledger-end"
 	ledgerDue      = "ledger-due"
 	// ledgerUnaccounted: a token may live that nothing here knows.

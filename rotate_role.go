@@ -73,7 +73,9 @@ func (r *passwordRotation) run(ctx context.Context, updateAll bool) (*passwordCh
 	if err := b.dropPasswordChange(r.storage, change); err != nil {
 		b.log(hclog.Warn, about{role: r.name}, "the entry of a completed change of a password could not be deleted; it is later", "error", err)
 	}
-	b.log(hclog.Info, about{}, "password rotated", "roles", change.roleNames())
+	for _, name := range change.roleNames() {
+		b.notice(hclog.Info, roleRotated, aboutRole(name), "password rotated")
+	}
 	r.warnOfTokens(change)
 	return change, nil
 }

@@ -73,6 +73,7 @@ func TestRotateRole(t *testing.T) {
 			require.ElementsMatch(t, live, h.liveIDs(), "the logins of the rotation ended, and nothing else did")
 			require.Equal(t, 2, h.pm.Count(processmakertest.PasswordGrant)-1, "one login to change, one to prove")
 			require.True(t, h.pm.Accepts(before.token()))
+			require.Contains(t, h.eventKinds(), "processmaker/role-rotate")
 			require.Equal(t, true, h.read("roles/ci")["password_set"])
 			h.issue(nil)
 			h.restart()
