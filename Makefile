@@ -38,20 +38,16 @@ dev: build ## run Vault and a ProcessMaker double, set up and ready, until Ctrl-
 	@scripts/dev.sh
 
 .PHONY: test
-test: check-fmt vet tidy-check unit $(if $(filter true 1,$(CI)),fuzz) demo-check acceptance ## all checks and tests (with CI=true the fuzz targets too)
+test: lint unit $(if $(filter true 1,$(CI)),fuzz) demo-check acceptance ## all checks and tests (with CI=true the fuzz targets too)
 	@echo "==> all passed"
 
-.PHONY: check-fmt
-check-fmt:
-	@$(STEP) "format" scripts/check-fmt.sh
-
-.PHONY: vet
-vet: ## go vet
+.PHONY: lint
+lint: ## vet, staticcheck, format, tidy modules, generated files
 	@$(STEP) "vet" go vet ./...
-
-.PHONY: tidy-check
-tidy-check:
-	@$(STEP) "go.mod and go.sum are tidy" go mod tidy -diff
+	@$(STEP) "staticcheck" scripts/lint-tool.sh staticcheck ./...
+	@$(STEP) "format" scripts/check-fmt.sh
+	@$(STEP) "every go.mod and go.sum is tidy" scripts/check-tidy.sh
+	@$(STEP) "generated files" scripts/check-generated.sh
 
 .PHONY: unit
 unit: ## unit tests with the race detector, and their coverage
@@ -78,7 +74,7 @@ acceptance: ## tests through a real Vault server
 
 .PHONY: fmt
 fmt: ## format the Go files
-	@gofmt -w .
+	@scripts/lint-tool.sh goimports -w .
 
 .PHONY: clean
 clean: ## remove what the other targets made (not the cached Vault server)

@@ -3,7 +3,7 @@
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-unformatted=$(gofmt -l .)
+unformatted=$(scripts/lint-tool.sh goimports -l .)
 if [ -n "$unformatted" ]; then
 	echo "not formatted, run \`make fmt\`:" >&2
 	echo "$unformatted" >&2
