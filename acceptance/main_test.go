@@ -99,7 +99,13 @@ func sharedServer(t *testing.T) *Server {
 
 // ownServer starts a server for a test that disturbs others: one that ends
 // processes, or counts them.
-func ownServer(t *testing.T) *Server {
+func ownServer(t *testing.T, environment ...string) *Server {
+	t.Helper()
+	return startOwn(t, ServerConfig{PluginBin: shared.pluginBin, Environment: environment}, StartServer)
+}
+
+// startOwn starts a server that ends with the test.
+func startOwn(t *testing.T, config ServerConfig, start func(ServerConfig) (*Server, error)) *Server {
 	t.Helper()
 	skipWithoutBinaries(t)
 	dir, err := os.MkdirTemp("", "pm-acceptance-own-")
@@ -117,7 +123,8 @@ func ownServer(t *testing.T) *Server {
 		}
 		_ = os.RemoveAll(dir)
 	})
-	s, err = StartServer(ServerConfig{VaultBin: shared.vaultBin, PluginBin: shared.pluginBin, Dir: dir})
+	config.VaultBin, config.Dir = shared.vaultBin, dir
+	s, err = start(config)
 	require.NoError(t, err)
 	require.NoError(t, s.EnableFileAudit())
 	return s

@@ -41,6 +41,8 @@ type mountSettings struct {
 	server *Server
 	double processmakertest.Config
 	wrap   func(http.RoundTripper) http.RoundTripper
+	path   string
+	pm     *processmakertest.Server
 }
 
 // onServer mounts on another server than the shared one.
@@ -49,6 +51,11 @@ func onServer(s *Server) mountOption { return func(m *mountSettings) { m.server 
 // throttled makes ProcessMaker allow that many token calls a minute.
 func throttled(perMinute int) mountOption {
 	return func(m *mountSettings) { m.double.TokenRequestsPerMinute = perMinute }
+}
+
+// asDocumented mounts where the pages do, for a ProcessMaker that is there.
+func asDocumented(pm *processmakertest.Server) mountOption {
+	return func(m *mountSettings) { m.path, m.pm = "processmaker", pm }
 }
 
 // behindPlainHTTP makes ProcessMaker speak plain HTTP, for a test that puts
@@ -71,21 +78,30 @@ func newMount(t *testing.T, options ...mountOption) *mount {
 	if settings.server == nil {
 		settings.server = sharedServer(t)
 	}
-	// Each knows its own tokens only.
-	settings.double.Seed = rand.Text()
-	pm, err := processmakertest.Start(settings.double)
-	require.NoError(t, err)
-	t.Cleanup(pm.Close)
-
+	if settings.pm == nil {
+		settings.pm = startProcessMaker(t, settings.double)
+	}
+	if settings.path == "" {
+		settings.path = "pm-" + strings.ToLower(rand.Text()[:10])
+	}
 	client, err := settings.server.NewClient(settings.wrap)
 	require.NoError(t, err)
 	m := &mount{
-		t: t, server: settings.server, client: client, pm: pm,
-		path: "pm-" + strings.ToLower(rand.Text()[:10]),
+		t: t, server: settings.server, client: client, pm: settings.pm, path: settings.path,
 	}
 	require.NoError(t, client.Sys().Mount(m.path, &api.MountInput{Type: PluginName}))
 	t.Cleanup(m.end)
 	return m
+}
+
+// startProcessMaker starts a double that knows its own tokens only.
+func startProcessMaker(t *testing.T, config processmakertest.Config) *processmakertest.Server {
+	t.Helper()
+	config.Seed = rand.Text()
+	pm, err := processmakertest.Start(config)
+	require.NoError(t, err)
+	t.Cleanup(pm.Close)
+	return pm
 }
 
 // newReadyMount is newMount with a config and a role named ci.

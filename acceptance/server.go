@@ -35,11 +35,13 @@ type Server struct {
 	RootToken string
 	LogPath   string // all that the server and its plugins print
 	AuditPath string // where EnableFileAudit makes it log
+	PluginDir string // where an installed server looks for plugins
 
-	vaultBin string
-	home     string
-	temp     string
-	process  *process
+	vaultBin    string
+	home        string
+	temp        string
+	environment []string
+	process     *process
 }
 
 // ServerConfig says what to start and where its files go.
@@ -49,19 +51,14 @@ type ServerConfig struct {
 	// Dir is an empty folder for everything the server writes; it is left in
 	// place when the server ends.
 	Dir string
+	// Environment is what the server and its plugins get beside a clean one.
+	Environment []string
 }
 
 // StartServer starts a server and returns once it is ready for use.
 func StartServer(config ServerConfig) (*Server, error) {
-	s := &Server{
-		RootToken: "root-" + rand.Text(),
-		LogPath:   filepath.Join(config.Dir, "server.log"),
-		AuditPath: filepath.Join(config.Dir, "audit.log"),
-		vaultBin:  config.VaultBin,
-		home:      filepath.Join(config.Dir, "home"),
-		// Plugins put their sockets here, whose names must stay short.
-		temp: filepath.Join(config.Dir, "t"),
-	}
+	s := newServer(config)
+	s.RootToken = "root-" + rand.Text()
 	// Every file in this folder is started as a plugin: it holds nothing else.
 	plugins := filepath.Join(config.Dir, "plugins")
 	for _, dir := range []string{s.home, s.temp, plugins} {
@@ -78,55 +75,81 @@ func StartServer(config ServerConfig) (*Server, error) {
 		return nil, err
 	}
 
-	// The free port may be taken by someone else before the server has it.
-	var err error
-	for range 3 {
-		if err = s.start(plugins, settings); err == nil {
-			return s, nil
-		}
+	err := s.startSomewhere(s.inCatalog, func(address string) ([]string, error) {
+		return []string{
+			"-dev", "-dev-no-store-token", "-dev-root-token-id=" + s.RootToken, "-dev-listen-address=" + address,
+			"-dev-plugin-dir=" + plugins, "-config=" + settings,
+		}, nil
+	})
+	if err != nil {
+		return nil, err
 	}
-	return nil, err
+	return s, nil
 }
 
-func (s *Server) start(plugins, settings string) error {
-	port, err := freePort()
-	if err != nil {
-		return err
+func newServer(config ServerConfig) *Server {
+	return &Server{
+		LogPath:   filepath.Join(config.Dir, "server.log"),
+		AuditPath: filepath.Join(config.Dir, "audit.log"),
+		vaultBin:  config.VaultBin,
+		home:      filepath.Join(config.Dir, "home"),
+		// Plugins put their sockets here, whose names must stay short.
+		temp:        filepath.Join(config.Dir, "t"),
+		environment: config.Environment,
 	}
-	address := fmt.Sprintf("127.0.0.1:%d", port)
-	s.Address = "http://" + address
+}
 
+// startSomewhere starts the server on a free port, with the arguments for that
+// address, and returns once it is ready. The port may be taken by someone else
+// before the server has it.
+func (s *Server) startSomewhere(ready func(*api.Client) error, arguments func(address string) ([]string, error)) (err error) {
+	for range 3 {
+		var port int
+		if port, err = freePort(); err != nil {
+			return err
+		}
+		address := fmt.Sprintf("127.0.0.1:%d", port)
+		s.Address = "http://" + address
+		var args []string
+		if args, err = arguments(address); err != nil {
+			return err
+		}
+		if err = s.start(ready, args); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+func (s *Server) start(ready func(*api.Client) error, args []string) error {
 	log, err := os.OpenFile(s.LogPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	cmd := exec.Command(s.vaultBin, "server", "-dev", "-dev-no-store-token",
-		"-dev-root-token-id="+s.RootToken, "-dev-listen-address="+address,
-		"-dev-plugin-dir="+plugins, "-config="+settings, "-log-level=trace")
-	cmd.Env = cleanEnvironment("HOME="+s.home, "TMPDIR="+s.temp)
+	cmd := exec.Command(s.vaultBin, append([]string{"server", "-log-level=trace"}, args...)...)
+	cmd.Env = cleanEnvironment(append([]string{"HOME=" + s.home, "TMPDIR=" + s.temp}, s.environment...)...)
 	cmd.Dir = s.home
 	cmd.Stdout, cmd.Stderr = log, log
 	if s.process, err = startProcess(cmd); err != nil {
 		return fmt.Errorf("cannot start %s: %w", s.vaultBin, err)
 	}
-	if err := s.waitReady(); err != nil {
+	if err := s.waitReady(ready); err != nil {
 		s.Kill()
 		return fmt.Errorf("%w; the server's log ends:\n%s", err, s.LogTail(30))
 	}
 	return nil
 }
 
-// waitReady returns once the server has the plugin in its catalog, which is
-// the last thing it does before it is ready.
-func (s *Server) waitReady() error {
+// waitReady returns once ready says so.
+func (s *Server) waitReady(ready func(*api.Client) error) error {
 	client, err := s.NewClient(nil)
 	if err != nil {
 		return err
 	}
 	deadline := time.After(startTimeout)
 	for {
-		err := inCatalog(client)
+		err := ready(client)
 		if err == nil {
 			return nil
 		}
@@ -217,9 +240,10 @@ func copyExecutable(from, to string) (err error) {
 	return errors.Join(err, target.Close())
 }
 
-// inCatalog is an error as long as the server does not know the plugin. It
-// lists, as one can ask for a plugin by its name only with its version.
-func inCatalog(client *api.Client) error {
+// inCatalog is an error as long as the server does not know the plugin, which
+// is the last that a development server does before it is ready. It lists, as
+// one can ask for a plugin by its name only with its version.
+func (s *Server) inCatalog(client *api.Client) error {
 	known, err := client.Sys().ListPlugins(&api.ListPluginsInput{Type: api.PluginTypeSecrets})
 	if err != nil {
 		return err

@@ -1,0 +1,116 @@
+//go:build unix
+
+package acceptance
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// readmePage begins with an empty catalog: see followReadme.
+var readmePage = docPage{cannot: map[string]string{
+	"make demo   # a real Vault hands out, renews and ends ProcessMaker tokens, step by step": "`make test` runs the demo, and is what runs this",
+}}
+
+// followReadme follows the README on a server as an operator has it, from the
+// installation to the end of a lease.
+func followReadme(t *testing.T, blocks []docBlock) {
+	pm := documentedProcessMaker(t)
+	authority := filepath.Join(t.TempDir(), "ca.pem")
+	require.NoError(t, os.WriteFile(authority, []byte(pm.CACertPEM()), 0o600))
+	// ProcessMaker has a certificate that the server's system trusts.
+	server := startOwn(t, ServerConfig{Environment: []string{"SSL_CERT_FILE=" + authority}}, StartInstalledServer)
+	d := newDocRun(t, server, pm, copyOfRepository(t))
+	d.marks = append(d.marks, "/etc/vault/plugins", server.PluginDir)
+	d.writeSecrets()
+	d.follow(blocks, nil)
+
+	client, err := server.NewClient(nil)
+	require.NoError(t, err)
+	mounts, err := client.Sys().ListMounts()
+	require.NoError(t, err)
+	require.Contains(t, mounts, "processmaker/")
+	assert.NotEmpty(t, mounts["processmaker/"].RunningVersion)
+	assert.NotZero(t, pm.Count(), "ProcessMaker was never asked")
+	require.NoError(t, client.Sys().Unmount("processmaker"))
+	assert.Empty(t, pm.LiveTokens())
+}
+
+// copyOfRepository is what a newcomer has checked out.
+func copyOfRepository(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	out, err := exec.Command("bash", "-c",
+		`set -o pipefail; tar -C .. --exclude=./.git --exclude=./bin --exclude=./dist -cf - . | tar -C "$1" -xf -`, "copy", dir).CombinedOutput()
+	require.NoError(t, err, string(out))
+	return dir
+}
+
+var grantsPage = docPage{
+	prepare: func(d *docRun) {
+		status, theirs := requestForms[0].call(d.mount, d.pm.Client(5), map[string]string{
+			"grant_type": "password", "username": "vault-ci", "password": documentedPassword,
+		})
+		require.Equal(d.t, http.StatusOK, status)
+		d.set("REFRESH_TOKEN", theirs.RefreshToken)
+	},
+	instead: map[string]func(d *docRun, block docBlock) string{
+		"go run ./scripts/authorize -mount processmaker people": func(d *docRun, _ docBlock) string {
+			// The page's port may be taken on this machine.
+			port, err := freePort()
+			require.NoError(d.t, err)
+			registered := d.mount.get("roles/people")["redirect_uri"]
+			d.mount.write("roles/people", fields{"redirect_uri": fmt.Sprintf("http://127.0.0.1:%d/oauth/callback", port)})
+			program := d.mount.authorize("people")
+			response, err := http.Get(d.approve(program.address()).String())
+			require.NoError(d.t, err)
+			require.NoError(d.t, response.Body.Close())
+			said := program.end()
+			assert.Contains(d.t, said, "carol (ProcessMaker user 42) is signed in")
+			d.mount.write("roles/people", fields{"redirect_uri": registered})
+			return said
+		},
+		"vault write -f processmaker/authorize/people": func(d *docRun, block docBlock) string {
+			printed := d.run(block)
+			found := regexp.MustCompile(`(?m)^authorization_url +(\S+)$`).FindStringSubmatch(printed)
+			require.NotNil(d.t, found)
+			back := d.approve(found[1])
+			d.set("code", back.Query().Get("code"))
+			d.set("state", back.Query().Get("state"))
+			return printed
+		},
+	},
+}
+
+// approve is the person of the page in a browser.
+func (d *docRun) approve(address string) *url.URL {
+	d.t.Helper()
+	back, err := d.pm.SignIn(d.mount.caller(), address, "carol", documentedPassword)
+	require.NoError(d.t, err)
+	return back
+}
+
+var consumersPage = docPage{prepare: func(d *docRun) {
+	step, err := os.ReadFile(filepath.Join("..", "examples", "pipeline", "with-token.sh"))
+	require.NoError(d.t, err)
+	require.NoError(d.t, os.WriteFile(filepath.Join(d.dir, "with-token.sh"), step, 0o700))
+	require.NoError(d.t, os.WriteFile(filepath.Join(d.dir, "deploy.sh"), []byte("#!/bin/sh\n[ -n \"$PROCESSMAKER_TOKEN\" ]\n"), 0o700))
+}}
+
+var goClientPage = docPage{
+	prepare: func(d *docRun) {
+		d.mount.write("roles/worker", fields{"username": "vault-worker", "password": documentedPassword})
+	},
+	cannot: map[string]string{
+		"export VAULT_ADDR=https://vault.example.com:8200 VAULT_TOKEN=...": "it runs until it is ended; the tests of consumers run the program",
+	},
+}
