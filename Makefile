@@ -38,7 +38,7 @@ dev: build ## run Vault and a ProcessMaker double, set up and ready, until Ctrl-
 	@scripts/dev.sh
 
 .PHONY: test
-test: lint unit $(if $(filter true 1,$(CI)),fuzz) demo-check acceptance ## all checks and tests (with CI=true the fuzz targets too)
+test: lint unit $(if $(filter true 1,$(CI)),fuzz) demo-check reproducible acceptance ## all checks and tests (with CI=true the fuzz targets too)
 	@echo "==> all passed"
 
 .PHONY: lint
@@ -72,10 +72,22 @@ acceptance: ## tests through a real Vault server
 	ACCEPTANCE_VAULT_BIN="$$vault" ACCEPTANCE_PLUGIN_BIN="$(CURDIR)/bin/acceptance/$(PLUGIN)" \
 		$(STEP) "acceptance tests with $$vault" scripts/gotest.sh $(RACE) -count=1 -timeout 30m ./acceptance/...
 
+.PHONY: reproducible
+reproducible:
+	@$(STEP) "two builds are equal" scripts/release-check.sh "$$(go env GOOS)/$$(go env GOARCH)"
+
+.PHONY: release
+release: ## binaries for all platforms with checksums and bills of materials into dist/
+	@$(STEP) "release into dist/" scripts/release.sh dist
+
+.PHONY: release-check
+release-check: ## build the whole release twice and compare
+	@$(STEP) "two builds of the release are equal" scripts/release-check.sh
+
 .PHONY: fmt
 fmt: ## format the Go files
 	@scripts/lint-tool.sh goimports -w .
 
 .PHONY: clean
 clean: ## remove what the other targets made (not the cached Vault server)
-	@rm -rf bin coverage.out
+	@rm -rf bin dist coverage.out

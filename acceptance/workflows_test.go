@@ -1,0 +1,62 @@
+//go:build unix
+
+package acceptance
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+)
+
+// The workflows do what one does by hand, with the same targets, and take their
+// actions by major version.
+func TestWorkflows(t *testing.T) {
+	t.Parallel()
+	makefile, err := os.ReadFile(filepath.Join("..", "Makefile"))
+	require.NoError(t, err)
+	files, err := filepath.Glob(filepath.Join("..", ".github", "workflows", "*.yml"))
+	require.NoError(t, err)
+	require.Len(t, files, 2)
+	for file, wanted := range map[string][]string{
+		"test.yml":    {"make test"},
+		"release.yml": {"make test", "make release-check", "make release"},
+	} {
+		var workflow document
+		text, err := os.ReadFile(filepath.Join("..", ".github", "workflows", file))
+		require.NoError(t, err)
+		require.NoError(t, yaml.Unmarshal(text, &workflow), file)
+		require.NotEmpty(t, workflow["on"], file)
+		var made []string
+		for name, job := range workflow["jobs"].(document) {
+			for _, step := range at(t, job, "steps").([]any) {
+				step := step.(document)
+				if run, ok := step["run"].(string); ok {
+					script := strings.Fields(run)[0]
+					switch {
+					case strings.HasPrefix(run, "make "):
+						made = append(made, run)
+						assert.Regexp(t, `(?m)^`+strings.TrimPrefix(run, "make ")+`:`, string(makefile), file)
+					case strings.HasPrefix(script, "scripts/"):
+						assert.FileExists(t, filepath.Join("..", script), file)
+					}
+					continue
+				}
+				uses, _ := step["uses"].(string)
+				assert.Regexp(t, regexp.MustCompile(`^actions/[a-z-]+@v\d+$`), uses, "%s: %s", file, name)
+				switch {
+				case strings.HasPrefix(uses, "actions/setup-go@"):
+					assert.Equal(t, "go.mod", at(t, step, "with", "go-version-file"), file)
+				case strings.HasPrefix(uses, "actions/upload-artifact@"):
+					assert.Equal(t, "dist", at(t, step, "with", "path"), file)
+				}
+			}
+		}
+		assert.Equal(t, wanted, made, file)
+	}
+}
