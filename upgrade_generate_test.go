@@ -1,0 +1,91 @@
+package main
+
+import (
+	"maps"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/client/processmakertest"
+)
+
+// newUpgradeHarness has the accounts and secrets that kept entries are for.
+func newUpgradeHarness(t *testing.T) *harness {
+	h := newHarness(t)
+	for _, id := range []int64{2, 3, 4} {
+		h.pm.SetClientSecret(id, upgradeSecret)
+	}
+	for _, name := range []string{"admin", "alice"} {
+		h.pm.SetPassword(name, upgradePass)
+	}
+	return h
+}
+
+// keep lets the present release store one of everything, and returns it by the
+// name of the file that it belongs into.
+func keep(t *testing.T) map[string]string {
+	h := newUpgradeHarness(t)
+	h.mustWrite("config", map[string]any{
+		"url": h.pm.URL(), "client_id": "3", "client_secret": upgradeSecret,
+		"token_requests_per_minute": 0, "request_timeout": "10s", "max_concurrent_requests": 8,
+	})
+	alice := map[string]any{"username": "alice", "password": upgradePass}
+	personal := map[string]any{"credential_type": "personal_access_token"}
+	administrator := map[string]any{"username": "admin", "password": upgradePass}
+	for name, data := range map[string]map[string]any{
+		"ci":      join(alice, map[string]any{"ttl": "30m", "max_ttl": "12h", "refresh_min_age": "10s"}),
+		"doubt":   alice,
+		"steady":  join(alice, map[string]any{"renew_mode": "extend"}),
+		"once":    join(alice, map[string]any{"renew_mode": "none", "client_id": "4", "client_secret": upgradeSecret, "client_auth_method": "client_secret_basic"}),
+		"jobs":    join(alice, personal),
+		"reports": join(administrator, personal, map[string]any{"user_id": "2"}),
+		"robot":   join(personal, map[string]any{"grant_type": "refresh_token", "client_id": "4", "client_secret": upgradeSecret}),
+		"people":  join(personal, map[string]any{"grant_type": "authorization_code", "redirect_uri": callback, "client_id": "2", "client_secret": upgradeSecret}),
+		"shared":  join(alice, personal, map[string]any{"rotation_period": "1h"}),
+		"rotated": join(alice, map[string]any{"rotation_period": "2h", "rotation_overlap": "20m"}),
+	} {
+		h.mustWrite("roles/"+name, data)
+	}
+	// A cursor is stored when it is far enough ahead of the last one.
+	h.tick()
+	h.clock.Advance(30 * time.Minute)
+	h.tick()
+
+	h.mustWrite("sessions/robot", map[string]any{"refresh_token": h.freshToken(keptToken{Username: "alice", ClientID: 4}).refresh})
+	leases := map[string]*lease{}
+	for _, name := range []string{"ci", "doubt", "steady", "once", "jobs", "reports", "robot"} {
+		leases[name] = h.issueFrom(name)
+	}
+	h.read("static-creds/shared")
+	h.read("static-creds/rotated")
+	h.backend.doubt(h.storage, h.record(leases["doubt"].id()))
+	h.leaveDue()
+	begun := h.mustWrite("authorize/people", nil)
+	return h.kept(leases, begun)
+}
+
+func join(all ...map[string]any) map[string]any {
+	joined := map[string]any{}
+	for _, one := range all {
+		maps.Copy(joined, one)
+	}
+	return joined
+}
+
+func (h *harness) issueFrom(role string) *lease {
+	h.t.Helper()
+	resp, err := h.do(logical.ReadOperation, "creds/"+role, nil)
+	require.NoError(h.t, err)
+	require.False(h.t, resp.IsError(), "%v", resp)
+	return h.register("creds/"+role, resp)
+}
+
+// leaveDue leaves a token behind that could not be ended.
+func (h *harness) leaveDue() {
+	h.t.Helper()
+	remove := h.pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Do: processmakertest.Refuse()})
+	h.mustWrite("roles/steady", map[string]any{"verify": true})
+	remove()
+}
