@@ -33,6 +33,8 @@ type docPage struct {
 	instead map[string]func(d *docRun, block docBlock) (printed string)
 	// cannot tells why a block is not run.
 	cannot map[string]string
+	// follow follows the page in another way than the rest.
+	follow func(t *testing.T, blocks []docBlock)
 }
 
 // Every page can be followed: all its commands are run in order by the real
@@ -44,6 +46,7 @@ func TestPagesCanBeFollowed(t *testing.T) {
 		"README.md":                    readmePage,
 		"docs/grants.md":               grantsPage,
 		"docs/consumers.md":            consumersPage,
+		"docs/upgrading.md":            upgradePage,
 		"examples/go-client/README.md": goClientPage,
 	}
 	pages := docPages(t)
@@ -72,8 +75,8 @@ func TestPagesCanBeFollowed(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if name == "README.md" {
-				followReadme(t, blocks)
+			if page.follow != nil {
+				page.follow(t, blocks)
 				return
 			}
 			d := newDocMount(t)

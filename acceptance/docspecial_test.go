@@ -17,7 +17,7 @@ import (
 )
 
 // readmePage begins with an empty catalog: see followReadme.
-var readmePage = docPage{cannot: map[string]string{
+var readmePage = docPage{follow: followReadme, cannot: map[string]string{
 	"make demo   # a real Vault hands out, renews and ends ProcessMaker tokens, step by step": "`make test` runs the demo, and is what runs this",
 }}
 

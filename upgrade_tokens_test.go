@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/client/processmakertest"
+)
+
+// freshToken is a token made at ProcessMaker, not by the engine.
+type freshToken struct{ id, access, refresh string }
+
+// freshToken makes a token by the grant that its auth client has.
+func (h *harness) freshToken(like keptToken) freshToken {
+	h.t.Helper()
+	if like.Name != "" {
+		return h.freshPersonalToken(like)
+	}
+	c := h.pm.Client(like.ClientID)
+	form := url.Values{"client_id": {fmt.Sprint(c.ID)}, "client_secret": {c.Secret}}
+	if c.AuthorizationCode {
+		form.Set("grant_type", "authorization_code")
+		form.Set("redirect_uri", c.Redirect)
+		form.Set("code", h.pm.AuthorizationCode(processmakertest.Approval{ClientID: c.ID, Username: like.Username, RedirectURI: c.Redirect}))
+	} else {
+		form.Set("grant_type", "password")
+		form.Set("username", like.Username)
+		form.Set("password", upgradePass)
+	}
+	var got struct {
+		Access  string `json:"access_token"`
+		Refresh string `json:"refresh_token"`
+	}
+	h.call(http.MethodPost, "/oauth/token", "", "application/x-www-form-urlencoded", form.Encode(), &got)
+	return freshToken{id: tokenID(h.t, got.Access), access: got.Access, refresh: got.Refresh}
+}
+
+func (h *harness) freshPersonalToken(like keptToken) freshToken {
+	h.t.Helper()
+	maker := h.freshToken(keptToken{Username: "admin", ClientID: 3})
+	defer h.pm.RevokeTokenByID(maker.id)
+	var made struct {
+		Access string `json:"accessToken"`
+	}
+	path := fmt.Sprintf("/api/1.0/users/%d/tokens", h.pm.User(like.Username).ID)
+	h.call(http.MethodPost, path, maker.access, "application/json", asText(h.t, map[string]any{"name": like.Name, "scopes": []string{}}), &made)
+	return freshToken{id: tokenID(h.t, made.Access), access: made.Access}
+}
+
+func (h *harness) call(method, path, bearer, contentType, body string, answer any) {
+	h.t.Helper()
+	request, err := http.NewRequest(method, h.pm.URL()+path, bytes.NewBufferString(body))
+	require.NoError(h.t, err)
+	request.Header.Set("Content-Type", contentType)
+	request.Header.Set("Accept", "application/json")
+	if bearer != "" {
+		request.Header.Set("Authorization", "Bearer "+bearer)
+	}
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(h.t, err)
+	defer response.Body.Close()
+	require.Equal(h.t, http.StatusOK, response.StatusCode, path)
+	require.NoError(h.t, json.NewDecoder(response.Body).Decode(answer))
+}
+
+func tokenID(t *testing.T, access string) string {
+	t.Helper()
+	parts := strings.Split(access, ".")
+	require.Len(t, parts, 3)
+	text, err := base64.RawURLEncoding.DecodeString(parts[1])
+	require.NoError(t, err)
+	var claims struct {
+		ID string `json:"jti"`
+	}
+	require.NoError(t, json.Unmarshal(text, &claims))
+	return claims.ID
+}
