@@ -6,6 +6,8 @@ SHELL := bash
 PLUGIN := vault-plugin-secrets-processmaker
 COVERAGE_MIN ?= 85
 FUZZTIME ?= 10s
+# The acceptance tests that are run with older Vault servers too; "." are all.
+COMPAT_RUN ?= ^Test(Creds|Renew|Revoke|PersonalToken|StaticCreds)
 
 # Not stamped from git: the version is in the source, and a checkout owned by
 # another user must build too.
@@ -38,7 +40,7 @@ dev: build ## run Vault and a ProcessMaker double, set up and ready, until Ctrl-
 	@scripts/dev.sh
 
 .PHONY: test
-test: lint unit $(if $(filter true 1,$(CI)),fuzz) demo-check reproducible acceptance ## all checks and tests (with CI=true the fuzz targets too)
+test: lint unit $(if $(filter true 1,$(CI)),fuzz) demo-check reproducible acceptance compat ## all checks and tests (with CI=true the fuzz targets too)
 	@echo "==> all passed"
 
 .PHONY: lint
@@ -65,12 +67,23 @@ demo-check: build
 	@$(STEP) "demo" scripts/demo.sh
 
 .PHONY: acceptance
-acceptance: ## tests through a real Vault server
+acceptance: acceptance-plugin ## tests through a real Vault server
 	@$(RACE_NOTE)
-	@$(STEP) "build the plugin for the acceptance tests" go build $(RACE) -o bin/acceptance/$(PLUGIN) .
 	@vault=$$(scripts/vault-bin.sh); \
 	ACCEPTANCE_VAULT_BIN="$$vault" ACCEPTANCE_PLUGIN_BIN="$(CURDIR)/bin/acceptance/$(PLUGIN)" \
 		$(STEP) "acceptance tests with $$vault" scripts/gotest.sh $(RACE) -count=1 -timeout 30m ./acceptance/...
+
+.PHONY: acceptance-plugin
+acceptance-plugin:
+	@$(STEP) "build the plugin for the acceptance tests" go build $(RACE) -o bin/acceptance/$(PLUGIN) .
+
+.PHONY: compat
+compat: acceptance-plugin ## the main acceptance tests through older Vault servers
+	@for module in tools/vault-*; do \
+		vault=$$(scripts/vault-bin.sh "$$module"); \
+		ACCEPTANCE_VAULT_BIN="$$vault" ACCEPTANCE_PLUGIN_BIN="$(CURDIR)/bin/acceptance/$(PLUGIN)" \
+			$(STEP) "acceptance tests with $$vault" scripts/gotest.sh $(RACE) -count=1 -timeout 30m -run '$(COMPAT_RUN)' ./acceptance/...; \
+	done
 
 .PHONY: reproducible
 reproducible:

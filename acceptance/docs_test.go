@@ -47,6 +47,7 @@ func TestPagesCanBeFollowed(t *testing.T) {
 		"docs/grants.md":               grantsPage,
 		"docs/consumers.md":            consumersPage,
 		"docs/upgrading.md":            upgradePage,
+		"docs/compatibility.md":        compatibilityPage,
 		"examples/go-client/README.md": goClientPage,
 	}
 	pages := docPages(t)

@@ -114,3 +114,36 @@ var goClientPage = docPage{
 		"export VAULT_ADDR=https://vault.example.com:8200 VAULT_TOKEN=...": "it runs until it is ended; the tests of consumers run the program",
 	},
 }
+
+// Both blocks of the page run the tests that this is one of.
+var compatibilityPage = docPage{cannot: map[string]string{
+	"make compat COMPAT_RUN=.":                       "it runs these tests",
+	"VAULT_BIN=/usr/local/bin/vault make acceptance": "it runs these tests",
+}}
+
+// The versions that the pages name are those that are built.
+func TestCompatibilityTable(t *testing.T) {
+	t.Parallel()
+	modules, err := filepath.Glob(filepath.Join("..", "tools", "vault*", "go.mod"))
+	require.NoError(t, err)
+	var built []string
+	for _, module := range modules {
+		text, err := os.ReadFile(module)
+		require.NoError(t, err)
+		found := regexp.MustCompile(`(?m)^require github\.com/hashicorp/vault v(\S+)$`).FindSubmatch(text)
+		require.NotNil(t, found, module)
+		built = append(built, string(found[1]))
+	}
+	page, err := os.ReadFile(filepath.Join("..", "docs", "compatibility.md"))
+	require.NoError(t, err)
+	var named []string
+	for _, row := range regexp.MustCompile(`(?m)^\| (1\.\S+) \|`).FindAllSubmatch(page, -1) {
+		named = append(named, string(row[1]))
+	}
+	assert.ElementsMatch(t, built, named)
+	readme, err := os.ReadFile(filepath.Join("..", "README.md"))
+	require.NoError(t, err)
+	for _, version := range built {
+		assert.Contains(t, string(readme), version)
+	}
+}

@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
-# Prints the path of a Vault server binary, for the demo and the tests:
+# vault-bin.sh [MODULE]: prints the path of a Vault server binary, for the demo
+# and the tests:
 #   1. $VAULT_BIN, if set;
 #   2. the `vault` on PATH, if it is at least 1.19 and runs without a licence;
 #   3. the one built from tools/vault, once, and kept in the user's cache.
+# With a MODULE, tools/vault-1.19 say, it is the one built from there.
 # Only the path goes to stdout, everything else to stderr.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+module=${1:-tools/vault}
 min_major=1
 min_minor=19
 
@@ -42,7 +45,7 @@ why_unfit() {
 	fi
 }
 
-if [ -n "${VAULT_BIN:-}" ]; then
+if [ $# -eq 0 ] && [ -n "${VAULT_BIN:-}" ]; then
 	path=$(command -v -- "$VAULT_BIN") || path=
 	[ -n "$path" ] && [ -f "$path" ] && [ -x "$path" ] ||
 		die "VAULT_BIN=$VAULT_BIN is not an executable file; set it to a Vault server binary, or unset it"
@@ -51,7 +54,7 @@ if [ -n "${VAULT_BIN:-}" ]; then
 	exit 0
 fi
 
-if path=$(command -v vault); then
+if [ $# -eq 0 ] && path=$(command -v vault); then
 	reason=$(why_unfit "$path")
 	if [ -z "$reason" ]; then
 		echo "$path"
@@ -62,9 +65,9 @@ fi
 
 command -v go >/dev/null || die "Go is needed to build a Vault server; or set VAULT_BIN"
 
-# tools/vault/go.mod is the one place that names the version.
-version=$(sed -n 's/^require github.com\/hashicorp\/vault v\([^ ]*\).*/\1/p' "$root/tools/vault/go.mod")
-[ -n "$version" ] || die "no version of github.com/hashicorp/vault in tools/vault/go.mod"
+# The module's go.mod is the one place that names the version.
+version=$(sed -n 's/^require github.com\/hashicorp\/vault v\([^ ]*\).*/\1/p' "$root/$module/go.mod")
+[ -n "$version" ] || die "no version of github.com/hashicorp/vault in $module/go.mod"
 cache=${XDG_CACHE_HOME:-${HOME:?HOME or XDG_CACHE_HOME must be set}/.cache}/vault-plugin-secrets-processmaker
 bin=$cache/vault-$version-$(go env GOOS)-$(go env GOARCH)
 
@@ -111,7 +114,7 @@ fi
 # that looks like a server, and two that do not see each other do no harm.
 tmp=$(mktemp "$bin.XXXXXX")
 
-say "building Vault $version from tools/vault into $bin"
+say "building Vault $version from $module into $bin"
 say "this happens once and takes two to ten minutes (190 MB)"
 start=$SECONDS
 parent=$$
@@ -126,7 +129,7 @@ parent=$$
 ticker=$!
 
 # -tags minimal leaves out the built-in auth methods and engines of others.
-(cd "$root/tools/vault" && GOWORK=off CGO_ENABLED=0 go build -buildvcs=false -tags minimal -o "$tmp" .) >&2 ||
+(cd "$root/$module" && GOWORK=off CGO_ENABLED=0 go build -buildvcs=false -tags minimal -o "$tmp" .) >&2 ||
 	die "building Vault failed; set VAULT_BIN to use a Vault server of your own"
 
 built=$("$tmp" version) || die "the Vault server just built does not run"
