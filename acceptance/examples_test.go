@@ -85,7 +85,9 @@ func TestExamplesAreWellFormed(t *testing.T) {
 	for _, name := range exampleFiles(t) {
 		text := exampleText(t, name)
 		switch filepath.Ext(name) {
-		case ".hcl", ".tf":
+		case ".tf":
+			terraformResources(t, name, "url=", "client_secret=", "password=")
+		case ".hcl":
 			var into map[string]any
 			assert.NoError(t, hcl.Decode(&into, text), name)
 			assert.NotEmpty(t, into, name)
