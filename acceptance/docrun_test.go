@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -22,6 +23,9 @@ import (
 // documentedURL is where the pages have ProcessMaker. It is the one thing that
 // a test changes in their commands.
 const documentedURL = "https://bpm.example.com"
+
+// commandTimeout ends a block that hangs; one of them builds the plugin.
+const commandTimeout = 15 * time.Minute
 
 // docRun is a page being followed, command by command, by somebody with a shell.
 type docRun struct {
@@ -92,7 +96,7 @@ set -euo pipefail
 // run runs a block and gives what it printed to its standard output.
 func (d *docRun) run(block docBlock) string {
 	d.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*patience)
+	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-c", shellBefore+d.here(block.text))
 	cmd.Dir = d.dir
@@ -125,10 +129,11 @@ func requireSampleRows(t *testing.T, block docBlock, printed string) {
 	}
 }
 
-// requireSampleJSON requires that the JSON which a command printed has all that
-// the page shows.
+// requireSampleJSON requires that the JSON which the last command of a block
+// printed has all that the page shows.
 func requireSampleJSON(t *testing.T, block docBlock, printed string) {
 	t.Helper()
+	printed = printed[max(0, strings.LastIndex("\n"+printed, "\n{")):]
 	var sample, actual any
 	require.NoError(t, json.Unmarshal([]byte(block.text), &sample), "%s:%d", block.page, block.line)
 	require.NoErrorf(t, json.Unmarshal([]byte(printed), &actual), "%s:%d: the command before prints no JSON:\n%s", block.page, block.line, printed)

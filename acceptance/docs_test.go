@@ -81,6 +81,10 @@ func TestPagesCanBeFollowed(t *testing.T) {
 				return
 			}
 			d := newDocMount(t)
+			imports := func(block docBlock) bool { return strings.Contains(block.text, `"$REFRESH_TOKEN"`) }
+			if slices.ContainsFunc(blocks, imports) {
+				d.bringRefreshToken()
+			}
 			if page.prepare != nil {
 				page.prepare(d)
 			}

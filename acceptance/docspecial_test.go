@@ -55,14 +55,18 @@ func copyOfRepository(t *testing.T) string {
 	return dir
 }
 
+// bringRefreshToken signs in as another program does, for a page that imports
+// what it got.
+func (d *docRun) bringRefreshToken() {
+	d.t.Helper()
+	status, theirs := requestForms[0].call(d.mount, d.pm.Client(5), map[string]string{
+		"grant_type": "password", "username": "vault-ci", "password": documentedPassword,
+	})
+	require.Equal(d.t, http.StatusOK, status)
+	d.set("REFRESH_TOKEN", theirs.RefreshToken)
+}
+
 var grantsPage = docPage{
-	prepare: func(d *docRun) {
-		status, theirs := requestForms[0].call(d.mount, d.pm.Client(5), map[string]string{
-			"grant_type": "password", "username": "vault-ci", "password": documentedPassword,
-		})
-		require.Equal(d.t, http.StatusOK, status)
-		d.set("REFRESH_TOKEN", theirs.RefreshToken)
-	},
 	instead: map[string]func(d *docRun, block docBlock) string{
 		"go run ./scripts/authorize -mount processmaker people": func(d *docRun, _ docBlock) string {
 			// The page's port may be taken on this machine.
