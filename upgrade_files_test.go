@@ -75,7 +75,7 @@ func (h *harness) kept(leases map[string]*lease, begun *logical.Response) map[st
 	for _, key := range keys {
 		entry, err := h.storage.Storage.Get(context.Background(), key)
 		require.NoError(h.t, err)
-		files[storageSection+key] = string(entry.Value)
+		files[storageSection+rekeyed(key, entry.Value, keptURL)] = string(entry.Value)
 	}
 	for name, l := range leases {
 		files[leaseSection+name] = asText(h.t, keptLease{
@@ -214,6 +214,7 @@ func (h *harness) restore(files map[string]string) (facts keptFacts, leases map[
 	for file, text := range files {
 		name := strings.TrimSuffix(file, ".json")
 		if key, ok := strings.CutPrefix(name, storageSection); ok {
+			key = rekeyed(key, []byte(text), h.pm.URL())
 			require.NoError(h.t, h.storage.Storage.Put(context.Background(), &logical.StorageEntry{Key: key, Value: []byte(fit(text))}))
 		}
 		if lease, ok := strings.CutPrefix(name, leaseSection); ok {
@@ -232,4 +233,14 @@ func (h *harness) restoreLease(text string) *lease {
 		LeaseOptions: logical.LeaseOptions{TTL: kept.TTL, MaxTTL: kept.MaxTTL, Renewable: kept.Renewable, IssueTime: kept.IssueTime},
 		InternalData: kept.InternalData,
 	}}
+}
+
+// rekeyed is the key that an entry has where the instance is at url: that of an
+// open change of a password is made of it.
+func rekeyed(key string, value []byte, url string) string {
+	var change passwordChange
+	if !strings.HasPrefix(key, rotatePrefix) || json.Unmarshal(value, &change) != nil {
+		return key
+	}
+	return passwordChangeKey(url, change.Username)
 }

@@ -20,6 +20,7 @@ func newUpgradeHarness(t *testing.T) *harness {
 	for _, name := range []string{"admin", "alice"} {
 		h.pm.SetPassword(name, upgradePass)
 	}
+	h.pm.AddUser(processmakertest.User{Username: "erin", Password: upgradePass})
 	return h
 }
 
@@ -35,16 +36,17 @@ func keep(t *testing.T) map[string]string {
 	personal := map[string]any{"credential_type": "personal_access_token"}
 	administrator := map[string]any{"username": "admin", "password": upgradePass}
 	for name, data := range map[string]map[string]any{
-		"ci":      join(alice, map[string]any{"ttl": "30m", "max_ttl": "12h", "refresh_min_age": "10s"}),
-		"doubt":   alice,
-		"steady":  join(alice, map[string]any{"renew_mode": "extend"}),
-		"once":    join(alice, map[string]any{"renew_mode": "none", "client_id": "4", "client_secret": upgradeSecret, "client_auth_method": "client_secret_basic"}),
-		"jobs":    join(alice, personal),
-		"reports": join(administrator, personal, map[string]any{"user_id": "2"}),
-		"robot":   join(personal, map[string]any{"grant_type": "refresh_token", "client_id": "4", "client_secret": upgradeSecret}),
-		"people":  join(personal, map[string]any{"grant_type": "authorization_code", "redirect_uri": callback, "client_id": "2", "client_secret": upgradeSecret}),
-		"shared":  join(alice, personal, map[string]any{"rotation_period": "1h"}),
-		"rotated": join(alice, map[string]any{"rotation_period": "2h", "rotation_overlap": "20m"}),
+		"ci":       join(alice, map[string]any{"ttl": "30m", "max_ttl": "12h", "refresh_min_age": "10s"}),
+		"doubt":    alice,
+		"steady":   join(alice, map[string]any{"renew_mode": "extend"}),
+		"once":     join(alice, map[string]any{"renew_mode": "none", "client_id": "4", "client_secret": upgradeSecret, "client_auth_method": "client_secret_basic"}),
+		"jobs":     join(alice, personal),
+		"reports":  join(administrator, personal, map[string]any{"user_id": "2"}),
+		"robot":    join(personal, map[string]any{"grant_type": "refresh_token", "client_id": "4", "client_secret": upgradeSecret}),
+		"people":   join(personal, map[string]any{"grant_type": "authorization_code", "redirect_uri": callback, "client_id": "2", "client_secret": upgradeSecret}),
+		"shared":   join(alice, personal, map[string]any{"rotation_period": "1h"}),
+		"changing": {"username": "erin", "password": upgradePass},
+		"rotated":  join(alice, map[string]any{"rotation_period": "2h", "rotation_overlap": "20m"}),
 	} {
 		h.mustWrite("roles/"+name, data)
 	}
@@ -62,6 +64,7 @@ func keep(t *testing.T) map[string]string {
 	h.read("static-creds/rotated")
 	h.backend.doubt(h.storage, h.record(leases["doubt"].id()))
 	h.leaveDue()
+	h.leaveOpen()
 	begun := h.mustWrite("authorize/people", nil)
 	return h.kept(leases, begun)
 }
@@ -88,4 +91,15 @@ func (h *harness) leaveDue() {
 	remove := h.pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Do: processmakertest.Refuse()})
 	h.mustWrite("roles/steady", map[string]any{"verify": true})
 	remove()
+}
+
+// leaveOpen leaves a change of a password open that ProcessMaker never got.
+func (h *harness) leaveOpen() {
+	h.t.Helper()
+	remove := h.pm.Inject(processmakertest.Fault{On: processmakertest.ChangePassword, Do: processmakertest.Refuse()})
+	h.clock.Advance(10 * time.Second) // of leaving ProcessMaker alone
+	_, err := h.do(logical.UpdateOperation, "rotate-role/changing", nil)
+	require.Error(h.t, err)
+	remove()
+	require.Len(h.t, h.openChanges(), 1)
 }

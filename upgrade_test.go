@@ -57,6 +57,7 @@ func TestEntriesOfEarlierReleases(t *testing.T) {
 			files := readKept(t, release.Name())
 			facts, leases := h.restore(files)
 			h.requireSettingsWork(files)
+			h.requireOpenChangesWork()
 			h.requireSignInWorks(facts)
 			h.requireLeasesWork(leases)
 			h.requireLedgerWorks()
@@ -92,6 +93,17 @@ func (h *harness) requireSettingsWork(files map[string]string) {
 	}
 	require.GreaterOrEqual(h.t, roles, 10)
 	require.GreaterOrEqual(h.t, sessions, 3)
+}
+
+// requireOpenChangesWork completes the changes of passwords that were cut off.
+func (h *harness) requireOpenChangesWork() {
+	h.t.Helper()
+	if len(h.openChanges()) == 0 {
+		return // of a release before there were any
+	}
+	h.mustWrite("rotate-role/changing", nil)
+	require.Empty(h.t, h.openChanges())
+	require.Equal(h.t, h.pm.User("erin").Password, h.storedPassword("changing"))
 }
 
 // requireSignInWorks completes the sign-in that was begun before the upgrade.
