@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"sync"
 	"testing"
 	"time"
@@ -202,6 +203,27 @@ func TestALostLeasesPersonalTokenIsFoundByItsName(t *testing.T) {
 	require.Empty(t, h.livePersonal())
 	require.Empty(t, h.recordIDs())
 	require.Equal(t, 1, h.pm.Count(processmakertest.ListTokens), "one listing for all")
+}
+
+// Who is not on ProcessMaker's list has ended; on an answer that is no list,
+// nobody is.
+func TestAnAnswerThatIsNoListEndsNoSearch(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{`{}`, `{"data":null}`, `[]`, `{"message":"ok"}`} {
+		h := newPersonalHarness(t, nil)
+		h.tick()
+		h.issue(nil)
+		h.clock.Advance(25 * time.Hour)
+		h.pm.Inject(processmakertest.Fault{
+			On: processmakertest.ListTokens, Do: processmakertest.Answer(http.StatusOK, http.Header{"Content-Type": {"application/json"}}, body),
+		})
+		h.tick()
+		require.Len(t, h.livePersonal(), 1, body)
+		require.Len(t, h.recordIDs(), 1, body)
+		h.tick()
+		require.Empty(t, h.livePersonal(), body)
+		require.Empty(t, h.recordIDs(), body)
+	}
 }
 
 func TestAPersonalTokensLeaseWithoutDataIsStillRevoked(t *testing.T) {

@@ -91,7 +91,9 @@ func (c *Client) PersonalTokens(ctx context.Context, bearer Token, userID string
 			return nil, err
 		}
 		var listed struct {
-			Data []struct {
+			// A list that is empty is told from an answer that is none: who is
+			// not on the list counts as ended.
+			Data *[]struct {
 				ID        text   `json:"id"`
 				Name      string `json:"name"`
 				CreatedAt any    `json:"created_at"`
@@ -100,14 +102,14 @@ func (c *Client) PersonalTokens(ctx context.Context, bearer Token, userID string
 		switch {
 		case r.status != http.StatusOK:
 			return nil, apiFailure(listTokens, r)
-		case !r.json || json.Unmarshal(r.body, &listed) != nil:
+		case !r.json || json.Unmarshal(r.body, &listed) != nil || listed.Data == nil:
 			return nil, &Error{Kind: NotProcessMaker, Operation: listTokens, Status: r.status, Detail: "the answer is no list of tokens"}
 		}
-		for _, token := range listed.Data {
+		for _, token := range *listed.Data {
 			created, _ := token.CreatedAt.(string)
 			all = append(all, NamedToken{ID: string(token.ID), Name: token.Name, CreatedTime: createdTime(created)})
 		}
-		if len(listed.Data) < tokensPerPage {
+		if len(*listed.Data) < tokensPerPage {
 			return all, nil
 		}
 	}
