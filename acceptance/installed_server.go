@@ -32,12 +32,9 @@ func StartInstalledServer(config ServerConfig) (*Server, error) {
 		return nil, err
 	}
 	config.Dir = dir
-	s := newServer(config)
-	s.PluginDir = filepath.Join(dir, "plugins")
-	for _, dir := range []string{s.home, s.temp, s.PluginDir} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return nil, err
-		}
+	s, err := newServer(config)
+	if err != nil {
+		return nil, err
 	}
 	settings := filepath.Join(config.Dir, "vault.hcl")
 	err = s.startSomewhere(reachable, func(address string) ([]string, error) {
@@ -47,15 +44,15 @@ func StartInstalledServer(config ServerConfig) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.initialise(); err != nil {
+	if err := s.initialiseInMemory(); err != nil {
 		s.Kill()
 		return nil, err
 	}
 	return s, nil
 }
 
-// initialise makes the server's keys and opens it with them.
-func (s *Server) initialise() error {
+// initialiseInMemory makes the server's keys and opens it with them.
+func (s *Server) initialiseInMemory() error {
 	client, err := s.NewClient(nil)
 	if err != nil {
 		return err
@@ -70,7 +67,7 @@ func (s *Server) initialise() error {
 	}
 	client.SetToken(s.RootToken)
 	// Unsealed is not yet ready: it answers 503 until it is the active node.
-	return s.waitReady(func(*api.Client) error {
+	return s.waitFor(func(*api.Client) error {
 		_, err := client.Sys().ListMounts()
 		return err
 	})

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -107,25 +108,54 @@ func ownServer(t *testing.T, environment ...string) *Server {
 // startOwn starts a server that ends with the test.
 func startOwn(t *testing.T, config ServerConfig, start func(ServerConfig) (*Server, error)) *Server {
 	t.Helper()
+	s := startAllOwn(t, config, func(config ServerConfig) ([]*Server, error) {
+		s, err := start(config)
+		return []*Server{s}, err
+	})[0]
+	require.NoError(t, s.EnableFileAudit())
+	return s
+}
+
+// ownRaftServer is ownServer with a storage that outlives the server.
+func ownRaftServer(t *testing.T) *Server {
+	t.Helper()
+	return ownRaftCluster(t, 1).Nodes[0]
+}
+
+// ownRaftCluster is ownRaftServer with several nodes.
+func ownRaftCluster(t *testing.T, nodes int) *RaftCluster {
+	t.Helper()
+	var cluster *RaftCluster
+	config := ServerConfig{PluginBin: shared.pluginBin}
+	startAllOwn(t, config, func(config ServerConfig) (servers []*Server, err error) {
+		if cluster, err = StartRaftCluster(config, nodes); err == nil {
+			servers = cluster.Nodes
+		}
+		return servers, err
+	})
+	return cluster
+}
+
+// startAllOwn ends what it has started together with the test.
+func startAllOwn(t *testing.T, config ServerConfig, start func(ServerConfig) ([]*Server, error)) []*Server {
+	t.Helper()
 	skipWithoutBinaries(t)
 	dir, err := os.MkdirTemp("", "pm-acceptance-own-")
 	require.NoError(t, err)
-	var s *Server
+	config.VaultBin, config.Dir = shared.vaultBin, dir
+	servers, err := start(config)
 	t.Cleanup(func() {
-		if s != nil {
-			if err := endServer(s); err != nil {
-				t.Error(err)
+		if err == nil {
+			for _, s := range servers {
+				assert.NoError(t, endServer(s))
 			}
 		}
 		if t.Failed() {
-			t.Logf("the Vault server's logs are kept in %s", dir)
+			t.Logf("the Vault servers' logs are kept in %s", dir)
 			return
 		}
 		_ = os.RemoveAll(dir)
 	})
-	config.VaultBin, config.Dir = shared.vaultBin, dir
-	s, err = start(config)
 	require.NoError(t, err)
-	require.NoError(t, s.EnableFileAudit())
-	return s
+	return servers
 }

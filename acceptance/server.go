@@ -28,25 +28,30 @@ const (
 // PluginName is the name the plugin has in the server's catalog.
 const PluginName = "vault-plugin-secrets-processmaker"
 
-// Server is a Vault server in development mode, running as a process of its
-// own, with the plugin in its catalog.
+// Server is a Vault server, running as a process of its own, with the plugin in
+// its catalog: one in development mode, or one that keeps its storage on disk.
 type Server struct {
 	Address   string // URL of the API
 	RootToken string
 	LogPath   string // all that the server and its plugins print
 	AuditPath string // where EnableFileAudit makes it log
-	PluginDir string // where an installed server looks for plugins
+	PluginDir string // where it looks for plugins
 
 	vaultBin    string
 	home        string
 	temp        string
 	environment []string
 	process     *process
+	// orphaned are processes that were ended alone: their plugins may live on.
+	orphaned []*process
+	// raft is nil in development mode.
+	raft *raftNode
 }
 
 // ServerConfig says what to start and where its files go.
 type ServerConfig struct {
-	VaultBin  string
+	VaultBin string
+	// PluginBin is copied into the server's PluginDir.
 	PluginBin string
 	// Dir is an empty folder for everything the server writes; it is left in
 	// place when the server ends.
@@ -55,48 +60,55 @@ type ServerConfig struct {
 	Environment []string
 }
 
-// StartServer starts a server and returns once it is ready for use.
-func StartServer(config ServerConfig) (*Server, error) {
-	s := newServer(config)
-	s.RootToken = "root-" + rand.Text()
-	// Every file in this folder is started as a plugin: it holds nothing else.
-	plugins := filepath.Join(config.Dir, "plugins")
-	for _, dir := range []string{s.home, s.temp, plugins} {
+// newServer lays out the files of a server.
+func newServer(config ServerConfig) (*Server, error) {
+	s := &Server{
+		LogPath:   filepath.Join(config.Dir, "server.log"),
+		AuditPath: filepath.Join(config.Dir, "audit.log"),
+		vaultBin:  config.VaultBin,
+		home:      filepath.Join(config.Dir, "home"),
+		// Plugins put their sockets here, whose names must stay short.
+		temp: filepath.Join(config.Dir, "t"),
+		// A development server starts every file in this folder as a plugin: it
+		// holds nothing else.
+		PluginDir:   filepath.Join(config.Dir, "plugins"),
+		environment: config.Environment,
+	}
+	for _, dir := range []string{s.home, s.temp, s.PluginDir} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, err
 		}
 	}
-	if err := copyExecutable(config.PluginBin, filepath.Join(plugins, PluginName)); err != nil {
+	if config.PluginBin == "" {
+		return s, nil
+	}
+	return s, copyExecutable(config.PluginBin, filepath.Join(s.PluginDir, PluginName))
+}
+
+// StartServer starts a server in development mode and returns once it is ready
+// for use.
+func StartServer(config ServerConfig) (*Server, error) {
+	s, err := newServer(config)
+	if err != nil {
 		return nil, err
 	}
+	s.RootToken = "root-" + rand.Text()
 	// Lets a test see what a lease keeps in Vault's own storage.
 	settings := filepath.Join(config.Dir, "settings.hcl")
 	if err := os.WriteFile(settings, []byte("raw_storage_endpoint = true\n"), 0o600); err != nil {
 		return nil, err
 	}
 
-	err := s.startSomewhere(s.inCatalog, func(address string) ([]string, error) {
+	err = s.startSomewhere(inCatalog, func(address string) ([]string, error) {
 		return []string{
 			"-dev", "-dev-no-store-token", "-dev-root-token-id=" + s.RootToken, "-dev-listen-address=" + address,
-			"-dev-plugin-dir=" + plugins, "-config=" + settings,
+			"-dev-plugin-dir=" + s.PluginDir, "-config=" + settings,
 		}, nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	return s, nil
-}
-
-func newServer(config ServerConfig) *Server {
-	return &Server{
-		LogPath:   filepath.Join(config.Dir, "server.log"),
-		AuditPath: filepath.Join(config.Dir, "audit.log"),
-		vaultBin:  config.VaultBin,
-		home:      filepath.Join(config.Dir, "home"),
-		// Plugins put their sockets here, whose names must stay short.
-		temp:        filepath.Join(config.Dir, "t"),
-		environment: config.Environment,
-	}
 }
 
 // startSomewhere starts the server on a free port, with the arguments for that
@@ -121,6 +133,7 @@ func (s *Server) startSomewhere(ready func(*api.Client) error, arguments func(ad
 	return err
 }
 
+// start starts the server's process and returns once it is ready.
 func (s *Server) start(ready func(*api.Client) error, args []string) error {
 	log, err := os.OpenFile(s.LogPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -134,22 +147,22 @@ func (s *Server) start(ready func(*api.Client) error, args []string) error {
 	if s.process, err = startProcess(cmd); err != nil {
 		return fmt.Errorf("cannot start %s: %w", s.vaultBin, err)
 	}
-	if err := s.waitReady(ready); err != nil {
+	if err := s.waitFor(ready); err != nil {
 		s.Kill()
 		return fmt.Errorf("%w; the server's log ends:\n%s", err, s.LogTail(30))
 	}
 	return nil
 }
 
-// waitReady returns once ready says so.
-func (s *Server) waitReady(ready func(*api.Client) error) error {
+// waitFor waits until a request succeeds, unless the server ends before that.
+func (s *Server) waitFor(request func(*api.Client) error) error {
 	client, err := s.NewClient(nil)
 	if err != nil {
 		return err
 	}
 	deadline := time.After(startTimeout)
 	for {
-		err := ready(client)
+		err := request(client)
 		if err == nil {
 			return nil
 		}
@@ -163,8 +176,12 @@ func (s *Server) waitReady(ready func(*api.Client) error) error {
 	}
 }
 
-// Stop ends the server and its plugins in good order.
-func (s *Server) Stop() error { return s.process.stop(stopTimeout) }
+// Stop ends the server and its plugins in good order, and what is left of
+// processes of this server before it.
+func (s *Server) Stop() error {
+	s.KillOrphans()
+	return s.process.stop(stopTimeout)
+}
 
 // Kill ends the server and its plugins at once, as a crash of the machine would.
 func (s *Server) Kill() {
@@ -172,10 +189,20 @@ func (s *Server) Kill() {
 	<-s.process.done
 }
 
-// KillServerOnly ends the server alone, at once.
+// KillServerOnly ends the server alone, at once. Its plugins live on for as long
+// as it takes them to notice.
 func (s *Server) KillServerOnly() {
 	s.process.signal(syscall.SIGKILL)
 	<-s.process.done
+	s.orphaned = append(s.orphaned, s.process)
+}
+
+// KillOrphans ends the plugins that KillServerOnly has left.
+func (s *Server) KillOrphans() {
+	for _, process := range s.orphaned {
+		process.killGroup()
+	}
+	s.orphaned = nil
 }
 
 // NewClient returns a client of the server's API with the root token. It
@@ -243,7 +270,7 @@ func copyExecutable(from, to string) (err error) {
 // inCatalog is an error as long as the server does not know the plugin, which
 // is the last that a development server does before it is ready. It lists, as
 // one can ask for a plugin by its name only with its version.
-func (s *Server) inCatalog(client *api.Client) error {
+func inCatalog(client *api.Client) error {
 	known, err := client.Sys().ListPlugins(&api.ListPluginsInput{Type: api.PluginTypeSecrets})
 	if err != nil {
 		return err
