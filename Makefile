@@ -67,12 +67,22 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 demo-check: build
 	@$(STEP) "demo" scripts/demo.sh
 
-.PHONY: acceptance
-acceptance: acceptance-plugin ## tests through a real Vault server
+# acceptance_tests NAME,ARGUMENTS runs tests of acceptance/.
+define acceptance_tests
 	@$(RACE_NOTE)
 	@vault=$$(scripts/vault-bin.sh); \
 	ACCEPTANCE_VAULT_BIN="$$vault" ACCEPTANCE_PLUGIN_BIN="$(CURDIR)/bin/acceptance/$(PLUGIN)" \
-		$(STEP) "acceptance tests with $$vault" scripts/gotest.sh $(RACE) -count=1 -timeout 30m ./acceptance/...
+		$(STEP) "$(1) with $$vault" scripts/gotest.sh $(RACE) -count=1 $(2) ./acceptance/...
+endef
+
+.PHONY: acceptance
+acceptance: acceptance-plugin ## tests through a real Vault server
+	$(call acceptance_tests,acceptance tests,-timeout 30m)
+
+.PHONY: chaos
+chaos: export CHAOS := long
+chaos: acceptance-plugin ## kill plugin, server and active node under load, at length (CHAOS_SEED=<n> repeats a run)
+	$(call acceptance_tests,chaos tests,-timeout 90m -run '^TestChaos$$')
 
 .PHONY: acceptance-plugin
 acceptance-plugin:
