@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -58,7 +59,7 @@ func (a authClient) forClient() client.AuthClient {
 // id with the old secret would send that secret in another client's name.
 func (a *authClient) change(in *input) {
 	before := *a
-	in.text("client_id", &a.ID)
+	in.address("client_id", &a.ID)
 	in.secret("client_secret", &a.Secret)
 	in.choice("client_auth_method", &a.Method)
 	_, secretGiven := in.data.Raw["client_secret"]
@@ -91,17 +92,17 @@ func newConfig() *config {
 
 // change takes the fields of a write.
 func (c *config) change(in *input) {
-	in.text("url", &c.URL)
+	in.address("url", &c.URL)
 	c.URL = strings.TrimRight(c.URL, "/")
 	in.boolean("allow_http", &c.AllowHTTP)
 	c.AuthClient.change(in)
-	in.text("ca_cert", &c.CACert)
-	in.text("client_cert", &c.ClientCert)
-	in.text("client_key", &c.ClientKey)
-	in.text("tls_server_name", &c.TLSServerName)
+	in.pem("ca_cert", &c.CACert)
+	in.pem("client_cert", &c.ClientCert)
+	in.pem("client_key", &c.ClientKey)
+	in.address("tls_server_name", &c.TLSServerName)
 	in.choice("tls_min_version", &c.TLSMinVersion)
 	in.boolean("insecure_tls", &c.InsecureTLS)
-	in.text("proxy_url", &c.ProxyURL)
+	in.address("proxy_url", &c.ProxyURL)
 	in.duration("request_timeout", &c.RequestTimeout, time.Second, 30*time.Second)
 	in.number("max_concurrent_requests", &c.MaxConcurrentRequests, 2, 1000)
 	in.number("token_requests_per_minute", &c.TokenRequestsPerMinute, 0, 100000)
@@ -143,8 +144,10 @@ func (c *config) baseURL() (*url.URL, error) {
 	}
 	parsed, err := url.Parse(c.URL)
 	switch {
-	case err != nil || parsed.Host == "" || parsed.Opaque != "" || strings.ContainsAny(c.URL, " \t\r\n"):
+	case err != nil || parsed.Hostname() == "" || parsed.Opaque != "" || strings.ContainsAny(c.URL, " \t\r\n"):
 		return nil, errors.New("url is not of the form https://host[:port][/path]")
+	case !usablePort(parsed):
+		return nil, errors.New("url has a port that cannot be: it lies between 1 and 65535")
 	case parsed.User != nil:
 		return nil, errors.New("url holds a user or password: those belong into roles")
 	case parsed.RawQuery != "" || parsed.ForceQuery || parsed.Fragment != "" || strings.Contains(c.URL, "#"):
@@ -156,6 +159,15 @@ func (c *config) baseURL() (*url.URL, error) {
 		return nil, errors.New("url is http, which shows every password and token on the way; use https, or set allow_http=true if you must")
 	}
 	return parsed, nil
+}
+
+// usablePort: net/url takes any digits for a port, and none after a colon.
+func usablePort(address *url.URL) bool {
+	if address.Port() == "" {
+		return !strings.HasSuffix(address.Host, ":")
+	}
+	port, err := strconv.ParseUint(address.Port(), 10, 16)
+	return err == nil && port > 0
 }
 
 func isLoopback(host string) bool {
@@ -203,7 +215,7 @@ func (c *config) proxy() (*url.URL, error) {
 		return nil, nil
 	}
 	parsed, err := url.Parse(c.ProxyURL)
-	if err != nil || parsed.Host == "" {
+	if err != nil || parsed.Hostname() == "" || !usablePort(parsed) {
 		return nil, errors.New("proxy_url is not of the form http://[user:password@]host:port")
 	}
 	switch parsed.Scheme {

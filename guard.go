@@ -31,7 +31,7 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp
 		}
 	}()
 	b.rememberMount(req.MountPoint)
-	if err := refuseConfusedSecrets(req); err != nil {
+	if err := refuseHostile(req); err != nil {
 		return logical.ErrorResponse(err.Error()), nil
 	}
 	resp, err = b.Backend.HandleRequest(ctx, req)
@@ -50,7 +50,7 @@ func (b *backend) HandleExistenceCheck(ctx context.Context, req *logical.Request
 			checked, exists, err = false, false, errPanicked
 		}
 	}()
-	if err := refuseConfusedSecrets(req); err != nil {
+	if err := refuseHostile(req); err != nil {
 		return false, false, errutil.UserError{Err: err.Error()}
 	}
 	checked, exists, err = b.Backend.HandleExistenceCheck(ctx, req)
@@ -82,6 +82,23 @@ func (b *backend) caught(panicked any, operation string) bool {
 	}
 	b.log(hclog.Error, about{}, "recovered from a panic", "operation", operation, "type", fmt.Sprintf("%T", panicked), "stack", string(debug.Stack()))
 	return true
+}
+
+// longestPath is above any path of this engine with the longest name in it.
+const longestPath = 512
+
+// refuseHostile looks at what no handler should have to.
+func refuseHostile(req *logical.Request) error {
+	switch {
+	case req.Operation == logical.RenewOperation || req.Operation == logical.RevokeOperation:
+		// Vault's own: what was handed out once has to be revocable.
+		return nil
+	case len(req.Path) > longestPath:
+		return fmt.Errorf("the path has %d characters, and the longest of this engine has %d", len(req.Path), longestPath)
+	case strings.Contains(req.Path, ".."):
+		return errors.New(`no name can hold "..": Vault's storage takes it for a way up`)
+	}
+	return refuseConfusedSecrets(req)
 }
 
 // refuseConfusedSecrets looks at secrets before the framework does, whose
@@ -118,10 +135,22 @@ func refuseUnknownFields(data *framework.FieldData) error {
 	return fmt.Errorf("unknown field %s; the fields are: %s", quoted(unknown), strings.Join(known, ", "))
 }
 
+const (
+	mostQuoted    = 5
+	longestQuoted = 40
+)
+
+// quoted repeats names that a caller made up, as far as it helps to find them.
 func quoted(names []string) string {
-	texts := make([]string, len(names))
-	for i, name := range names {
-		texts[i] = fmt.Sprintf("%q", name)
+	var texts []string
+	for _, name := range names[:min(len(names), mostQuoted)] {
+		if len(name) > longestQuoted {
+			name = name[:longestQuoted] + "..."
+		}
+		texts = append(texts, fmt.Sprintf("%q", name))
+	}
+	if more := len(names) - mostQuoted; more > 0 {
+		texts = append(texts, fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(texts, ", ")
 }

@@ -29,6 +29,9 @@ func (in *input) value(name string) (value any, given bool) {
 	if raw == nil {
 		return in.data.Schema[name].DefaultOrZero(), true
 	}
+	if in.err = misfit(name, raw, in.data.Schema[name].Type); in.err != nil {
+		return nil, false
+	}
 	value, _, err := in.data.GetOkErr(name)
 	if err != nil {
 		// The framework's text may quote the value.
@@ -38,10 +41,45 @@ func (in *input) value(name string) (value any, given bool) {
 	return value, true
 }
 
-func (in *input) text(name string, into *string) {
-	if value, given := in.value(name); given {
-		*into, _ = value.(string)
+// misfit refuses what the framework would silently take for something else: a
+// truth for the text "1", and nothing for 0 or false.
+func misfit(name string, raw any, wanted framework.FieldType) error {
+	_, truth := raw.(bool)
+	isText := wanted == framework.TypeString
+	switch {
+	case isText && truth:
+		return fmt.Errorf("field %q must be a text", name)
+	case !isText && wanted != framework.TypeCommaStringSlice && raw == "":
+		return fmt.Errorf("field %q is empty: leave it out, or set its default back with a PATCH and null", name)
+	default:
+		return nil
 	}
+}
+
+// checked takes a text that check has nothing against.
+func (in *input) checked(name string, into *string, check func(name, text string) error) {
+	value, given := in.value(name)
+	if !given {
+		return
+	}
+	text, _ := value.(string)
+	if in.err = check(name, text); in.err == nil {
+		*into = text
+	}
+}
+
+// text is one line for people.
+func (in *input) text(name string, into *string) { in.checked(name, into, checkLine) }
+
+// address is one line of which every character is seen.
+func (in *input) address(name string, into *string) { in.checked(name, into, checkVisible) }
+
+// secret is a text that is sent as it is.
+func (in *input) secret(name string, into *string) { in.checked(name, into, checkSecret) }
+
+// pem is a text of many lines.
+func (in *input) pem(name string, into *string) {
+	in.checked(name, into, func(name, text string) error { return checkLength(name, text, longestPEM) })
 }
 
 // choice is a text out of a few.
@@ -115,23 +153,13 @@ func (in *input) duration(name string, into *time.Duration, least, most time.Dur
 	*into = duration
 }
 
-func (in *input) list(name string, into *[]string) {
-	if value, given := in.value(name); given {
-		*into, _ = value.([]string)
-	}
-}
-
-// secret is a text that is sent as it is. One that ends a line was read from a
-// file or a pipe together with its line break, which is hardly ever meant.
-func (in *input) secret(name string, into *string) {
+func (in *input) scopes(name string, into *[]string) {
 	value, given := in.value(name)
 	if !given {
 		return
 	}
-	text, _ := value.(string)
-	if strings.HasSuffix(text, "\n") || strings.HasSuffix(text, "\r") {
-		in.err = fmt.Errorf("%s ends in a line break: write it without one, for example with printf %%s", name)
-		return
+	scopes, _ := value.([]string)
+	if in.err = checkScopes(name, scopes); in.err == nil {
+		*into = scopes
 	}
-	*into = text
 }

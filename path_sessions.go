@@ -154,7 +154,14 @@ func (b *backend) writeSession(ctx context.Context, req *logical.Request, data *
 	if role == nil {
 		return resp, err
 	}
-	code, state, refreshToken := data.Get("code").(string), data.Get("state").(string), data.Get("refresh_token").(string)
+	in := &input{data: data}
+	var code, state, refreshToken string
+	in.secret("code", &code)
+	in.secret("state", &state)
+	in.secret("refresh_token", &refreshToken)
+	if in.err != nil {
+		return logical.ErrorResponse("role %q: %s", role.name, in.err), nil
+	}
 	var started *session
 	switch {
 	case role.GrantType == grantTypePassword:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -92,11 +93,11 @@ func (r *role) change(in *input) {
 	in.choice("grant_type", &r.GrantType)
 	in.text("username", &r.Username)
 	in.secret("password", &r.Password)
-	in.list("scopes", &r.Scopes)
-	in.text("redirect_uri", &r.RedirectURI)
-	in.text("session_user_id", &r.SessionUserID)
+	in.scopes("scopes", &r.Scopes)
+	in.address("redirect_uri", &r.RedirectURI)
+	in.address("session_user_id", &r.SessionUserID)
 	in.choice("credential_type", &r.CredentialType)
-	in.text("user_id", &r.UserID)
+	in.address("user_id", &r.UserID)
 	in.boolean("allow_administrators", &r.AllowAdministrators)
 	in.duration("ttl", &r.TTL, time.Second, longestTTL)
 	in.duration("max_ttl", &r.MaxTTL, time.Second, longestTTL)
@@ -217,7 +218,7 @@ func validRedirectURI(text string) bool {
 		return true
 	}
 	parsed, err := url.Parse(text)
-	return err == nil && parsed.Host != "" && parsed.Fragment == "" &&
+	return err == nil && parsed.Hostname() != "" && usablePort(parsed) && parsed.User == nil && !strings.Contains(text, "#") &&
 		(parsed.Scheme == "https" || (parsed.Scheme == "http" && isLoopback(parsed.Hostname())))
 }
 

@@ -22,7 +22,11 @@ type watchedStorage struct {
 	onPut   func(key string)
 }
 
-var errDiskFull = errors.New("disk full")
+var (
+	errDiskFull = errors.New("disk full")
+	// errRelative is what Vault's own storage answers.
+	errRelative = errors.New("relative paths not supported")
+)
 
 func (s *watchedStorage) reset() {
 	s.gets.Store(0)
@@ -55,11 +59,17 @@ func (s *watchedStorage) beforePut(call func(key string)) {
 
 func (s *watchedStorage) Get(ctx context.Context, key string) (*logical.StorageEntry, error) {
 	s.gets.Add(1)
+	if strings.Contains(key, "..") {
+		return nil, errRelative
+	}
 	return s.Storage.Get(ctx, key)
 }
 
 func (s *watchedStorage) Put(ctx context.Context, entry *logical.StorageEntry) error {
 	s.puts.Add(1)
+	if strings.Contains(entry.Key, "..") {
+		return errRelative
+	}
 	s.mu.Lock()
 	fails := s.failPut != nil && s.failPut(entry.Key)
 	s.keys = append(s.keys, entry.Key)
@@ -76,6 +86,9 @@ func (s *watchedStorage) Put(ctx context.Context, entry *logical.StorageEntry) e
 
 func (s *watchedStorage) Delete(ctx context.Context, key string) error {
 	s.deletes.Add(1)
+	if strings.Contains(key, "..") {
+		return errRelative
+	}
 	s.mu.Lock()
 	fails := s.failDel
 	s.mu.Unlock()
@@ -87,6 +100,9 @@ func (s *watchedStorage) Delete(ctx context.Context, key string) error {
 
 func (s *watchedStorage) List(ctx context.Context, prefix string) ([]string, error) {
 	s.lists.Add(1)
+	if strings.Contains(prefix, "..") {
+		return nil, errRelative
+	}
 	return s.Storage.List(ctx, prefix)
 }
 

@@ -1,0 +1,258 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+	"github.com/stretchr/testify/require"
+)
+
+const longestAnswer = 10 << 10
+
+// attack is a mount on which hostile requests are tried one after the other,
+// each on the same storage.
+type attack struct {
+	*harness
+	stored map[string]string
+	logged int
+}
+
+// newAttack has a role of every way to sign in, and a credential.
+func newAttack(t *testing.T) *attack {
+	h := newReadyHarness(t, map[string]any{"rotation_period": "1h"})
+	personal := map[string]any{"credential_type": "personal_access_token"}
+	h.mustWrite("roles/personal", h.roleData(personal))
+	h.mustWrite("roles/person", map[string]any{
+		"credential_type": "personal_access_token", "grant_type": "authorization_code", "redirect_uri": callback,
+	})
+	h.mustWrite("roles/brought", map[string]any{"credential_type": "personal_access_token", "grant_type": "refresh_token"})
+	h.issue(nil)
+	for _, path := range []string{"creds/personal", "static-creds/ci"} {
+		resp, err := h.do(logical.ReadOperation, path, nil)
+		require.NoError(t, err)
+		require.False(t, resp.IsError(), "%v", resp)
+	}
+	return &attack{harness: h, stored: h.snapshot()}
+}
+
+// snapshot is everything that is stored.
+func (h *harness) snapshot() map[string]string {
+	h.t.Helper()
+	ctx := context.Background()
+	keys, err := logical.CollectKeys(ctx, h.storage.Storage)
+	require.NoError(h.t, err)
+	stored := make(map[string]string, len(keys))
+	for _, key := range keys {
+		entry, err := h.storage.Storage.Get(ctx, key)
+		require.NoError(h.t, err)
+		stored[key] = string(entry.Value)
+	}
+	return stored
+}
+
+// restore puts everything back that an accepted request has changed.
+func (a *attack) restore() {
+	a.t.Helper()
+	now := a.snapshot()
+	if maps.Equal(now, a.stored) {
+		return
+	}
+	ctx := context.Background()
+	for key := range now {
+		require.NoError(a.t, a.storage.Storage.Delete(ctx, key))
+	}
+	for key, value := range a.stored {
+		require.NoError(a.t, a.storage.Storage.Put(ctx, &logical.StorageEntry{Key: key, Value: []byte(value)}))
+	}
+	a.backend.settings.forget()
+	a.backend.roles.forgetAll()
+}
+
+// try sends one request as Vault does and requires of the answer what every
+// answer owes.
+func (a *attack) try(what string, operation logical.Operation, path string, data map[string]any) (int, string) {
+	a.t.Helper()
+	defer a.restore()
+	if operation == logical.CreateOperation || operation == logical.UpdateOperation {
+		_, _, err := a.backend.HandleExistenceCheck(context.Background(), &logical.Request{Operation: operation, Path: path, Data: maps.Clone(data), Storage: a.storage})
+		if err != nil {
+			require.NotContains(a.t, err.Error(), canary, what)
+			require.Less(a.t, len(err.Error()), longestAnswer, what)
+		}
+	}
+	resp, err := a.do(operation, path, data)
+	code, text := status(resp, err), message(resp, err)
+	require.Less(a.t, code, 500, "%s: %.300s", what, text)
+	require.NotContains(a.t, text, canary, what)
+	require.Less(a.t, len(text), longestAnswer, what)
+	require.True(a.t, utf8.ValidString(text), what)
+	if code != 200 {
+		require.Equal(a.t, a.stored, a.snapshot(), "%s: refused (%s), and something was stored", what, text)
+	}
+	log := a.log.String()
+	require.NotContains(a.t, log[a.logged:], "recovered from a panic", what)
+	require.NotContains(a.t, log[a.logged:], canary, what)
+	a.logged = len(log)
+	if code == 200 && (operation == logical.CreateOperation || operation == logical.UpdateOperation || operation == logical.PatchOperation) {
+		a.checkStored(what, path)
+	}
+	return code, text
+}
+
+// checkStored reads back what a write has left, from memory and from storage.
+func (a *attack) checkStored(what, path string) {
+	a.t.Helper()
+	if path != "config" && !strings.HasPrefix(path, "roles/") {
+		return
+	}
+	written := a.read(path)
+	require.NotNil(a.t, written, what)
+	a.backend.settings.forget()
+	a.backend.roles.forgetAll()
+	require.Equal(a.t, written, a.read(path), "%s: storage has changed it", what)
+	for field, value := range written {
+		if field != "ca_cert" && field != "client_cert" {
+			require.Less(a.t, len(fmt.Sprint(value)), longestAnswer, "%s: %s", what, field)
+		}
+	}
+}
+
+var captureGroup = regexp.MustCompile(`\(\?P<(\w+)>`)
+
+// pathsOf are addresses that a pattern serves: one for each of the names.
+func (a *attack) pathsOf(pattern string, names ...string) []string {
+	a.t.Helper()
+	id := string(a.recordIDs()[0])
+	address := strings.TrimSuffix(strings.Trim(pattern, "^$"), "/?")
+	paths := map[string]bool{}
+	for _, name := range names {
+		paths[fillCaptures(address, map[string]string{"credential_id": id}, name)] = true
+	}
+	served := []string{}
+	for path := range paths {
+		require.NotNil(a.t, a.backend.Route(path), "%s made of %s", path, pattern)
+		served = append(served, path)
+	}
+	return served
+}
+
+// fillCaptures puts values in place of the named groups of a pattern.
+func fillCaptures(pattern string, values map[string]string, otherwise string) string {
+	for {
+		found := captureGroup.FindStringSubmatchIndex(pattern)
+		if found == nil {
+			return pattern
+		}
+		end, depth := found[1], 1
+		for ; depth > 0; end++ {
+			switch pattern[end] {
+			case '(':
+				depth++
+			case ')':
+				depth--
+			}
+		}
+		value, known := values[pattern[found[2]:found[3]]]
+		if !known {
+			value = otherwise
+		}
+		pattern = pattern[:found[0]] + value + pattern[end:]
+	}
+}
+
+// wanted is what a request of a path needs to be a good one but for the field
+// under attack.
+func (a *attack) wanted(operation logical.Operation, path string) map[string]any {
+	switch {
+	case path == "config":
+		data := map[string]any{"verify_connection": false, "client_secret": a.pm.Client(3).Secret}
+		if operation == logical.CreateOperation {
+			data = a.configData()
+			data["verify_connection"] = false
+		}
+		return data
+	case strings.HasPrefix(path, "roles/") && operation == logical.CreateOperation:
+		return a.roleData(nil)
+	case path == "sessions/person":
+		return map[string]any{"code": "def502" + canary, "state": "unknown"}
+	case path == "sessions/brought":
+		return map[string]any{"refresh_token": "def502" + canary}
+	}
+	return nil
+}
+
+// TestHostileFields puts everything into every field of every path.
+func TestHostileFields(t *testing.T) {
+	t.Parallel()
+	a := newAttack(t)
+	values := hostileValues()
+	values["100 certificates"] = strings.Repeat(a.pm.CACertPEM(), 100)
+	tried := map[string]int{}
+	for _, path := range a.backend.Paths {
+		for operation := range path.Operations {
+			for _, address := range a.pathsOf(path.Pattern, a.namesFor(path, operation)...) {
+				for field, schema := range path.Fields {
+					a.attackField(operation, address, field, fitting(operation, schema.Query, values), tried)
+				}
+				a.attackField(operation, address, "unknown_field", fitting(operation, false, values), tried)
+			}
+		}
+	}
+	for _, code := range []string{"200", "400"} {
+		require.NotZero(t, tried[code], "%v", tried)
+	}
+	t.Logf("answers: %v", tried)
+}
+
+// namesFor are the roles that a path is tried with: those that get furthest.
+func (a *attack) namesFor(path *framework.Path, operation logical.Operation) []string {
+	switch {
+	case operation == logical.CreateOperation:
+		return []string{"fresh"}
+	case strings.HasPrefix(path.Pattern, "^sessions/") && operation == logical.UpdateOperation:
+		return []string{"ci", "person", "brought"}
+	case strings.HasPrefix(path.Pattern, "^roles/") && operation == logical.PatchOperation:
+		return []string{"personal"}
+	default:
+		return []string{"ci"}
+	}
+}
+
+// fitting leaves of the values a few for requests that take none.
+func fitting(operation logical.Operation, isQuery bool, values map[string]any) map[string]any {
+	if isQuery || operation == logical.CreateOperation || operation == logical.UpdateOperation || operation == logical.PatchOperation {
+		return values
+	}
+	few := map[string]any{}
+	for _, name := range []string{"null", "1 MiB", "object", "NUL", "parent", "invalid UTF-8"} {
+		few[name] = values[name]
+	}
+	return few
+}
+
+func (a *attack) attackField(operation logical.Operation, path, field string, values map[string]any, tried map[string]int) {
+	a.t.Helper()
+	good := a.wanted(operation, path)
+	delete(good, field)
+	usual, _ := a.try(fmt.Sprintf("%s %s without %s", operation, path, field), operation, path, good)
+	for name, value := range values {
+		what := fmt.Sprintf("%s %s, %s = %s", operation, path, field, name)
+		data := maps.Clone(good)
+		if data == nil {
+			data = map[string]any{}
+		}
+		data[field] = value
+		code, text := a.try(what, operation, path, data)
+		tried[fmt.Sprint(code)]++
+		if code != 200 && usual == 200 {
+			require.Contains(a.t, text, field, what)
+		}
+	}
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/vault/sdk/logical"
+	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/internal/ledger"
+)
+
+// TestHostileNames puts everything in place of the name in every path.
+func TestHostileNames(t *testing.T) {
+	t.Parallel()
+	a := newAttack(t)
+	names := []string{"a..b", "..", "../config", "ci/../config", "a.", "-a", "%2e%2e", "a b", "a\x00b", "a\xffb", "a\u202eb", "a\r\nb", "{{a}}", "*", "", "/", "ci/", strings.Repeat("n", 1<<20), strings.Repeat("n", 1000), strings.Repeat("0", 22), strings.Repeat("v", 22)}
+	for _, path := range a.backend.Paths {
+		for operation := range path.Operations {
+			if !captureGroup.MatchString(path.Pattern) {
+				continue
+			}
+			for _, name := range names {
+				address := fillCaptures(strings.TrimSuffix(strings.Trim(path.Pattern, "^$"), "/?"), nil, name)
+				what := fmt.Sprintf("%s %.80q", operation, address)
+				if a.backend.Route(address) != path {
+					_, err := a.backend.HandleRequest(context.Background(), &logical.Request{Operation: operation, Path: address, Storage: a.storage})
+					require.NotErrorIs(t, err, errPanicked, what)
+					a.restore()
+					continue
+				}
+				code, text := a.try(what, operation, address, a.wanted(operation, address))
+				require.NotContains(t, text, "relative paths", what)
+				if code == 200 && len(name) > 500 {
+					require.NotEqual(t, logical.CreateOperation, operation, what)
+				}
+			}
+		}
+	}
+}
+
+// What Vault's storage refuses is refused as the caller's mistake.
+func TestNamesThatLeadUpAreRefused(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	_, _, err := h.backend.HandleExistenceCheck(context.Background(), &logical.Request{Operation: logical.UpdateOperation, Path: "roles/a..b", Storage: h.storage})
+	require.ErrorContains(t, err, `".."`)
+	for _, path := range []string{"roles/a..b", "creds/a..b", "sessions/a..b", "static-creds/a..b", "status/a..b"} {
+		h.refusedWrite(logical.ReadOperation, path, nil, `".."`)
+	}
+}
+
+// TestOddNamesLiveBesideEachOther: no role touches what another has.
+func TestOddNamesLiveBesideEachOther(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.mustWrite("config", h.configData())
+	names := []string{"a", "a.b", "a-b", "A", "_", "revoke", strings.Repeat("n", longestRoleName), strings.Repeat("n", longestRoleName-1)}
+	ids := map[string]ledger.ID{}
+	for _, name := range names {
+		h.mustWrite("roles/"+name, h.roleData(map[string]any{"credential_type": "personal_access_token", "rotation_period": "1h"}))
+		resp, err := h.do(logical.ReadOperation, "creds/"+name, nil)
+		require.NoError(t, err)
+		require.False(t, resp.IsError(), "%v", resp)
+		ids[name] = ledger.ID(resp.Data["credential_id"].(string))
+		require.NotEmpty(t, h.read("static-creds/" + name)["access_token"])
+	}
+	for _, list := range []string{"roles/", "sessions/"} {
+		listed, err := h.do(logical.ListOperation, list, nil)
+		require.NoError(t, err)
+		require.ElementsMatch(t, names, listed.Data["keys"])
+	}
+	for i, name := range names {
+		before := h.snapshot()
+		_, err := h.do(logical.DeleteOperation, "roles/"+name, nil)
+		require.NoError(t, err)
+		after := h.snapshot()
+		for key := range before {
+			if _, kept := after[key]; !kept && !strings.HasPrefix(key, ledger.Prefix) {
+				require.Contains(t, []string{rolePrefix + name, sessionPrefix + name, staticPrefix + name}, key)
+			}
+		}
+		for _, other := range names[i+1:] {
+			require.Equal(t, other, h.read("status/" + other)["role"])
+			require.Equal(t, "active", h.read("sessions/" + other)["state"])
+			require.Equal(t, other, h.read("credentials/" + string(ids[other]))["role"])
+			require.NotEmpty(t, h.read("static-creds/" + other)["access_token"])
+		}
+	}
+	h.refusedWrite(logical.CreateOperation, "roles/"+strings.Repeat("n", longestRoleName+1), h.roleData(nil), "characters")
+}
