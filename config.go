@@ -43,6 +43,10 @@ type config struct {
 	Deleted bool `json:"deleted"`
 }
 
+func (c *config) newest() int { return configVersion }
+
+func (c *config) whole() bool { return c.URL != "" }
+
 // authClient is an OAuth client of ProcessMaker; its parts are always taken
 // together, from the role or from the config.
 type authClient struct {

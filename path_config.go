@@ -75,6 +75,9 @@ func (b *backend) configPaths() []*framework.Path {
 
 func (b *backend) configExists(ctx context.Context, req *logical.Request, _ *framework.FieldData) (bool, error) {
 	current, err := b.settings.load(ctx, req.Storage, b.clock)
+	if isUnreadable(err) {
+		return false, nil
+	}
 	if err != nil {
 		return false, err
 	}
@@ -90,7 +93,7 @@ func (b *backend) writeConfig(ctx context.Context, req *logical.Request, data *f
 		return logical.ErrorResponse(err.Error()), nil
 	}
 	previous, err := b.settings.load(ctx, req.Storage, b.clock)
-	if err != nil {
+	if err != nil && (!isUnreadable(err) || req.Operation == logical.PatchOperation) {
 		return nil, err
 	}
 	changed := newConfig()

@@ -92,6 +92,9 @@ func (b *backend) rolePaths() []*framework.Path {
 
 func (b *backend) roleExists(ctx context.Context, req *logical.Request, data *framework.FieldData) (bool, error) {
 	found, err := b.roles.load(ctx, req.Storage, data.Get("name").(string))
+	if isUnreadable(err) {
+		return false, nil
+	}
 	return found != nil, err
 }
 
@@ -113,7 +116,7 @@ func (b *backend) writeRole(ctx context.Context, req *logical.Request, data *fra
 	}
 	defer unlock()
 	previous, err := b.roles.load(ctx, req.Storage, name)
-	if err != nil {
+	if err != nil && (!isUnreadable(err) || req.Operation == logical.PatchOperation) {
 		return nil, err
 	}
 	changed := newRole()
@@ -235,7 +238,7 @@ func (b *backend) deleteRole(ctx context.Context, req *logical.Request, data *fr
 	}
 	defer unlock()
 	previous, err := b.roles.load(ctx, req.Storage, name)
-	if err != nil {
+	if err != nil && !isUnreadable(err) {
 		return nil, err
 	}
 	if err := b.roles.remove(ctx, req.Storage, name); err != nil {

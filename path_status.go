@@ -191,6 +191,9 @@ func (b *backend) addStaticStatus(ctx context.Context, storage logical.Storage, 
 		return nil
 	}
 	stored, err := readStatic(ctx, storage, role.name)
+	if isUnreadable(err) {
+		return nil // the next read replaces it
+	}
 	if err != nil || stored == nil {
 		return err
 	}

@@ -87,6 +87,12 @@ func newRole() *role {
 	}
 }
 
+func (r *role) newest() int { return roleVersion }
+
+func (r *role) whole() bool {
+	return r.URL != "" && r.GrantType != "" && r.CredentialType != "" && r.RenewMode != "" && r.TTL > 0 && r.MaxTTL > 0
+}
+
 // change takes the fields of a write.
 func (r *role) change(in *input) {
 	r.AuthClient.change(in)
@@ -228,12 +234,8 @@ func readRole(ctx context.Context, storage logical.Storage, name string) (*role,
 		return nil, err
 	}
 	var stored role
-	if err := entry.DecodeJSON(&stored); err != nil {
-		// The decoder's error may quote what it read.
-		return nil, fmt.Errorf("the stored role %q cannot be read: it is not in the form of this release", name)
-	}
-	if stored.Version > roleVersion {
-		return nil, fmt.Errorf("the stored role %q was written by a newer release (version %d, known is %d)", name, stored.Version, roleVersion)
+	if err := decodeStored(entry, &stored, fmt.Sprintf("role %q", name), "write the role again with everything that it needs, or delete it"); err != nil {
+		return nil, err
 	}
 	return &stored, nil
 }

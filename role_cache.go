@@ -72,7 +72,7 @@ func (c *roleCache) replace(ctx context.Context, storage logical.Storage, name s
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	current, err := c.loadLocked(ctx, storage, name)
-	if err != nil {
+	if err != nil && !isUnreadable(err) {
 		return err
 	}
 	if current != previous {

@@ -195,6 +195,9 @@ func (b *backend) dropSession(ctx context.Context, storage logical.Storage, name
 	}
 	defer unlock()
 	stored, err := readSession(ctx, storage, name)
+	if isUnreadable(err) {
+		return b.dropUnreadableSession(ctx, storage, name, err)
+	}
 	if err != nil || stored == nil || (only != nil && stored.Fingerprint != *only) {
 		return err
 	}
@@ -210,6 +213,15 @@ func (b *backend) dropSession(ctx context.Context, storage logical.Storage, name
 		return err
 	}
 	b.notice(hclog.Info, sessionEnded, aboutSession(name), "session ended", "user_id", stored.UserID)
+	return nil
+}
+
+// dropUnreadableSession forgets a session whose tokens nobody can end any more.
+func (b *backend) dropUnreadableSession(ctx context.Context, storage logical.Storage, name string, why error) error {
+	if err := storage.Delete(ctx, sessionPrefix+name); err != nil {
+		return err
+	}
+	b.notice(hclog.Warn, ledgerUnaccounted, aboutSession(name), "a session that cannot be read was dropped; delete its tokens in ProcessMaker", "error", why)
 	return nil
 }
 

@@ -37,6 +37,12 @@ type session struct {
 	LostBecause string `json:"lost_because"`
 }
 
+func (s *session) newest() int { return sessionVersion }
+
+func (s *session) whole() bool {
+	return s.Fingerprint.URL != "" && (s.LostBecause != "" || (s.AccessToken != "" && s.TokenID != ""))
+}
+
 func (s *session) token() client.Token {
 	return client.Token{
 		Value:      s.AccessToken,
@@ -85,12 +91,8 @@ func readSession(ctx context.Context, storage logical.Storage, role string) (*se
 		return nil, err
 	}
 	var stored session
-	if err := entry.DecodeJSON(&stored); err != nil {
-		// The decoder's error may quote what it read.
-		return nil, fmt.Errorf("the stored session of role %q cannot be read: it is not in the form of this release", role)
-	}
-	if stored.Version > sessionVersion {
-		return nil, fmt.Errorf("the stored session of role %q was written by a newer release (version %d, known is %d)", role, stored.Version, sessionVersion)
+	if err := decodeStored(entry, &stored, fmt.Sprintf("session of role %q", role), fmt.Sprintf("delete sessions/%s, and its tokens in ProcessMaker", role)); err != nil {
+		return nil, err
 	}
 	return &stored, nil
 }

@@ -53,7 +53,7 @@ func (c *settingsCache) loadLocked(ctx context.Context, storage logical.Storage,
 	}
 	loaded, err := c.make(stored, clk)
 	if err != nil {
-		return nil, fmt.Errorf("the stored config cannot be used: %w; write config again", err)
+		return nil, &unreadable{fmt.Sprintf("the stored config cannot be used: %s; write config again, with everything that it needs", err)}
 	}
 	if c.forgotten.Load() == forgotten {
 		c.current.Store(loaded)
@@ -84,7 +84,7 @@ func (c *settingsCache) replace(ctx context.Context, storage logical.Storage, cl
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	current, err := c.loadLocked(ctx, storage, clk)
-	if err != nil {
+	if err != nil && !isUnreadable(err) {
 		return err
 	}
 	if current != previous {
@@ -142,12 +142,8 @@ func readConfig(ctx context.Context, storage logical.Storage) (*config, error) {
 		return nil, err
 	}
 	var stored config
-	if err := entry.DecodeJSON(&stored); err != nil {
-		// The decoder's error may quote what it read.
-		return nil, errors.New("the stored config cannot be read: it is not in the form of this release")
-	}
-	if stored.Version > configVersion {
-		return nil, fmt.Errorf("the stored config was written by a newer release (version %d, known is %d)", stored.Version, configVersion)
+	if err := decodeStored(entry, &stored, "config", "write config again, with everything that it needs"); err != nil {
+		return nil, err
 	}
 	return &stored, nil
 }

@@ -166,6 +166,9 @@ func (b *backend) beginSession(ctx context.Context, storage logical.Storage, rol
 	}
 	defer unlock()
 	old, err := readSession(ctx, storage, role.name)
+	if isUnreadable(err) {
+		err = b.dropUnreadableSession(ctx, storage, role.name, err)
+	}
 	if err != nil {
 		b.endUnrecorded(s, grant.Access, role.name)
 		return nil, err

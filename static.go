@@ -34,6 +34,16 @@ type staticCredential struct {
 	RotateAt time.Time `json:"rotate_at"`
 }
 
+func (c *staticCredential) newest() int { return staticVersion }
+
+func (c *staticCredential) whole() bool {
+	if c.Record == nil || c.AccessToken == "" || c.TokenID == "" {
+		return false
+	}
+	_, err := ledger.ParseID(string(c.Record.ID))
+	return err == nil
+}
+
 // freshUntil is when the credential is to be replaced. A role whose period was
 // shortened since replaces it earlier; one whose period was lengthened cannot
 // keep it longer, because its deadline is fixed.
@@ -75,7 +85,8 @@ func (b *backend) shared(ctx context.Context, req *logical.Request, role *loaded
 	defer unlock()
 	current = role.static.Load()
 	if current == nil {
-		if current, err = readStatic(ctx, req.Storage, role.name); err != nil {
+		// The record of one that cannot be read ends it all the same.
+		if current, err = readStatic(ctx, req.Storage, role.name); err != nil && !isUnreadable(err) {
 			return nil, nil, nil, err
 		}
 		role.static.Store(current)
@@ -155,6 +166,9 @@ func (b *backend) dropStatic(ctx context.Context, storage logical.Storage, role 
 	}
 	defer unlock()
 	stored, err := readStatic(ctx, storage, role.name)
+	if isUnreadable(err) {
+		return storage.Delete(ctx, staticPrefix+role.name)
+	}
 	if err != nil || stored == nil || stored.Record.Fingerprint != fingerprint {
 		return err
 	}
@@ -178,7 +192,7 @@ func (b *backend) forgetShared(ctx context.Context, storage logical.Storage, rec
 	}
 	defer unlock()
 	stored, err := readStatic(ctx, storage, record.Role)
-	if err == nil && stored != nil && stored.Record.ID == record.ID {
+	if isUnreadable(err) || (err == nil && stored != nil && stored.Record.ID == record.ID) {
 		err = storage.Delete(ctx, staticPrefix+record.Role)
 	}
 	if err != nil {
@@ -198,12 +212,8 @@ func readStatic(ctx context.Context, storage logical.Storage, role string) (*sta
 		return nil, err
 	}
 	var stored staticCredential
-	if err := entry.DecodeJSON(&stored); err != nil || stored.Record == nil {
-		// The decoder's error may quote what it read.
-		return nil, fmt.Errorf("the stored shared credential of role %q cannot be read: it is not in the form of this release", role)
-	}
-	if stored.Version > staticVersion {
-		return nil, fmt.Errorf("the stored shared credential of role %q was written by a newer release (version %d, known is %d)", role, stored.Version, staticVersion)
+	if err := decodeStored(entry, &stored, fmt.Sprintf("shared credential of role %q", role), "read it, which makes another"); err != nil {
+		return nil, err
 	}
 	return &stored, nil
 }

@@ -43,11 +43,20 @@ func ReadCursor(ctx context.Context, storage logical.Storage, now time.Time) (*C
 		return firstCursor(ctx, storage, now)
 	}
 	var cursor Cursor
-	if err := entry.DecodeJSON(&cursor); err != nil || !bucketPattern.MatchString(cursor.Next) {
+	if err := entry.DecodeJSON(&cursor); err != nil || cursor.Version != CursorVersion || !cursor.wellFormed(now) {
 		// It only saves work: what it said can be found out again.
 		return firstCursor(ctx, storage, now)
 	}
 	return &cursor, nil
+}
+
+// longestRest is how long a mount may have rested until a listing of the ledger
+// is cheaper than one of every minute since.
+const longestRest = 366 * 24 * time.Hour
+
+func (c *Cursor) wellFormed(now time.Time) bool {
+	isNoBucket := func(bucket string) bool { return !bucketPattern.MatchString(bucket) }
+	return !isNoBucket(c.Next) && c.Next >= Bucket(now.Add(-longestRest)) && !slices.ContainsFunc(c.Left, isNoBucket)
 }
 
 // Rewind makes sure that a clock that ran ahead has left no minute out.

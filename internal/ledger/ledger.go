@@ -30,13 +30,16 @@ func Get(ctx context.Context, storage logical.Storage, id ID) (*Record, error) {
 	if err != nil || entry == nil {
 		return nil, err
 	}
-	var record Record
-	if err := entry.DecodeJSON(&record); err != nil {
-		// The decoder's error may quote what it read.
-		return nil, fmt.Errorf("record of credential %s cannot be read: it is not in the form of this release", id)
+	var head struct {
+		Version int `json:"version"`
 	}
-	if record.Version > RecordVersion {
-		return nil, fmt.Errorf("record of credential %s was written by a newer release (version %d, known is %d)", id, record.Version, RecordVersion)
+	if entry.DecodeJSON(&head) == nil && head.Version > RecordVersion {
+		return nil, fmt.Errorf("record of credential %s was written by a newer release (version %d, known is %d): install that release again", id, head.Version, RecordVersion)
+	}
+	var record Record
+	if entry.DecodeJSON(&record) != nil || !record.describes(id) {
+		// The decoder's error may quote what it read.
+		return nil, fmt.Errorf("record of credential %s cannot be read: it is not in the form of this release; restore it from a backup, or end the token in ProcessMaker, where a personal access token has this id in its name", id)
 	}
 	return &record, nil
 }

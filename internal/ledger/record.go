@@ -70,3 +70,11 @@ type Record struct {
 	// RefreshToken is kept only where renewals use it.
 	RefreshToken string `json:"refresh_token,omitempty"`
 }
+
+// describes tells whether a record is that of id and holds what its end needs. An
+// entry of another kind decodes without an error, and its missing times would say
+// that its token is dead already.
+func (r *Record) describes(id ID) bool {
+	return r.Version >= 1 && r.ID == id && (r.State == Live || r.State == Due) &&
+		r.Fingerprint.URL != "" && !r.Deadline.IsZero() && !r.TokenExpireTime.IsZero()
+}
