@@ -110,7 +110,7 @@ func (c *Client) grant(ctx context.Context, operation string, auth AuthClient, s
 	if err != nil {
 		return nil, grantError(operation, exchanger.status, err)
 	}
-	access, err := parseToken(token.AccessToken, token.TokenType, c.clock.Now())
+	access, err := parseToken(token.AccessToken, token.Type(), c.clock.Now())
 	if err != nil {
 		return nil, &Error{Kind: UnusableToken, Operation: operation, Status: exchanger.status, Detail: err.Error()}
 	}

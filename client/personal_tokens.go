@@ -91,9 +91,7 @@ func (c *Client) PersonalTokens(ctx context.Context, bearer Token, userID string
 			return nil, err
 		}
 		var listed struct {
-			// A list that is empty is told from an answer that is none: who is
-			// not on the list counts as ended.
-			Data *[]struct {
+			Data []*struct {
 				ID        text   `json:"id"`
 				Name      string `json:"name"`
 				CreatedAt any    `json:"created_at"`
@@ -103,13 +101,18 @@ func (c *Client) PersonalTokens(ctx context.Context, bearer Token, userID string
 		case r.status != http.StatusOK:
 			return nil, apiFailure(listTokens, r)
 		case !r.json || json.Unmarshal(r.body, &listed) != nil || listed.Data == nil:
+			// A list that is missing is not an empty one: who looks for a token
+			// would think it dead.
 			return nil, &Error{Kind: NotProcessMaker, Operation: listTokens, Status: r.status, Detail: "the answer is no list of tokens"}
 		}
-		for _, token := range *listed.Data {
+		for _, token := range listed.Data {
+			if token == nil || token.ID == "" {
+				return nil, &Error{Kind: NotProcessMaker, Operation: listTokens, Status: r.status, Detail: "the answer lists a token without an id"}
+			}
 			created, _ := token.CreatedAt.(string)
 			all = append(all, NamedToken{ID: string(token.ID), Name: token.Name, CreatedTime: createdTime(created)})
 		}
-		if len(*listed.Data) < tokensPerPage {
+		if len(listed.Data) < tokensPerPage {
 			return all, nil
 		}
 	}
@@ -144,12 +147,13 @@ func (c *Client) ShowUser(ctx context.Context, bearer Token, userID string) (Use
 	var shown struct {
 		ID            text   `json:"id"`
 		Username      string `json:"username"`
-		Administrator bool   `json:"is_administrator"`
+		Administrator *bool  `json:"is_administrator"`
 	}
-	if !r.json || json.Unmarshal(r.body, &shown) != nil || string(shown.ID) != userID {
+	// Not to say whether a user is an administrator is not to say no.
+	if !r.json || json.Unmarshal(r.body, &shown) != nil || string(shown.ID) != userID || shown.Administrator == nil {
 		return User{}, &Error{Kind: NotProcessMaker, Operation: showUser, Status: r.status, Detail: "the answer is not the user"}
 	}
-	return User{ID: string(shown.ID), Username: shown.Username, Administrator: shown.Administrator}, nil
+	return User{ID: string(shown.ID), Username: shown.Username, Administrator: *shown.Administrator}, nil
 }
 
 // askAPI makes one exchange with the REST API as bearer.

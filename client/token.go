@@ -7,6 +7,7 @@ import (
 	"math"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -29,6 +30,12 @@ type Token struct {
 	ExpireTime time.Time
 }
 
+const (
+	bearer = "Bearer"
+	// longestToken is what web servers take as one header.
+	longestToken = 8 << 10
+)
+
 var (
 	userIDPattern  = regexp.MustCompile(`^[0-9]{1,20}$`)
 	tokenIDPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
@@ -38,6 +45,12 @@ var (
 // itself. The signature is not checked: Passport publishes no key, and the
 // connection vouches for the sender.
 func parseToken(value, tokenType string, now time.Time) (Token, error) {
+	if len(value) > longestToken {
+		return Token{}, errors.New("the access token is longer than any header may be")
+	}
+	if !strings.EqualFold(tokenType, bearer) {
+		return Token{}, errors.New("the token_type is not Bearer")
+	}
 	parsed, err := jwt.ParseSigned(value, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
 		return Token{}, errors.New("the access token is not an RS256 JWT as ProcessMaker 4 makes them (ProcessMaker 3 is not supported)")
@@ -53,6 +66,9 @@ func parseToken(value, tokenType string, now time.Time) (Token, error) {
 		return Token{}, errors.New("the access token has no user in its sub claim")
 	case claims.ExpireTime.IsZero():
 		return Token{}, errors.New("the access token has no exp claim")
+	case !claims.ExpireTime.After(now):
+		// Taken as it says, it would never be revoked.
+		return Token{}, errors.New("the access token says that it has expired already; compare the clocks of Vault and ProcessMaker")
 	}
 	return Token{
 		Value:      value,

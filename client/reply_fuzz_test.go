@@ -1,0 +1,91 @@
+package client_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/internal/clock"
+)
+
+// FuzzAPIReply answers every call of the REST API with anything: what comes of
+// it is complete, or a typed error that quotes nothing.
+func FuzzAPIReply(f *testing.F) {
+	const marker = "S3CR3T-MARKER"
+	const json = "application/json"
+	for _, body := range []string{
+		``, `null`, `{}`, `[]`, `{"data":null}`, `{"data":{}}`, `{"data":[null]}`, `{"data":[{"id":null,"name":"` + marker + `"}]}`,
+		`{"data":[{"id":"a"}]}`, `{"data":[{"id":1,"name":"n","created_at":5}]}`, `{"data":[],"data":null}`, "\xef\xbb\xbf{\"data\":[]}",
+		`{"accessToken":"` + marker + `"}`, `{"accessToken":["` + marker + `"]}`, `{"accessToken":null,"token":{}}`,
+		`{"id":2}`, `{"id":2,"is_administrator":null}`, `{"id":2,"username":"` + marker + `","is_administrator":"no"}`, `{"id":2,"is_administrator":true,"IS_ADMINISTRATOR":false}`,
+		`{"error":["Unauthenticated."]}`, `{"error":"` + marker + `"}`, strings.Repeat("[", 5000),
+	} {
+		for _, status := range []int{200, 201, 204, 401, 403, 404, 422, 500} {
+			f.Add(status, json, body)
+		}
+		f.Add(200, "application/json; charset=\"", body)
+		f.Add(200, "text/html", body)
+	}
+	type answer struct {
+		status            int
+		contentType, body string
+	}
+	var next atomic.Pointer[answer]
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		a := next.Load()
+		w.Header().Set("Content-Type", a.contentType)
+		w.WriteHeader(a.status)
+		_, _ = w.Write([]byte(a.body))
+	}))
+	f.Cleanup(server.Close)
+	f.Fuzz(func(t *testing.T, status int, contentType, body string) {
+		if status < 200 || status > 599 {
+			t.Skip("not a final HTTP status")
+		}
+		c, err := client.New(configFor(t, server.URL), clock.System())
+		require.NoError(t, err)
+		defer c.Close()
+		next.Store(&answer{status, contentType, body})
+		// Old enough that a refusal is not repeated.
+		token := client.Token{Value: "v", Type: "Bearer", ID: "a", UserID: "2", ReceivedAt: time.Now().Add(-time.Hour)}
+		ctx := context.Background()
+		check := func(err error) bool {
+			if err == nil {
+				return true
+			}
+			require.NotZero(t, client.KindOf(err))
+			require.NotContains(t, err.Error(), marker)
+			require.Less(t, len(err.Error()), 1000)
+			return false
+		}
+		made, err := c.CreatePersonalToken(ctx, token, "2", "n")
+		if check(err) {
+			require.NotEmpty(t, made.ID)
+			require.NotEmpty(t, made.UserID)
+		}
+		listed, err := c.PersonalTokens(ctx, token, "2")
+		if check(err) {
+			require.Contains(t, strings.ToLower(body), "data")
+			for _, one := range listed {
+				require.NotEmpty(t, one.ID)
+			}
+		}
+		user, err := c.ShowUser(ctx, token, "2")
+		if check(err) {
+			require.Equal(t, "2", user.ID)
+			require.Contains(t, strings.ToLower(body), "is_administrator")
+		}
+		_, err = c.TokenAlive(ctx, token)
+		check(err)
+		check(c.RevokeToken(ctx, token))
+		check(c.RevokeTokenOf(ctx, token, "2", "a"))
+		check(c.CheckConnection(ctx))
+	})
+}
