@@ -22,6 +22,8 @@ type attack struct {
 	*harness
 	stored map[string]string
 	logged int
+	// passwords are those of the users of ProcessMaker, which some requests change.
+	passwords map[string]string
 }
 
 // newAttack has a role of every way to sign in, and a credential.
@@ -39,7 +41,11 @@ func newAttack(t *testing.T) *attack {
 		require.NoError(t, err)
 		require.False(t, resp.IsError(), "%v", resp)
 	}
-	return &attack{harness: h, stored: h.snapshot()}
+	passwords := map[string]string{}
+	for _, user := range h.pm.Users() {
+		passwords[user.Username] = user.Password
+	}
+	return &attack{harness: h, stored: h.snapshot(), passwords: passwords}
 }
 
 // snapshot is everything that is stored.
@@ -70,6 +76,9 @@ func (a *attack) restore() {
 	}
 	for key, value := range a.stored {
 		require.NoError(a.t, a.storage.Storage.Put(ctx, &logical.StorageEntry{Key: key, Value: []byte(value)}))
+	}
+	for name, password := range a.passwords {
+		a.pm.SetPassword(name, password)
 	}
 	a.backend.settings.forget()
 	a.backend.roles.forgetAll()

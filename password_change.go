@@ -95,15 +95,17 @@ func readPasswordChange(ctx context.Context, storage logical.Storage, key string
 	if err != nil || entry == nil {
 		return nil, err
 	}
-	var stored passwordChange
-	if err := entry.DecodeJSON(&stored); err != nil {
-		// The decoder's error may quote what it read.
-		return nil, errors.New("the stored change of a password cannot be read: it is not in the form of this release")
+	var change passwordChange
+	if err := decodeStored(entry, &change, "change of a password", "set another password for the user in ProcessMaker and write it to the role"); err != nil {
+		return nil, err
 	}
-	if stored.Version > passwordChangeVersion {
-		return nil, fmt.Errorf("the stored change of a password was written by a newer release (version %d, known is %d)", stored.Version, passwordChangeVersion)
-	}
-	return &stored, nil
+	return &change, nil
+}
+
+func (c *passwordChange) newest() int { return passwordChangeVersion }
+
+func (c *passwordChange) whole() bool {
+	return c.URL != "" && c.Username != "" && c.Password != "" && len(c.Roles) > 0
 }
 
 // loginAsChanged logs in with the password that a change has given the user

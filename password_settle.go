@@ -76,7 +76,7 @@ func (b *backend) tryLoginAsAny(ctx context.Context, storage logical.Storage, s 
 func (b *backend) waitingRoles(ctx context.Context, storage logical.Storage, change *passwordChange) (waiting []*loadedRole, err error) {
 	for _, name := range change.roleNames() {
 		role, err := b.roles.load(ctx, storage, name)
-		if err != nil {
+		if err != nil && !isUnreadable(err) {
 			return nil, err
 		}
 		if role != nil && change.concerns(name, &role.role) {
@@ -178,7 +178,7 @@ func (b *backend) lockLogin(ctx context.Context, storage logical.Storage, name s
 		written, _ = data.Raw["username"].(string)
 	}
 	previous, err := b.roles.load(ctx, storage, name)
-	if err != nil {
+	if err != nil && !isUnreadable(err) {
 		return nil, err
 	}
 	if previous != nil {
@@ -194,7 +194,12 @@ func (b *backend) withdraw(ctx context.Context, storage logical.Storage, previou
 	if previous == nil || previous.GrantType != grantTypePassword || (changed != nil && changed.Password == previous.Password && changed.fingerprint("") == previous.fingerprint("")) {
 		return
 	}
-	change, err := readPasswordChange(ctx, storage, passwordChangeKey(previous.URL, previous.Username))
+	key := passwordChangeKey(previous.URL, previous.Username)
+	change, err := readPasswordChange(ctx, storage, key)
+	if isUnreadable(err) {
+		// It would stand in the way of every rotation to come.
+		err = storage.Delete(ctx, key)
+	}
 	if err == nil && change != nil && !(changed != nil && change.concerns(previous.name, changed)) {
 		delete(change.Roles, previous.name)
 		if len(change.Roles) == 0 {

@@ -209,4 +209,9 @@ func TestAStrangersEntryIsNotTaken(t *testing.T) {
 		h.tick()
 	}
 	require.Contains(t, h.log.String(), "could not be completed yet")
+
+	h.pm.SetPassword("alice", "known-Again1")
+	h.mustWrite("roles/ci", map[string]any{"password": "known-Again1"})
+	h.issue(nil)
+	require.Empty(t, h.openChanges(), "the way out that the message names")
 }

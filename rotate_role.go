@@ -111,7 +111,7 @@ func (r *passwordRotation) rolesOfUser(ctx context.Context, updateAll bool) ([]*
 	for _, name := range names {
 		role, err := r.backend.roles.load(ctx, r.storage, name)
 		switch {
-		case err != nil:
+		case err != nil && !isUnreadable(err):
 			return nil, err
 		case role == nil || role.GrantType != grantTypePassword || userKey(role.Username) != userKey(r.username) || role.belongsTo(r.settings) != nil:
 			continue
