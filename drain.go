@@ -24,14 +24,18 @@ func (b *backend) drain(ctx context.Context, storage logical.Storage) {
 		b.log(hclog.Error, about{}, "the ledger of a disabled mount could not be read; its tokens live on at ProcessMaker", "error", err)
 	}
 	b.endAll(ctx, storage, ids, newTokenFinder(), func(*ledger.Record) bool { return true })
-	for _, id := range ids {
-		if record, err := ledger.Get(ctx, storage, id); err == nil && record != nil {
-			b.log(hclog.Error, aboutRecord(record), "a credential of a disabled mount could not be ended; end it at ProcessMaker by hand",
-				"url", record.Fingerprint.URL, "user_id", record.UserID, "token_id", record.TokenID, "token_name", record.TokenName)
-		}
-	}
 	if current, err := b.settings.load(ctx, storage, b.clock); err == nil && current != nil {
 		b.endSessions(ctx, storage, current)
+	}
+	// A session that could not be ended has a record by now.
+	if ids, err = ledger.All(ctx, storage); err != nil {
+		b.log(hclog.Error, about{}, "what is left of a disabled mount could not be read; its tokens live on at ProcessMaker", "error", err)
+	}
+	for _, id := range ids {
+		if record, err := ledger.Get(ctx, storage, id); err == nil && record != nil {
+			b.log(hclog.Error, aboutRecord(record), "a token of a disabled mount could not be ended; end it at ProcessMaker by hand",
+				"url", record.Fingerprint.URL, "user_id", record.UserID, "token_id", record.TokenID, "token_name", record.TokenName)
+		}
 	}
 }
 

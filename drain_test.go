@@ -51,6 +51,22 @@ func TestWhatADisabledMountCannotEndIsLogged(t *testing.T) {
 	require.NotContains(t, h.log.String(), l.token())
 }
 
+// The records of sessions that could not be ended go with the mount.
+func TestSessionsThatADisabledMountCannotEndAreLogged(t *testing.T) {
+	t.Parallel()
+	h := newPersonalHarness(t, nil)
+	l := h.issue(nil)
+	session := h.session()
+	h.clock.Advance(time.Minute)
+	require.NoError(t, l.tryRevoke())
+	h.goDown()
+	h.unmount()
+	require.Regexp(t, "by hand.*"+session.TokenID, h.log.String())
+	require.Regexp(t, "by hand.*user_id=.?"+session.UserID, h.log.String())
+	require.NotContains(t, h.log.String(), session.AccessToken)
+	require.NotContains(t, h.log.String(), session.RefreshToken)
+}
+
 func TestAReloadedPluginEndsNothing(t *testing.T) {
 	t.Parallel()
 	h := newPersonalHarness(t, nil)
