@@ -20,6 +20,8 @@ type loadedRole struct {
 	session atomic.Pointer[session]
 	// static mirrors the stored shared credential; nil where it is not known.
 	static atomic.Pointer[staticCredential]
+	// futile is set while renewing the session is known not to help.
+	futile atomic.Pointer[futileRenewal]
 }
 
 // roleCache holds the roles in use in memory. Unknown names are not

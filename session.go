@@ -161,28 +161,42 @@ func (b *backend) loseSession(storage logical.Storage, role *loadedRole, seen *s
 	return needsSignIn(role, why)
 }
 
-// asSession runs an exchange with the session's token. A refused token is tried
-// once more if it is so young that clocks may be the reason, and then renewed.
+// asSession runs an exchange with the session's token. A refused token is
+// renewed.
 func (b *backend) asSession(ctx context.Context, storage logical.Storage, role *loadedRole, s *settings, do func(*session) error) error {
 	current, err := b.useSession(ctx, storage, role, s)
 	if err != nil {
 		return err
 	}
-	err = do(current)
-	if client.KindOf(err) == client.TokenRefused && b.clock.Now().Sub(current.TokenReceivedAt) < client.SettlingTime {
-		if err := b.clock.Sleep(ctx, client.SettlingPause); err != nil {
-			return err
-		}
-		err = do(current)
+	if known := role.futile.Load(); known != nil && known.tokenID == current.TokenID && b.clock.Now().Before(known.until) {
+		return &known.rememberedRefusal
 	}
+	err = b.settled(ctx, current, do)
 	if client.KindOf(err) != client.TokenRefused {
 		return err
 	}
-	renewed, renewErr := b.renewSession(ctx, storage, role, s, current)
-	if renewErr != nil {
-		return renewErr
+	renewed, err := b.renewSession(ctx, storage, role, s, current)
+	if err != nil {
+		return err
 	}
-	return do(renewed)
+	err = b.settled(ctx, renewed, do)
+	if client.KindOf(err) == client.TokenRefused {
+		return role.noteFutile(renewed, b.clock.Now(), err)
+	}
+	return err
+}
+
+// settled runs an exchange with a session's token, once more if the token is
+// refused and so young that clocks may be the reason.
+func (b *backend) settled(ctx context.Context, current *session, do func(*session) error) error {
+	err := do(current)
+	if client.KindOf(err) != client.TokenRefused || b.clock.Now().Sub(current.TokenReceivedAt) >= client.SettlingTime {
+		return err
+	}
+	if err := b.clock.Sleep(ctx, client.SettlingPause); err != nil {
+		return err
+	}
+	return do(current)
 }
 
 // dropSession ends the session of a role. auth is the auth client that it was
