@@ -93,6 +93,10 @@ func (r *rotation) findOut(ctx context.Context, cause error, mayRepeat bool) (ou
 	switch {
 	case err != nil:
 		return outcome{}, &explained{fmt.Sprintf("%s, and whether the old token still lives could not be found out (%s); try again", r.cause(cause), err), err}
+	case !alive && r.role.GrantType != grantTypePassword && client.RefusedWithoutUse(cause):
+		// The refresh token was not used up, and no login can replace it: it
+		// works again once what was refused is put right.
+		return outcome{}, &explained{r.cause(cause), cause}
 	case !alive:
 		return r.loginAgain(ctx, r.cause(cause), true)
 	case !mayRepeat || !r.timeToRepeat(ctx):

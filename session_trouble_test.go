@@ -47,6 +47,27 @@ func TestTheSessionOfADeletedUser(t *testing.T) {
 	}
 }
 
+// A session whose auth client was refused is not lost: its refresh token was not
+// used, and nobody has to sign in once the client is put right.
+func TestASessionOutlivesARefusedAuthClient(t *testing.T) {
+	t.Parallel()
+	h := newSignInHarness(t, nil)
+	state, code := h.begin("alice")
+	resp, err := h.complete(state, code)
+	require.Equal(t, 200, status(resp, err), message(resp, err))
+	h.issue(nil)
+	h.clock.Advance(time.Hour)
+	secret := h.pm.Client(2).Secret
+	h.pm.SetClientSecret(2, "another")
+	h.pm.RevokeTokenByID(h.session().TokenID)
+	h.refusedWrite(logical.ReadOperation, "creds/ci", nil, "Correct client_id and client_secret of the role")
+	require.Equal(t, "active", h.read("sessions/ci")["state"])
+
+	h.pm.SetClientSecret(2, secret)
+	require.True(t, h.pm.Accepts(h.issue(nil).token()))
+	require.Len(t, h.pm.LiveTokens(), 3, "two leases and the session")
+}
+
 // The app server that takes a renewed token may be behind the one that made it.
 func TestARenewedSessionIsGivenTimeToo(t *testing.T) {
 	t.Parallel()
