@@ -1,0 +1,228 @@
+//go:build unix
+
+package acceptance
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// badDay is a section of docs/reliability.md that is played through. Each of its
+// commands has to be run, and each text that it quotes has to be heard.
+type badDay struct {
+	*mount
+	commands, quotes []string
+	ran, heard       map[string]bool
+	// fills are what stands for <name> in the commands.
+	fills map[string]string
+	dir   string
+}
+
+var (
+	shownCommands = regexp.MustCompile("(?s)\n```sh\n(.*?)```")
+	shownText     = regexp.MustCompile("(?s)\n```text\n(.*?)```")
+	continuation  = regexp.MustCompile(`\\\n\s*`)
+	placeholder   = regexp.MustCompile(`<[a-z_ -]+>`)
+)
+
+// badDay opens the section with that title.
+func (m *mount) badDay(title string) *badDay {
+	m.t.Helper()
+	d := &badDay{mount: m, ran: map[string]bool{}, heard: map[string]bool{}, fills: map[string]string{}, dir: m.t.TempDir()}
+	section := reliabilitySection(m.t, title)
+	for _, block := range shownCommands.FindAllStringSubmatch(section, -1) {
+		for command := range strings.Lines(continuation.ReplaceAllString(block[1], "")) {
+			if command = strings.TrimSpace(command); command != "" && !slices.Contains(d.commands, command) {
+				d.commands = append(d.commands, command)
+			}
+		}
+	}
+	for _, block := range shownText.FindAllStringSubmatch(section, -1) {
+		quote := words(block[1])
+		require.Greater(m.t, len(placeholder.ReplaceAllString(quote, "")), 7, "a quote that fits everything: %s", quote)
+		d.quotes = append(d.quotes, quote)
+	}
+	require.NoError(m.t, os.Symlink(m.server.vaultBin, filepath.Join(d.dir, "vault")))
+	d.file("ca.pem", m.pm.CACertPEM())
+	m.t.Cleanup(d.complete)
+	return d
+}
+
+func reliabilityPage(t *testing.T) string {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join("..", "docs", "reliability.md"))
+	require.NoError(t, err)
+	return string(page)
+}
+
+func reliabilitySection(t *testing.T, title string) string {
+	t.Helper()
+	_, section, found := strings.Cut(reliabilityPage(t), "\n### "+title+"\n")
+	require.True(t, found, "docs/reliability.md has no section %q", title)
+	if end := regexp.MustCompile(`(?m)^##`).FindStringIndex(section); end != nil {
+		section = section[:end[0]]
+	}
+	return "\n" + section
+}
+
+// complete requires that the test played the whole section.
+func (d *badDay) complete() {
+	if d.t.Failed() {
+		return
+	}
+	for _, command := range d.commands {
+		assert.True(d.t, d.ran[command], "the page shows a command that was not run: %s", command)
+	}
+	for _, quote := range d.quotes {
+		assert.True(d.t, d.heard[quote], "the page quotes what nobody said: %s", quote)
+	}
+}
+
+// file is a file that a command reads.
+func (d *badDay) file(name, content string) {
+	d.t.Helper()
+	require.NoError(d.t, os.WriteFile(filepath.Join(d.dir, name), []byte(content), 0o600))
+}
+
+// fill says what <name> stands for from now on.
+func (d *badDay) fill(name, value string) { d.fills["<"+name+">"] = value }
+
+// run runs a command of the section, which has to succeed.
+func (d *badDay) run(command string) string {
+	d.t.Helper()
+	output, err := d.try(command)
+	require.NoError(d.t, err, "%s: %s", command, output)
+	return output
+}
+
+// fails runs a command of the section, which has to fail.
+func (d *badDay) fails(command string) string {
+	d.t.Helper()
+	output, err := d.try(command)
+	require.Error(d.t, err, "%s: %s", command, output)
+	return output
+}
+
+// try runs a command of the section and returns what it printed, with the names
+// that the page uses.
+func (d *badDay) try(command string) (string, error) {
+	d.t.Helper()
+	require.Contains(d.t, d.commands, command, "not a command of the page")
+	d.ran[command] = true
+	ctx, cancel := context.WithTimeout(context.Background(), cliTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "sh", "-c", d.translated(command))
+	cmd.Dir = d.dir
+	cmd.Env = cleanEnvironment("HOME="+d.dir, "PATH="+d.dir+":/usr/bin:/bin", "VAULT_ADDR="+d.server.Address,
+		"VAULT_TOKEN="+d.server.RootToken, "VAULT_MAX_RETRIES=0", "VAULT_CLI_NO_COLOR=1", "CURL_CA_BUNDLE=ca.pem",
+		"ADMIN_TOKEN="+d.fills["<admin token>"])
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &output
+	err := cmd.Run()
+	return d.asOnThePage(output.String()), err
+}
+
+const (
+	pageMount = "processmaker"
+	pageURL   = "https://bpm.example.com"
+)
+
+var mountInCommand = regexp.MustCompile(`(^|[ =])` + pageMount + `(/|\s|$)`)
+
+// translated is a command for this mount and its ProcessMaker.
+func (d *badDay) translated(command string) string {
+	d.t.Helper()
+	command = strings.ReplaceAll(command, "url="+pageURL, "url="+d.pm.URL()+" ca_cert=@ca.pem")
+	command = strings.ReplaceAll(command, pageURL, d.pm.URL())
+	for name, value := range d.fills {
+		command = strings.ReplaceAll(command, name, value)
+	}
+	require.NotRegexp(d.t, placeholder, command, "nothing stands for it")
+	return mountInCommand.ReplaceAllString(command, "${1}"+d.path+"${2}")
+}
+
+func (d *badDay) asOnThePage(output string) string {
+	output = strings.ReplaceAll(output, d.pm.URL(), pageURL)
+	return strings.ReplaceAll(output, d.path+"/", pageMount+"/")
+}
+
+// hears requires that the page quotes a text which is said here.
+func (d *badDay) hears(said string) {
+	d.t.Helper()
+	if !d.heardIn(said) {
+		d.t.Fatalf("the page quotes nothing of this:\n%s", said)
+	}
+}
+
+// heardIn tells whether something that the page quotes is said here.
+func (d *badDay) heardIn(said string) (any bool) {
+	said = words(said)
+	for _, quote := range d.quotes {
+		if quotePattern(quote).MatchString(said) {
+			d.heard[quote], any = true, true
+		}
+	}
+	return any
+}
+
+// quotePattern matches a quote, in which <name> stands for anything.
+func quotePattern(quote string) *regexp.Regexp {
+	parts := placeholder.Split(quote, -1)
+	for i := range parts {
+		parts[i] = regexp.QuoteMeta(parts[i])
+	}
+	return regexp.MustCompile(strings.Join(parts, ".+?"))
+}
+
+// words is a text without its line breaks and columns, which depend on widths.
+func words(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+var (
+	pageTitles   = regexp.MustCompile(`(?m)^### (.+)$`)
+	playedTitles = regexp.MustCompile(`\.badDay\("([^"]+)"\)`)
+)
+
+// No bad day stands on the page that is not played here.
+func TestEveryBadDayIsPlayed(t *testing.T) {
+	t.Parallel()
+	var shown, played []string
+	for _, title := range pageTitles.FindAllStringSubmatch(reliabilityPage(t), -1) {
+		shown = append(shown, title[1])
+	}
+	files, err := filepath.Glob("*_test.go")
+	require.NoError(t, err)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, title := range playedTitles.FindAllSubmatch(text, -1) {
+			if !slices.Contains(played, string(title[1])) {
+				played = append(played, string(title[1]))
+			}
+		}
+	}
+	require.NotEmpty(t, shown)
+	assert.ElementsMatch(t, shown, played)
+}
+
+// The page's own rules: each bad day says the four things that a reader needs.
+func TestBadDaysSayWhatToDo(t *testing.T) {
+	t.Parallel()
+	_, days, found := strings.Cut(reliabilityPage(t), "\n## On a bad day\n")
+	require.True(t, found)
+	for _, title := range pageTitles.FindAllStringSubmatch(days, -1) {
+		section := reliabilitySection(t, title[1])
+		for _, heading := range []string{"**Symptom.**", "**By itself.**", "**What to do.**", "**Over when.**"} {
+			assert.Contains(t, section, heading, title[1])
+		}
+	}
+}

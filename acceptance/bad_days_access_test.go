@@ -1,0 +1,211 @@
+//go:build unix
+
+package acceptance
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/client/processmakertest"
+)
+
+func asNumber(t *testing.T, value any) int64 {
+	t.Helper()
+	number, ok := value.(json.Number)
+	require.True(t, ok, "a %T", value)
+	count, err := number.Int64()
+	require.NoError(t, err)
+	return count
+}
+
+// addVaultUser adds a second user of the kind that the guides tell to make.
+func (m *mount) addVaultUser() processmakertest.User {
+	return m.pm.AddUser(processmakertest.User{Username: "vault-ci", Password: "vault-ci-Passw0rd!"})
+}
+
+func TestBadDayPasswordChanged(t *testing.T) {
+	t.Parallel()
+	m := newReadyMount(t)
+	d := m.badDay("The password was changed at ProcessMaker")
+	c := m.read("ci")
+	m.pm.SetPassword("alice", "another-Passw0rd!")
+	d.hears(d.fails("vault read processmaker/creds/ci"))
+	status := d.run("vault read processmaker/status/ci")
+	assert.Contains(t, words(status), "cure Correct username and password of the role")
+	c = m.renew(c, 7200)
+	assert.True(t, m.accepts(c.Token))
+	d.file("password.txt", "another-Passw0rd!")
+	d.run("vault write processmaker/roles/ci password=@password.txt verify=true")
+	d.run("vault read processmaker/creds/ci")
+	assert.Empty(t, m.get("status/ci")["cure"])
+	assert.NotEmpty(t, m.get("status/ci")["last_error"])
+}
+
+func TestBadDayClientSecretChanged(t *testing.T) {
+	t.Parallel()
+	m := newReadyMount(t)
+	d := m.badDay("The auth client's secret was changed")
+	c := m.read("ci")
+	d.fill("lease_id", c.LeaseID)
+	m.pm.SetClientSecret(passwordClient, "another-secret")
+	d.hears(d.fails("vault read processmaker/creds/ci"))
+	d.hears(d.run("vault lease renew -increment=2h <lease_id>"))
+	assert.True(t, m.accepts(c.Token))
+	d.file("client-secret.txt", "another-secret")
+	d.run("vault write processmaker/config client_secret=@client-secret.txt")
+	d.run("vault read processmaker/creds/ci")
+	renewed := m.renew(c, 14400)
+	assert.Empty(t, without(renewed.Warnings, "killed a token"))
+	assert.NotEqual(t, c.Token, renewed.Token)
+	m.revoke(renewed)
+	assert.Len(t, m.pm.LiveTokens(), 1)
+}
+
+// without leaves out the warnings that hold a text.
+func without(warnings []string, text string) (rest []string) {
+	for _, warning := range warnings {
+		if !strings.Contains(warning, text) {
+			rest = append(rest, warning)
+		}
+	}
+	return rest
+}
+
+func TestBadDayClientDeleted(t *testing.T) {
+	t.Parallel()
+	m := newReadyMount(t)
+	m.writeRole("jobs", personal)
+	d := m.badDay("The auth client was deleted")
+	c, job := m.read("ci"), m.read("jobs")
+	d.fill("lease_id", c.LeaseID)
+	m.pm.RevokeClient(passwordClient)
+	assert.False(t, m.accepts(c.Token))
+	assert.True(t, m.accepts(job.Token))
+	d.hears(d.fails("vault read processmaker/creds/ci"))
+
+	other := m.pm.Client(4)
+	d.file("client-secret.txt", other.Secret)
+	d.run("vault write processmaker/config client_id=4 client_secret=@client-secret.txt")
+	d.run("vault write processmaker/tidy all=true")
+	d.hears(d.fails("vault lease renew -increment=2h <lease_id>"))
+	d.run("vault read processmaker/creds/ci")
+	assert.Equal(t, "4", m.read("ci").Data["client_id"])
+	assert.True(t, m.accepts(m.read("jobs").Token))
+	m.revoke(c)
+	m.revoke(job)
+}
+
+func TestBadDayPersonalClientDeleted(t *testing.T) {
+	t.Parallel()
+	m := newSessionMount(t)
+	m.writeRole("jobs", personal)
+	d := m.badDay("The personal access client was deleted")
+	c := m.read("jobs")
+	m.pm.RevokeClient(1)
+	assert.False(t, m.accepts(c.Token))
+	d.hears(d.fails("vault read processmaker/creds/jobs"))
+	m.pm.AddClient(processmakertest.Client{Name: "another", PersonalAccess: true})
+	d.run("vault write processmaker/tidy role=jobs")
+	d.run("vault read processmaker/creds/jobs")
+	assert.True(t, m.accepts(m.read("jobs").Token))
+}
+
+func TestBadDayUserDeleted(t *testing.T) {
+	t.Parallel()
+	m := newReadyMount(t)
+	m.writeRole("jobs", personal)
+	d := m.badDay("The user was deleted")
+	c, renewed := m.read("ci"), m.read("ci")
+	m.read("jobs")
+	m.pm.DeleteUser("alice")
+	assert.False(t, m.accepts(c.Token))
+	d.hears(d.fails("vault read processmaker/creds/ci"))
+	d.hears(d.fails("vault read processmaker/creds/jobs"))
+	m.revoke(c)
+	renewed = m.renew(renewed, 7200)
+	assert.False(t, m.accepts(renewed.Token), "the page says so")
+
+	m.addVaultUser()
+	d.file("password.txt", m.pm.User("vault-ci").Password)
+	d.run("vault write processmaker/roles/ci username=vault-ci password=@password.txt verify=true")
+	d.run("vault write processmaker/tidy role=ci")
+	d.run("vault read processmaker/creds/ci")
+	again := m.read("ci")
+	assert.Equal(t, "vault-ci", again.Data["username"])
+	assert.True(t, m.accepts(again.Token))
+}
+
+func TestBadDayUserRestored(t *testing.T) {
+	t.Parallel()
+	m := newReadyMount(t)
+	m.writeRole("jobs", personal)
+	d := m.badDay("The user was deleted and restored")
+	admin := requestForms[0].signInAs(m, "admin")
+	d.fill("admin token", admin.AccessToken)
+	kept, ended, named := m.read("ci"), m.read("ci"), m.read("jobs")
+	m.pm.DeleteUser("alice")
+	m.revoke(ended)
+	m.revoke(named)
+	m.pm.RestoreUser("alice")
+	assert.True(t, m.accepts(kept.Token))
+	assert.True(t, m.accepts(ended.Token), "the exception is not as the page says")
+	assert.True(t, m.accepts(named.Token), "the exception is not as the page says")
+
+	foreign := d.run("vault read processmaker/status/jobs foreign=true")
+	assert.Contains(t, foreign, named.TokenID)
+	d.fill("user_id", fmt.Sprint(m.pm.User("alice").ID))
+	d.fill("token_id", named.TokenID)
+	d.run(deleteByHand)
+	assert.False(t, m.accepts(named.Token))
+	d.revokedByConsole(passwordClient)
+	d.run("vault write processmaker/tidy all=true")
+	d.hears(d.run("vault read processmaker/status/jobs foreign=true"))
+	d.revokedByConsole(passwordClient)
+	assert.True(t, m.accepts(m.read("ci").Token))
+	assert.True(t, m.accepts(m.read("jobs").Token))
+}
+
+const (
+	deleteByHand = `curl -s -X DELETE -H "Accept: application/json" -H "Authorization: Bearer $ADMIN_TOKEN" https://bpm.example.com/api/1.0/users/<user_id>/tokens/<token_id>`
+	showByHand   = `curl -s -H "Accept: application/json" -H "Authorization: Bearer $ADMIN_TOKEN" https://bpm.example.com/api/1.0/users/<user_id>/tokens/<token_id>`
+)
+
+// Tokens that the engine has nothing of any more are found and ended.
+func TestFindAndEndByHand(t *testing.T) {
+	t.Parallel()
+	m := newReadyMount(t)
+	m.writeRole("jobs", personal)
+	d := m.badDay("Find and end them in ProcessMaker")
+	d.fill("admin token", requestForms[0].signInAs(m, "admin").AccessToken)
+	d.fill("user_id", fmt.Sprint(m.pm.User("alice").ID))
+	login, named := m.read("ci"), m.read("jobs")
+	assert.NotContains(t, d.run("vault read processmaker/status/jobs foreign=true"), named.TokenID, "not foreign")
+	for _, c := range []credential{login, named} {
+		d.fill("token_id", c.TokenID)
+		assert.NotContains(t, d.run(showByHand), `"revoked":true`)
+		d.run(deleteByHand)
+		assert.Contains(t, d.run(showByHand), `"revoked":true`)
+		assert.False(t, m.accepts(c.Token))
+	}
+	d.run("vault write processmaker/tidy all=true")
+	d.revokedByConsole(passwordClient)
+}
+
+func TestBadDayUserInactive(t *testing.T) {
+	t.Parallel()
+	m := newReadyMount(t)
+	d := m.badDay("The user was made inactive or blocked")
+	c := m.read("ci")
+	m.pm.SetStatus("alice", "BLOCKED")
+	assert.True(t, m.accepts(c.Token))
+	d.run("vault read processmaker/creds/ci")
+	d.hears(d.run("vault write processmaker/tidy role=ci"))
+	d.run("vault delete processmaker/roles/ci")
+	d.hears(d.fails("vault read processmaker/creds/ci"))
+	assert.Empty(t, m.pm.LiveTokens())
+}
