@@ -31,7 +31,6 @@ type badDay struct {
 var (
 	shownCommands = regexp.MustCompile("(?s)\n```sh\n(.*?)```")
 	shownText     = regexp.MustCompile("(?s)\n```text\n(.*?)```")
-	continuation  = regexp.MustCompile(`\\\n\s*`)
 	placeholder   = regexp.MustCompile(`<[a-z_ -]+>`)
 )
 

@@ -19,15 +19,15 @@ import (
 // enough.
 func TestBadDaysOfVault(t *testing.T) {
 	t.Parallel()
-	server := startDiskServer(t)
+	server := ownRaftServer(t)
 	t.Run("plugin", func(t *testing.T) { pluginCrashes(t, server) })
 	t.Run("seal", func(t *testing.T) { vaultIsSealed(t, server) })
 	t.Run("lease", func(t *testing.T) { leaseIsGivenUp(t, server) })
 	t.Run("snapshot", func(t *testing.T) { snapshotIsRestored(t, server) })
 }
 
-func pluginCrashes(t *testing.T, server *diskServer) {
-	m := newReadyMount(t, onServer(server.Server))
+func pluginCrashes(t *testing.T, server *Server) {
+	m := newReadyMount(t, onServer(server))
 	d := m.badDay("The plugin crashes or does not start")
 	c := m.read("ci")
 	kill := func() {
@@ -42,13 +42,14 @@ func pluginCrashes(t *testing.T, server *diskServer) {
 		kill()
 		eventually(t, "Vault has started it anew", func() bool { return m.tryStatus() == nil })
 	}
-	away := server.plugin + ".away"
-	require.NoError(t, os.Rename(server.plugin, away))
+	plugin := filepath.Join(server.PluginDir, PluginName)
+	away := plugin + ".away"
+	require.NoError(t, os.Rename(plugin, away))
 	kill()
 	d.hears(d.fails("vault read processmaker/creds/ci"))
-	require.NoError(t, os.WriteFile(server.plugin, []byte("#!/bin/sh\n"), 0o700))
+	require.NoError(t, os.WriteFile(plugin, []byte("#!/bin/sh\n"), 0o700))
 	d.hears(d.fails("vault read processmaker/creds/ci"))
-	require.NoError(t, os.Rename(away, server.plugin))
+	require.NoError(t, os.Rename(away, plugin))
 	d.run("vault plugin list -detailed secret")
 	d.run("vault plugin reload -plugin vault-plugin-secrets-processmaker")
 	d.run("vault read processmaker/creds/ci")
@@ -61,15 +62,15 @@ func (m *mount) tryStatus() error {
 	return err
 }
 
-func vaultIsSealed(t *testing.T, server *diskServer) {
-	m := newReadyMount(t, onServer(server.Server))
+func vaultIsSealed(t *testing.T, server *Server) {
+	m := newReadyMount(t, onServer(server))
 	d := m.badDay("Vault was sealed")
 	kept, expiring := m.read("ci"), m.read("ci", "ttl", "2")
 	require.NoError(t, m.client.Sys().Seal())
 	d.hears(d.fails("vault read processmaker/creds/ci"))
-	d.fill("unseal key", server.unsealKey)
+	d.fill("unseal key", server.raft.unsealKey)
 	d.run("vault operator unseal <unseal key>")
-	server.waitUnsealed(t)
+	require.NoError(t, server.waitActive())
 	eventually(t, "what expired is ended", func() bool { return !m.accepts(expiring.Token) })
 	d.hears(d.run("vault read processmaker/status"))
 	assert.True(t, m.accepts(m.renew(kept, 7200).Token))
@@ -78,7 +79,7 @@ func vaultIsSealed(t *testing.T, server *diskServer) {
 
 // markIrrevocable does what Vault does with a lease that it gives up on, as that
 // takes it ten minutes of failures.
-func (m *mount) markIrrevocable(server *diskServer, leaseID string) {
+func (m *mount) markIrrevocable(server *Server, leaseID string) {
 	m.t.Helper()
 	key := "sys/raw/sys/expire/id/" + leaseID
 	entry, err := m.client.Logical().Read(key)
@@ -91,13 +92,12 @@ func (m *mount) markIrrevocable(server *diskServer, leaseID string) {
 	_, err = m.client.Logical().Write(key, fields{"value": string(text)})
 	require.NoError(m.t, err)
 	require.NoError(m.t, m.client.Sys().Seal())
-	_, err = m.client.Sys().Unseal(server.unsealKey)
-	require.NoError(m.t, err)
-	server.waitUnsealed(m.t)
+	require.NoError(m.t, server.unseal())
+	require.NoError(m.t, server.waitActive())
 }
 
-func leaseIsGivenUp(t *testing.T, server *diskServer) {
-	m := newReadyMount(t, onServer(server.Server))
+func leaseIsGivenUp(t *testing.T, server *Server) {
+	m := newReadyMount(t, onServer(server))
 	d := m.badDay("Vault has given up on a lease")
 	c := m.read("ci")
 	d.fill("lease_id", c.LeaseID)
@@ -111,8 +111,8 @@ func leaseIsGivenUp(t *testing.T, server *diskServer) {
 	d.hears(d.run("vault read sys/leases type=irrevocable"))
 }
 
-func snapshotIsRestored(t *testing.T, server *diskServer) {
-	m := newReadyMount(t, onServer(server.Server))
+func snapshotIsRestored(t *testing.T, server *Server) {
+	m := newReadyMount(t, onServer(server))
 	m.writeRole("jobs", personal)
 	d := m.badDay("Vault was restored from a snapshot")
 	d.fill("admin token", requestForms[0].signInAs(m, "admin").AccessToken)

@@ -33,8 +33,22 @@ type docPage struct {
 	instead map[string]func(d *docRun, block docBlock) (printed string)
 	// cannot tells why a block is not run.
 	cannot map[string]string
+	// elsewhere tells which other tests follow the page, command by command.
+	elsewhere string
 	// follow follows the page in another way than the rest.
 	follow func(t *testing.T, blocks []docBlock)
+}
+
+func specialPages() map[string]docPage {
+	return map[string]docPage{
+		"README.md":                    readmePage,
+		"docs/grants.md":               grantsPage,
+		"docs/consumers.md":            consumersPage,
+		"docs/upgrading.md":            upgradePage,
+		"docs/compatibility.md":        compatibilityPage,
+		"docs/reliability.md":          {elsewhere: "the tests of bad days, each section with the accident that it is about"},
+		"examples/go-client/README.md": goClientPage,
+	}
 }
 
 // Every page can be followed: all its commands are run in order by the real
@@ -42,20 +56,16 @@ type docPage struct {
 // role ci, and what the page shows as their output is what they print.
 func TestPagesCanBeFollowed(t *testing.T) {
 	t.Parallel()
-	special := map[string]docPage{
-		"README.md":                    readmePage,
-		"docs/grants.md":               grantsPage,
-		"docs/consumers.md":            consumersPage,
-		"docs/upgrading.md":            upgradePage,
-		"docs/compatibility.md":        compatibilityPage,
-		"examples/go-client/README.md": goClientPage,
-	}
+	special := specialPages()
 	pages := docPages(t)
 	for name := range special {
 		require.Contains(t, pages, name, "a page that is not there")
 	}
 	for _, name := range pages {
 		page := special[name]
+		if page.elsewhere != "" {
+			continue
+		}
 		blocks, _ := docBlocks(t, name)
 		firstLines := []string{}
 		blocks = slices.DeleteFunc(blocks, func(block docBlock) bool {
@@ -192,12 +202,18 @@ func checkBlock(t *testing.T, block docBlock, before string) {
 		}
 	case "go":
 		_, err = format.Source([]byte(block.text))
+	case "console":
+		for line := range strings.Lines(block.text) {
+			if !strings.HasPrefix(line, "php artisan ") {
+				err = errors.New("only what is typed on ProcessMaker's own server is of this language")
+			}
+		}
 	case "mermaid":
 		if !diagram.MatchString(block.text) {
 			err = errors.New("not a kind of diagram that is used here")
 		}
 	case "text":
-		if before != "sh" {
+		if before != "sh" && specialPages()[block.page].elsewhere == "" {
 			err = errors.New("output of no command: it has to follow the block that prints it")
 		}
 	default:

@@ -135,6 +135,21 @@ func (s *Server) unseal() error {
 	})
 }
 
+// waitActive waits until the node does the work. It may have that name before it
+// has its mounts.
+func (s *Server) waitActive() error {
+	return s.waitFor(func(client *api.Client) error {
+		health, err := client.Sys().Health()
+		switch {
+		case err != nil:
+			return err
+		case health.Sealed || health.Standby || !s.isActive():
+			return errors.New("the node is not the active one")
+		}
+		return nil
+	})
+}
+
 // initialise makes the storage of a new cluster on this node.
 func (s *Server) initialise() error {
 	client, err := s.NewClient(nil)
