@@ -24,6 +24,9 @@ const (
 	tokensPerPage = 1000
 	// mostTokenPages bounds a listing.
 	mostTokenPages = 50
+	// unknownToken is the body of ProcessMaker's 404 to the look-up of a token
+	// that it does not know. Its other 404s have an object.
+	unknownToken = "[]"
 )
 
 // NamedToken is a personal access token as ProcessMaker lists it.
@@ -129,10 +132,38 @@ func (c *Client) RevokeTokenOf(ctx context.Context, bearer Token, userID, tokenI
 	if err != nil {
 		return err
 	}
-	if r.status == http.StatusNoContent || (r.status == http.StatusNotFound && r.json) {
+	switch {
+	case r.status == http.StatusNoContent:
+		return nil
+	case r.status == http.StatusNotFound && r.json:
+		return c.confirmGone(ctx, bearer, userID, tokenID, r)
+	default:
+		return apiFailure(revokeToken, r)
+	}
+}
+
+// confirmGone looks whether a token that could not be found for its revocation
+// is unknown or revoked. Something in between may have answered.
+func (c *Client) confirmGone(ctx context.Context, bearer Token, userID, tokenID string, revocation *reply) error {
+	r, err := c.askAPI(ctx, http.MethodGet, bearer, nil, call{operation: revokeToken, lane: background}, nil, "users", userID, "tokens", tokenID)
+	if err != nil {
+		return err
+	}
+	var shown struct {
+		Revoked bool `json:"revoked"`
+	}
+	switch {
+	case r.status == http.StatusNotFound && r.json && string(bytes.TrimSpace(r.body)) == unknownToken:
+		return nil
+	case r.status != http.StatusOK || !r.json || json.Unmarshal(r.body, &shown) != nil:
+		return apiFailure(revokeToken, r)
+	case !shown.Revoked:
+		failure := apiFailure(revokeToken, revocation)
+		failure.Detail = "the token is still there"
+		return failure
+	default:
 		return nil
 	}
-	return apiFailure(revokeToken, r)
 }
 
 // ShowUser looks a user up with the authority of bearer.

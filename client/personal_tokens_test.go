@@ -1,0 +1,75 @@
+package client_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/client/processmakertest"
+)
+
+func jsonAnswer(status int, body string) processmakertest.Effect {
+	return processmakertest.Answer(status, map[string][]string{"Content-Type": {"application/json"}}, body)
+}
+
+// TestRevokingATokenOfAnotherIsBelievedOnlyOfProcessMaker: what is believed dead
+// is forgotten.
+func TestRevokingATokenOfAnotherIsBelievedOnlyOfProcessMaker(t *testing.T) {
+	t.Parallel()
+	const end, ask = processmakertest.DeleteToken, processmakertest.ShowToken
+	for name, test := range map[string]struct {
+		arrange func(pm *processmakertest.Server, tokenID string)
+		fails   bool
+	}{
+		"alive":   {func(*processmakertest.Server, string) {}, false},
+		"revoked": {func(pm *processmakertest.Server, id string) { pm.RevokeTokenByID(id) }, false},
+		"purged":  {func(pm *processmakertest.Server, id string) { pm.RevokeTokenByID(id); pm.PurgeRevoked() }, false},
+		"another's 404": {func(pm *processmakertest.Server, _ string) {
+			pm.Inject(fault(end, jsonAnswer(404, `{"error":"Not Found"}`)))
+		}, true},
+		"revoked, and another's 404": {func(pm *processmakertest.Server, id string) {
+			pm.RevokeTokenByID(id)
+			pm.Inject(fault(end, jsonAnswer(404, `{}`)))
+		}, false},
+		"another's 404 twice": {func(pm *processmakertest.Server, _ string) {
+			pm.Inject(fault(end, jsonAnswer(404, `{}`)))
+			pm.Inject(fault(ask, jsonAnswer(404, `{}`)))
+		}, true},
+		"another's 404, then no answer": {func(pm *processmakertest.Server, _ string) {
+			pm.Inject(fault(end, jsonAnswer(404, `{}`)))
+			pm.Inject(fault(ask, processmakertest.Refuse()))
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			bearer := f.sign(t).Access
+			token, err := f.client.CreatePersonalToken(context.Background(), bearer, bearer.UserID, "a token")
+			require.NoError(t, err)
+			test.arrange(f.pm, token.ID)
+			err = f.client.RevokeTokenOf(context.Background(), bearer, bearer.UserID, token.ID)
+			require.Equal(t, test.fails, err != nil, "%v", err)
+			require.Equal(t, test.fails, f.pm.Accepts(token.Value))
+		})
+	}
+}
+
+func fault(on processmakertest.Endpoint, do processmakertest.Effect) processmakertest.Fault {
+	return processmakertest.Fault{On: on, Do: do}
+}
+
+func TestNoListIsNotAnEmptyOne(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	bearer := f.sign(t).Access
+	listed, err := f.client.PersonalTokens(context.Background(), bearer, bearer.UserID)
+	require.NoError(t, err)
+	require.Empty(t, listed)
+	for _, body := range []string{`{}`, `{"data":null}`, `{"message":"ok"}`, `[]`, `{"data":{}}`} {
+		f.pm.Inject(fault(processmakertest.ListTokens, jsonAnswer(200, body)))
+		_, err := f.client.PersonalTokens(context.Background(), bearer, bearer.UserID)
+		require.Equal(t, client.NotProcessMaker, client.KindOf(err), body)
+	}
+}
