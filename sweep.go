@@ -138,6 +138,12 @@ func (b *backend) endAll(ctx context.Context, storage logical.Storage, ids []led
 		report sweepReport
 		group  errgroup.Group
 	)
+	// The first that is tried goes alone: after an outage it finds out whether
+	// ProcessMaker is back, and all others would be refused meanwhile.
+	for len(ids) > 0 && report.ended+report.failed == 0 {
+		report.add(b.endOne(ctx, storage, ids[0], finder, matches))
+		ids = ids[1:]
+	}
 	group.SetLimit(sweepWidth)
 	for _, id := range ids {
 		group.Go(func() error {

@@ -77,6 +77,22 @@ func TestAnOutageAtTheDeadlineHealsByItself(t *testing.T) {
 	require.Empty(t, h.backend.sweeper.cursor.Left)
 }
 
+func TestTheFirstTickAfterAnOutageEndsAllThatIsDue(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	h.tick()
+	h.issueMany(50)
+	h.clock.Advance(25 * time.Hour)
+	h.goDown()
+	h.tick()
+	require.Len(t, h.recordIDs(), 50)
+	require.NoError(t, h.pm.GoOnline())
+	h.clock.Advance(time.Minute)
+	h.tick()
+	require.Empty(t, h.recordIDs())
+	require.Empty(t, h.liveIDs())
+}
+
 func TestOneStubbornCredentialHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)

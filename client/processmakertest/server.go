@@ -140,6 +140,16 @@ func (s *Server) GoOffline() {
 	}
 }
 
+// OpenConnections gives the number of connections that clients keep open.
+func (s *Server) OpenConnections() int {
+	s.life.Lock()
+	listener := s.listener
+	s.life.Unlock()
+	listener.mu.Lock()
+	defer listener.mu.Unlock()
+	return len(listener.open)
+}
+
 // CloseConnections closes every connection and keeps listening.
 func (s *Server) CloseConnections() {
 	s.life.Lock()
