@@ -53,7 +53,7 @@ func (b *backend) endSessions(ctx context.Context, storage logical.Storage, s *s
 			// A role whose auth client is gone still has a session to end.
 			auth, _ = role.authClient(s)
 		}
-		if err := b.dropSession(ctx, storage, name, auth, s, nil); err != nil {
+		if err := b.dropSession(ctx, storage, name, auth, s, anyFingerprint); err != nil {
 			b.log(hclog.Error, about{role: name}, "a session could not be ended; end its token at ProcessMaker by hand", "url", s.config.URL, "error", err)
 		}
 	}

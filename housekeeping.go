@@ -9,11 +9,12 @@ import (
 )
 
 // housekeepingInterval is how often what is rarely needed is looked after. It
-// walks the sessions, of which there are as many as roles.
+// walks what the roles have, not what was handed out.
 const housekeepingInterval = time.Hour
 
-// keepHouse renews old sessions, forgets sign-ins that nobody completed, and
-// settles changes of passwords that were cut off.
+// keepHouse ends what former roles have left, renews old sessions, forgets
+// sign-ins that nobody completed, and settles changes of passwords that were cut
+// off.
 func (b *backend) keepHouse(ctx context.Context, storage logical.Storage) {
 	now := b.clock.Now()
 	if now.Sub(b.sweeper.houseKept) < housekeepingInterval {
@@ -27,17 +28,27 @@ func (b *backend) keepHouse(ctx context.Context, storage logical.Storage) {
 	if err := b.settleOpenChanges(ctx, storage); err != nil {
 		b.log(hclog.Warn, about{}, "open changes of passwords could not be looked after", "error", err)
 	}
-	names, err := storage.List(ctx, sessionPrefix)
-	if err != nil {
-		b.log(hclog.Warn, about{}, "the sessions could not be listed", "error", err)
-		return
-	}
-	for _, name := range names {
-		if ctx.Err() != nil {
+	for _, task := range []struct {
+		prefix string
+		do     func(context.Context, logical.Storage, string) error
+		failed string
+	}{
+		{staticPrefix, b.endForgotten, "the shared credential of a former role could not be ended"},
+		{sessionPrefix, b.endForgotten, "the session of a former role could not be ended"},
+		{sessionPrefix, b.renewOldSession, "the session could not be renewed ahead of its end"},
+	} {
+		names, err := storage.List(ctx, task.prefix)
+		if err != nil {
+			b.log(hclog.Warn, about{}, "what the roles have could not be listed", "prefix", task.prefix, "error", err)
 			return
 		}
-		if err := b.renewOldSession(ctx, storage, name); err != nil {
-			b.log(hclog.Warn, about{role: name}, "the session could not be renewed ahead of its end", "error", err)
+		for _, name := range names {
+			if ctx.Err() != nil {
+				return
+			}
+			if err := task.do(ctx, storage, name); err != nil {
+				b.log(hclog.Warn, about{role: name}, task.failed, "error", err)
+			}
 		}
 	}
 }
@@ -64,4 +75,13 @@ func (b *backend) renewOldSession(ctx context.Context, storage logical.Storage, 
 	}
 	_, err = b.renewSession(ctx, storage, role, current, stored)
 	return err
+}
+
+// endForgotten ends what a role's last write or its deletion should have ended.
+func (b *backend) endForgotten(ctx context.Context, storage logical.Storage, name string) error {
+	current, err := b.settings.load(ctx, storage, b.clock)
+	if err != nil || current == nil {
+		return err
+	}
+	return b.endOutdated(ctx, storage, name, current.config.AuthClient, current)
 }

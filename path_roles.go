@@ -154,7 +154,7 @@ func (b *backend) writeRole(ctx context.Context, req *logical.Request, data *fra
 	}
 	b.notice(hclog.Debug, roleWritten, aboutRole(name), "role written")
 	b.withdraw(ctx, req.Storage, previous, changed)
-	b.endChanged(ctx, req.Storage, previous, changed, current)
+	b.endFormer(ctx, req.Storage, name, previous, current)
 	return roleWarnings(changed, previous == nil, data), nil
 }
 
@@ -245,17 +245,16 @@ func (b *backend) deleteRole(ctx context.Context, req *logical.Request, data *fr
 		return nil, err
 	}
 	b.health.forget(name)
-	if previous == nil {
-		return nil, nil
+	if previous != nil {
+		b.notice(hclog.Debug, roleDeleted, aboutRole(name), "role deleted")
+		b.withdraw(ctx, req.Storage, previous, nil)
 	}
-	b.notice(hclog.Debug, roleDeleted, aboutRole(name), "role deleted")
-	b.withdraw(ctx, req.Storage, previous, nil)
 	current, err := b.settings.load(ctx, req.Storage, b.clock)
 	if err != nil || current == nil {
 		return nil, err
 	}
-	b.endChanged(ctx, req.Storage, previous, nil, current)
-	if previous.CredentialType != credentialTypePersonalToken {
+	b.endFormer(ctx, req.Storage, name, previous, current)
+	if previous == nil || previous.CredentialType != credentialTypePersonalToken {
 		return nil, nil
 	}
 	warned := &logical.Response{}
@@ -263,30 +262,19 @@ func (b *backend) deleteRole(ctx context.Context, req *logical.Request, data *fr
 	return warned, nil
 }
 
-// endChanged ends the session and the shared credential of a role that is no
-// longer the same. The role is written already, so what cannot be ended is only
-// reported.
-func (b *backend) endChanged(ctx context.Context, storage logical.Storage, previous *loadedRole, changed *role, s *settings) {
-	if previous == nil || previous.URL != s.config.URL {
-		return
-	}
-	before, err := previous.authClient(s)
-	if err != nil {
-		return
-	}
-	fingerprint := previous.fingerprint(before.ID)
-	if changed != nil {
-		after, err := changed.authClient(s)
-		if err == nil && fingerprint == changed.fingerprint(after.ID) {
-			return
+// endFormer ends what a role has from before its last write. The role is
+// written already, so what cannot be ended is only reported; it is tried again
+// every hour.
+func (b *backend) endFormer(ctx context.Context, storage logical.Storage, name string, previous *loadedRole, s *settings) {
+	defer b.inflight.join()()
+	former := s.config.AuthClient
+	if previous != nil {
+		if auth, err := previous.authClient(s); err == nil {
+			former = auth
 		}
 	}
-	defer b.inflight.join()()
-	if err := b.dropStatic(ctx, storage, previous, s, fingerprint); err != nil {
-		b.log(hclog.Warn, about{role: previous.name}, "the shared credential of a changed role could not be ended; it ends at its deadline", "error", err)
-	}
-	if err := b.dropSession(ctx, storage, previous.name, before, s, &fingerprint); err != nil {
-		b.log(hclog.Warn, aboutSession(previous.name), "the session of a changed role could not be ended; delete its tokens in ProcessMaker", "error", err)
+	if err := b.endOutdated(ctx, storage, name, former, s); err != nil {
+		b.log(hclog.Warn, aboutSession(name), "the session or shared credential of a changed role could not be ended", "error", err)
 	}
 }
 

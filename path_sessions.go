@@ -206,7 +206,7 @@ func (b *backend) deleteSession(ctx context.Context, req *logical.Request, data 
 	}
 	auth, err := role.authClient(current)
 	if err == nil {
-		err = b.dropSession(ctx, req.Storage, role.name, auth, current, nil)
+		err = b.dropSession(ctx, req.Storage, role.name, auth, current, anyFingerprint)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("role %q: the session could not be ended: %w", role.name, err)

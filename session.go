@@ -200,19 +200,19 @@ func (b *backend) settled(ctx context.Context, current *session, do func(*sessio
 }
 
 // dropSession ends the session of a role. auth is the auth client that it was
-// made with; without it the access token is ended all the same. With only set,
-// another session is left alone.
-func (b *backend) dropSession(ctx context.Context, storage logical.Storage, name string, auth authClient, s *settings, only *ledger.Fingerprint) error {
+// made with; without it the access token is ended all the same. Only a session
+// whose fingerprint matches is ended.
+func (b *backend) dropSession(ctx context.Context, storage logical.Storage, name string, auth authClient, s *settings, matches func(ledger.Fingerprint) bool) error {
 	unlock, err := b.sessions.Lock(ctx, name)
 	if err != nil {
 		return err
 	}
 	defer unlock()
 	stored, err := readSession(ctx, storage, name)
-	if isUnreadable(err) {
+	if isUnreadable(err) && matches(ledger.Fingerprint{}) {
 		return b.dropUnreadableSession(ctx, storage, name, err)
 	}
-	if err != nil || stored == nil || (only != nil && stored.Fingerprint != *only) {
+	if err != nil || stored == nil || !matches(stored.Fingerprint) {
 		return err
 	}
 	if stored.LostBecause == "" && stored.Fingerprint.URL == s.config.URL {

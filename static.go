@@ -157,25 +157,26 @@ func (b *backend) rotateStatic(ctx context.Context, req *logical.Request, role *
 	return next, nil, nil
 }
 
-// dropStatic ends the shared credential that a role made while it had this
-// fingerprint.
-func (b *backend) dropStatic(ctx context.Context, storage logical.Storage, role *loadedRole, s *settings, fingerprint ledger.Fingerprint) error {
-	unlock, err := b.statics.Lock(ctx, role.name)
+// dropStatic ends the shared credential of a role if its fingerprint matches.
+func (b *backend) dropStatic(ctx context.Context, storage logical.Storage, name string, s *settings, matches func(ledger.Fingerprint) bool) error {
+	unlock, err := b.statics.Lock(ctx, name)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	stored, err := readStatic(ctx, storage, role.name)
-	if isUnreadable(err) {
-		return storage.Delete(ctx, staticPrefix+role.name)
+	stored, err := readStatic(ctx, storage, name)
+	if isUnreadable(err) && matches(ledger.Fingerprint{}) {
+		return storage.Delete(ctx, staticPrefix+name)
 	}
-	if err != nil || stored == nil || stored.Record.Fingerprint != fingerprint {
+	if err != nil || stored == nil || !matches(stored.Record.Fingerprint) {
 		return err
 	}
-	if err := storage.Delete(ctx, staticPrefix+role.name); err != nil {
+	if err := storage.Delete(ctx, staticPrefix+name); err != nil {
 		return err
 	}
-	role.static.Store(nil)
+	if role, err := b.roles.load(ctx, storage, name); err == nil && role != nil {
+		role.static.Store(nil)
+	}
 	b.takeBack(storage, stored.Record, stored.token(), s)
 	return nil
 }
