@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 	"time"
+	"vault-plugin-secrets-processmaker/client/processmakertest"
 
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
@@ -113,4 +114,32 @@ func TestADeletedConfigLeavesNoSessionBehind(t *testing.T) {
 			require.Nil(t, h.session())
 		})
 	}
+}
+
+func TestASessionThatCannotBeEndedKeepsTheURL(t *testing.T) {
+	t.Parallel()
+	h := newPersonalHarness(t, nil)
+	h.tick()
+	require.NoError(t, h.issue(nil).tryRevoke())
+	h.clock.Advance(time.Minute)
+	elsewhere := newHarness(t)
+	move := map[string]any{"url": elsewhere.pm.URL(), "client_secret": elsewhere.pm.Client(3).Secret}
+	h.pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Do: processmakertest.ServerError()})
+	h.refusedWrite(logical.UpdateOperation, "config", move, "url cannot change while 1 credentials")
+	require.Empty(t, h.census())
+
+	// Where not even that can be put down, the session itself stands in the way.
+	h.tick()
+	require.NoError(t, h.issue(nil).tryRevoke())
+	h.clock.Advance(time.Minute)
+	h.goDown()
+	h.storage.failPuts(anyKey)
+	h.refusedWrite(logical.UpdateOperation, "config", move, "while sessions of "+h.pm.URL()+" live (roles ci)")
+	h.storage.failPuts(nil)
+	require.NoError(t, h.pm.GoOnline())
+	require.Empty(t, h.census())
+
+	h.clock.Advance(time.Minute)
+	h.mustWrite("config", move)
+	require.Empty(t, h.liveIDs())
 }

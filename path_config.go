@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -132,12 +133,7 @@ func (b *backend) writeConfig(ctx context.Context, req *logical.Request, data *f
 			return logical.ErrorResponse("no ProcessMaker was found at %s, nothing was stored: %s (verify_connection=false stores it unchecked)", changed.URL, err), nil
 		}
 	}
-	err = b.settings.replace(ctx, req.Storage, b.clock, previous, next, func() error {
-		if previous == nil || previous.config.URL == changed.URL {
-			return nil
-		}
-		return b.refuseToMove(ctx, req.Storage, previous.config.URL)
-	})
+	err = b.moveAndReplace(ctx, req.Storage, previous, next)
 	var refused *refusal
 	switch {
 	case errors.As(err, &refused):
@@ -146,10 +142,6 @@ func (b *backend) writeConfig(ctx context.Context, req *logical.Request, data *f
 		return nil, logical.CodedError(http.StatusConflict, err.Error())
 	case err != nil:
 		return nil, err
-	}
-	if previous != nil && previous.config.URL != changed.URL {
-		// Only the old settings still know the way to where they live.
-		b.endSessions(ctx, req.Storage, previous)
 	}
 	// A refused login may have been the old settings' fault.
 	b.roles.forgetAll()
@@ -161,6 +153,34 @@ func (b *backend) writeConfig(ctx context.Context, req *logical.Request, data *f
 type refusal struct{ text, cure string }
 
 func (r *refusal) Error() string { return trouble{cause: r.text, cure: r.cure}.String() }
+
+// moveAndReplace stores next in place of previous. If that moves the mount to
+// another instance, the sessions are ended before: only the old settings know
+// the way to where they live. One that cannot be ended is put down in the
+// ledger, which keeps the url.
+func (b *backend) moveAndReplace(ctx context.Context, storage logical.Storage, previous, next *settings) error {
+	if previous == nil || previous.config.URL == next.config.URL {
+		return b.settings.replace(ctx, storage, b.clock, previous, next, func() error { return nil })
+	}
+	defer b.inflight.join()()
+	if err := b.refuseToMove(ctx, storage, previous.config.URL); err != nil {
+		return err
+	}
+	b.endSessions(ctx, storage, previous)
+	return b.settings.replace(ctx, storage, b.clock, previous, next, func() error {
+		sessions, err := storage.List(ctx, sessionPrefix)
+		if err == nil && len(sessions) > 0 {
+			err = &refusal{
+				text: fmt.Sprintf("url cannot change while sessions of %s live (roles %s)", previous.config.URL, strings.Join(sessions, ", ")),
+				cure: "End them with \"vault delete <mount>/sessions/<role>\"",
+			}
+		}
+		if err != nil {
+			return err
+		}
+		return b.refuseToMove(ctx, storage, previous.config.URL)
+	})
+}
 
 func (b *backend) refuseToMove(ctx context.Context, storage logical.Storage, oldURL string) error {
 	live, err := ledger.All(ctx, storage)
@@ -271,6 +291,10 @@ func (b *backend) removeConfigIfQuiet(ctx context.Context, storage logical.Stora
 		return false, err
 	}
 	b.endSessions(ctx, storage, current)
+	sessions, err := storage.List(ctx, sessionPrefix)
+	if err != nil || len(sessions) > 0 {
+		return false, err
+	}
 	if empty, err = ledger.Empty(ctx, storage); err != nil || !empty {
 		return false, err
 	}
