@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/helper/consts"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/internal/clock"
@@ -147,15 +148,33 @@ func (b *backend) invalidate(_ context.Context, key string) {
 		b.roles.forgetAll()
 	case strings.HasPrefix(key, rolePrefix):
 		b.roles.forget(strings.TrimPrefix(key, rolePrefix))
+	case strings.HasPrefix(key, sessionPrefix):
+		if role := b.roles.cached(strings.TrimPrefix(key, sessionPrefix)); role != nil {
+			role.session.Store(nil)
+		}
+	case strings.HasPrefix(key, staticPrefix):
+		if role := b.roles.cached(strings.TrimPrefix(key, staticPrefix)); role != nil {
+			role.static.Store(nil)
+		}
 	}
 }
 
-// periodic runs about once a minute on the node that may write.
+// keepsLedger tells whether this node looks after the ledger. It is local to the
+// cluster, so that the active node of a performance secondary has one of its
+// own, for the credentials that it handed out.
+func (b *backend) keepsLedger() bool {
+	return !b.System().ReplicationState().HasState(consts.ReplicationDRSecondary | consts.ReplicationPerformanceStandby)
+}
+
+// periodic runs about once a minute.
 func (b *backend) periodic(ctx context.Context, req *logical.Request) error {
-	if !b.WriteSafeReplicationState() {
+	if !b.keepsLedger() {
 		return nil
 	}
 	b.wakeSweeper(req.Storage)
+	if !b.WriteSafeReplicationState() {
+		return nil // the config is the primary's
+	}
 	return b.dropDeletedConfig(ctx, req.Storage)
 }
 
@@ -172,7 +191,7 @@ func (b *backend) clean(ctx context.Context) {
 	if err := b.inflight.wait(waitCtx); err != nil {
 		b.log(hclog.Warn, about{}, "unmounted while requests to ProcessMaker were under way")
 	}
-	if b.storage != nil && b.System().Tainted() && b.WriteSafeReplicationState() {
+	if b.storage != nil && b.System().Tainted() && b.keepsLedger() {
 		b.drain(ctx, b.storage)
 	}
 	b.settings.close()

@@ -174,9 +174,39 @@ func TestUnmountingWaitsForWhatIsUnderWay(t *testing.T) {
 
 func TestPeriodicKeepsAwayFromForeignStorage(t *testing.T) {
 	t.Parallel()
-	h := newReadyHarness(t, nil)
-	h.system.ReplicationStateVal = consts.ReplicationDRSecondary
-	h.storage.reset()
-	require.NoError(t, h.backend.periodic(context.Background(), &logical.Request{Storage: h.storage}))
-	require.Equal(t, [4]int64{}, h.storage.counts())
+	for name, test := range map[string]struct {
+		state consts.ReplicationState
+		// sweeps: the ledger is this cluster's own; writes: the config too.
+		sweeps, writes bool
+	}{
+		"alone or primary":      {consts.ReplicationPerformancePrimary, true, true},
+		"performance secondary": {consts.ReplicationPerformanceSecondary, true, false},
+		"performance standby":   {consts.ReplicationPerformanceStandby, false, false},
+		"standby of a secondary": {
+			consts.ReplicationPerformanceStandby | consts.ReplicationPerformanceSecondary, false, false,
+		},
+		"disaster recovery secondary": {consts.ReplicationDRSecondary, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newReadyHarness(t, nil)
+			l := h.issue(nil)
+			_, err := h.do(logical.DeleteOperation, "config", nil)
+			require.NoError(t, err)
+			h.clock.Advance(25 * time.Hour)
+			h.system.ReplicationStateVal = test.state
+			h.storage.reset()
+			h.pm.ResetLog()
+			h.tick()
+			h.tick()
+			require.Equal(t, test.sweeps, !h.pm.Accepts(l.token()))
+			require.Equal(t, test.sweeps, h.pm.Count() > 0)
+			if !test.sweeps {
+				require.Equal(t, [4]int64{}, h.storage.counts())
+			}
+			stored, err := readConfig(context.Background(), h.storage.Storage)
+			require.NoError(t, err)
+			require.Equal(t, test.writes, stored == nil, "the deleted config is dropped by who may write it")
+		})
+	}
 }

@@ -106,6 +106,14 @@ func (c *roleCache) forget(name string) {
 	c.byName.Delete(name)
 }
 
+// cached returns the role if it is in memory, and nil if not.
+func (c *roleCache) cached(name string) *loadedRole {
+	if found, ok := c.byName.Load(name); ok {
+		return found.(*loadedRole)
+	}
+	return nil
+}
+
 func (c *roleCache) forgetAll() {
 	c.forgotten.Add(1)
 	c.byName.Clear()
