@@ -84,10 +84,22 @@ func (b *backend) endOrRecord(ctx context.Context, storage logical.Storage, s *s
 	if failed == nil {
 		return nil
 	}
+	record, err := b.recordAsDue(storage, token, role, fingerprint)
+	if err != nil {
+		b.notice(hclog.Error, ledgerUnaccounted, about{role: role}, "a token could neither be ended nor recorded; end it at ProcessMaker by hand",
+			"url", fingerprint.URL, "user_id", token.UserID, "token_id", token.ID, "error", failed)
+		return err
+	}
+	b.notice(hclog.Warn, ledgerDue, aboutRecord(record), "a token could not be ended at once and was put down as due", "token_id", token.ID, "error", failed)
+	return nil
+}
+
+// recordAsDue gives a token a record that is due at once.
+func (b *backend) recordAsDue(storage logical.Storage, token client.Token, role string, fingerprint ledger.Fingerprint) (*ledger.Record, error) {
 	now := b.clock.Now()
 	id, err := ledger.NewID(now, b.random)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	record := &ledger.Record{
 		Version:     ledger.RecordVersion,
@@ -100,11 +112,5 @@ func (b *backend) endOrRecord(ctx context.Context, storage logical.Storage, s *s
 		Deadline:    now,
 	}
 	hold(record, &client.Grant{Access: token})
-	if err := b.putRecord(storage, record); err != nil {
-		b.notice(hclog.Error, ledgerUnaccounted, about{role: role}, "a token could neither be ended nor recorded; end it at ProcessMaker by hand",
-			"url", fingerprint.URL, "user_id", token.UserID, "token_id", token.ID, "error", failed)
-		return err
-	}
-	b.notice(hclog.Warn, ledgerDue, aboutRecord(record), "a token could not be ended at once and was put down as due", "token_id", token.ID, "error", failed)
-	return nil
+	return record, b.putRecord(storage, record)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"sync"
 
 	"github.com/hashicorp/go-hclog"
@@ -39,10 +40,14 @@ func (d *doubts) raise(id ledger.ID) {
 	d.ids[id] = struct{}{}
 }
 
-// doubt remembers that the record's token may be dead.
+// doubt remembers that the record's token may be dead, unless another node has
+// given the record another one.
 func (b *backend) doubt(storage logical.Storage, record *ledger.Record) {
 	b.doubts.raise(record.ID)
 	if record.Doubtful {
+		return
+	}
+	if errors.Is(b.recordOvertaken(storage, record), errOvertaken) {
 		return
 	}
 	marked := *record

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"maps"
 	"net/http"
 	"strings"
@@ -54,16 +55,24 @@ func newHarness(t *testing.T, configure ...func(*processmakertest.Config)) *harn
 	require.NoError(t, err)
 	t.Cleanup(pm.Close)
 	h.pm = pm
-	h.backend = newBackend(h.clock, &countingReader{})
-	require.NoError(t, h.backend.Setup(context.Background(), &logical.BackendConfig{
+	h.backend = h.newNode(&countingReader{})
+	t.Cleanup(func() { h.backend.Cleanup(context.Background()) })
+	return h
+}
+
+// newNode is a node that has just taken over the mount: it knows what storage
+// does.
+func (h *harness) newNode(random io.Reader) *backend {
+	h.t.Helper()
+	node := newBackend(h.clock, random)
+	require.NoError(h.t, node.Setup(context.Background(), &logical.BackendConfig{
 		StorageView:  h.storage,
 		System:       h.system,
 		Logger:       hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: h.log}),
 		EventsSender: h.events,
 		BackendUUID:  "5f0d43c3-7a3c-6a1e-0d3f-5c2a8a4e1b11",
 	}))
-	t.Cleanup(func() { h.backend.Cleanup(context.Background()) })
-	return h
+	return node
 }
 
 // newReadyHarness has a config and a role "ci" of the user alice.

@@ -149,6 +149,11 @@ func (b *backend) refresh(ctx, workCtx context.Context, req *logical.Request, r 
 		fingerprint:  record.Fingerprint,
 		doubtful:     doubtful,
 		put: func(grant *client.Grant) error {
+			if b.clock.Now().Sub(r.now) >= takeoverTime {
+				if err := b.recordOvertaken(req.Storage, record); err != nil {
+					return err
+				}
+			}
 			updated := *record
 			hold(&updated, grant)
 			if err := b.putRecord(req.Storage, &updated); err != nil {

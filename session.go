@@ -76,20 +76,43 @@ func (b *backend) startSession(ctx context.Context, storage logical.Storage, rol
 }
 
 // adoptSession stores a new session before it is used, and ends the old one
-// after that. The caller holds the session's lock.
+// after that. The old one is put down as due first: storing the new one forgets
+// it, and the plugin may be killed right after. The caller holds the session's
+// lock.
 func (b *backend) adoptSession(storage logical.Storage, role *loadedRole, s *settings, auth authClient, started, old *session) error {
-	if err := b.putSession(storage, role.name, started); err != nil {
+	err := b.sessionOvertaken(storage, role.name, old)
+	var remains *ledger.Record
+	if err == nil && old != nil && old.LostBecause == "" && old.Fingerprint.URL == s.config.URL {
+		remains, err = b.recordAsDue(storage, old.token(), role.name, old.Fingerprint)
+	}
+	if err == nil {
+		err = b.putSession(storage, role.name, started)
+	}
+	if err != nil {
+		// A record of the old session may stay: without its access token that
+		// is refreshed when it is needed.
 		b.endUnrecorded(s, started.token(), role.name)
 		return err
 	}
 	role.session.Store(started)
 	b.notice(hclog.Info, sessionStarted, aboutSession(role.name), "session started", "user_id", started.UserID, "token_id", started.TokenID)
 	if old != nil && old.LostBecause == "" {
-		if err := b.endPair(storage, s, auth, role.name, old); err != nil {
-			b.log(hclog.Warn, aboutSession(role.name), "the role's old session could not be ended", "token_id", old.TokenID, "error", err)
+		if err := b.endReplaced(storage, s, auth, role.name, old, remains); err != nil {
+			b.log(hclog.Warn, aboutSession(role.name), "the role's old session could not be ended at once", "token_id", old.TokenID, "error", err)
 		}
 	}
 	return nil
+}
+
+// endReplaced ends a session that another took the place of, and then the record
+// that it got for the meantime.
+func (b *backend) endReplaced(storage logical.Storage, s *settings, auth authClient, role string, old *session, remains *ledger.Record) error {
+	if err := b.endPair(storage, s, auth, role, old); err != nil || remains == nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), storageTimeout)
+	defer cancel()
+	return ledger.Delete(ctx, storage, remains.ID)
 }
 
 // renewSession gives a session that ProcessMaker no longer accepts, or that is
@@ -129,6 +152,9 @@ func (b *backend) renewSession(ctx context.Context, storage logical.Storage, rol
 		fingerprint:  seen.Fingerprint,
 		put: func(grant *client.Grant) error {
 			next := seen.with(grant)
+			if err := b.sessionOvertaken(storage, role.name, stored); err != nil {
+				return err
+			}
 			if err := b.putSession(storage, role.name, next); err != nil {
 				return err
 			}
@@ -140,7 +166,10 @@ func (b *backend) renewSession(ctx context.Context, storage logical.Storage, rol
 	var lost *chainLost
 	switch {
 	case errors.As(err, &lost):
-		return nil, b.loseSession(storage, role, seen, lost.why)
+		return nil, b.loseSession(storage, role, seen, stored, lost.why)
+	case errors.Is(err, errOvertaken):
+		role.session.Store(nil)
+		return nil, err
 	case err != nil:
 		return nil, err
 	case outcome.kept != nil:
@@ -152,7 +181,11 @@ func (b *backend) renewSession(ctx context.Context, storage logical.Storage, rol
 }
 
 // loseSession puts down that somebody has to sign in again.
-func (b *backend) loseSession(storage logical.Storage, role *loadedRole, seen *session, why string) error {
+func (b *backend) loseSession(storage logical.Storage, role *loadedRole, seen, stored *session, why string) error {
+	if err := b.sessionOvertaken(storage, role.name, stored); err != nil {
+		role.session.Store(nil)
+		return err
+	}
 	if err := b.putSession(storage, role.name, seen.lost(why)); err != nil {
 		return err
 	}

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-processmaker/internal/ledger"
+)
+
+// takeoverTime is less than a node needs to take a mount over: it has to win an
+// election, load the mounts and start the plugin. What was read less than that
+// ago has been changed by no other node, so the usual refresh needs no second
+// look at its record.
+const takeoverTime = time.Second
+
+// errOvertaken: another node of the cluster has given the holder another pair.
+// Most storages refuse the writes of a node that is no longer the active one;
+// for the others this does.
+var errOvertaken = errors.New("another node of the cluster has taken over and renewed it; try again")
+
+// recordOvertaken looks whether the record is still as it was read. The storage
+// cannot compare and write at once; this leaves a moment in place of the length
+// of an exchange.
+func (b *backend) recordOvertaken(storage logical.Storage, record *ledger.Record) error {
+	ctx, cancel := context.WithTimeout(context.Background(), storageTimeout)
+	defer cancel()
+	stored, err := ledger.Get(ctx, storage, record.ID)
+	if err == nil && (stored == nil || stored.TokenID != record.TokenID) {
+		err = errOvertaken
+	}
+	return err
+}
+
+// sessionOvertaken does the same with a role's session; known is nil where there
+// was none.
+func (b *backend) sessionOvertaken(storage logical.Storage, role string, known *session) error {
+	ctx, cancel := context.WithTimeout(context.Background(), storageTimeout)
+	defer cancel()
+	stored, err := readSession(ctx, storage, role)
+	if err == nil && (stored == nil) != (known == nil) {
+		err = errOvertaken
+	}
+	if err == nil && stored != nil && stored.TokenID != known.TokenID {
+		err = errOvertaken
+	}
+	return err
+}

@@ -1,0 +1,245 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/client/processmakertest"
+)
+
+// cluster is two nodes over one storage: the harness's own backend, which
+// believes to be active while the other has taken over.
+type cluster struct {
+	*harness
+	next *backend
+	// view is the old node's way to the storage.
+	view *watchedStorage
+}
+
+func newCluster(h *harness) *cluster {
+	c := &cluster{harness: h, next: h.newNode(h.backend.random), view: &watchedStorage{Storage: h.storage.Storage}}
+	h.t.Cleanup(func() { c.next.Cleanup(context.Background()) })
+	return c
+}
+
+// onOld makes a request of the node that has lost the mount.
+func (c *cluster) onOld(req *logical.Request) (*logical.Response, error) {
+	req.Storage = c.view
+	return c.backend.HandleRequest(context.Background(), req)
+}
+
+// onNext makes a request of the node that has taken over.
+func (c *cluster) onNext(req *logical.Request) (*logical.Response, error) {
+	req.Storage = c.storage
+	return c.next.HandleRequest(context.Background(), req)
+}
+
+// overlaps is when the new node does its part, which is given, while the old
+// one makes an exchange of one kind.
+func overlaps() map[string]func(c *cluster, during processmakertest.Endpoint, next func()) {
+	takeOver := func(c *cluster, next func()) func() {
+		var done atomic.Bool // not a sync.Once: next makes exchanges itself
+		return func() {
+			if done.CompareAndSwap(false, true) {
+				c.clock.Advance(takeoverTime)
+				next()
+			}
+		}
+	}
+	answered := func(c *cluster, during processmakertest.Endpoint, next func()) {
+		do := takeOver(c, next)
+		c.pm.Inject(processmakertest.Fault{On: during, Do: processmakertest.Replace(func(status int, body []byte) (int, []byte) {
+			do()
+			return status, body
+		})})
+	}
+	return map[string]func(c *cluster, during processmakertest.Endpoint, next func()){
+		"after the old node's exchange": answered,
+		"before the old node's exchange": func(c *cluster, during processmakertest.Endpoint, next func()) {
+			do := takeOver(c, next)
+			c.pm.Inject(processmakertest.Fault{On: during, Times: -1, Match: func(*http.Request) bool { do(); return false }})
+		},
+		"after the old node's exchange, and its writes are refused": func(c *cluster, during processmakertest.Endpoint, next func()) {
+			answered(c, during, func() {
+				c.view.failPuts(anyKey)
+				next()
+			})
+		},
+	}
+}
+
+func TestTwoNodesRefreshOneCredential(t *testing.T) {
+	t.Parallel()
+	for name, overlap := range overlaps() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCluster(newReadyHarness(t, nil))
+			l := c.issue(nil)
+			c.clock.Advance(30 * time.Minute)
+			overlap(c, processmakertest.RefreshGrant, func() {
+				resp, err := c.onNext(l.renewRequest(0))
+				require.NoError(t, err)
+				l.data, l.secret = resp.Data, *resp.Secret
+			})
+			_, err := c.onOld(l.renewRequest(0))
+			require.Error(t, err, "the old node's pair is nobody's")
+			c.harness.backend = c.next
+			c.oneCredential(l)
+		})
+	}
+}
+
+func TestTwoNodesRefreshInTheSameMoment(t *testing.T) {
+	t.Parallel()
+	// ProcessMaker lets both refreshes win. The storage refuses the old node.
+	c := newCluster(newReadyHarness(t, nil))
+	l := c.issue(nil)
+	c.clock.Advance(30 * time.Minute)
+	arrived := make(chan struct{}, 2)
+	c.pm.Inject(processmakertest.Fault{On: processmakertest.RefreshGrant, Do: processmakertest.MeetRefresh(2), Match: func(*http.Request) bool {
+		arrived <- struct{}{}
+		return true
+	}})
+	c.view.failPuts(anyKey)
+	ended := make(chan error, 1)
+	request := l.renewRequest(0)
+	go func() {
+		_, err := c.onOld(request)
+		ended <- err
+	}()
+	<-arrived
+	c.clock.Advance(takeoverTime)
+	resp, err := c.onNext(l.renewRequest(0))
+	require.NoError(t, err)
+	l.data, l.secret = resp.Data, *resp.Secret
+	require.Error(t, <-ended)
+	require.Equal(t, 1, c.pm.OverlappingRefreshes())
+	c.harness.backend = c.next
+	c.oneCredential(l)
+}
+
+// oneCredential requires that the holder of l has the one live token, which
+// storage knows, and goes on with it.
+func (c *cluster) oneCredential(l *lease) {
+	c.t.Helper()
+	require.True(c.t, c.pm.Accepts(l.token()))
+	require.Equal(c.t, c.recordedIDs(), c.liveIDs())
+	require.Len(c.t, c.liveIDs(), 1)
+	c.clock.Advance(30 * time.Minute)
+	l.renew()
+	require.True(c.t, c.pm.Accepts(l.token()))
+	require.Equal(c.t, c.recordedIDs(), c.liveIDs())
+	require.NoError(c.t, l.tryRevoke())
+	require.Empty(c.t, c.liveIDs())
+	require.Empty(c.t, c.recordIDs())
+}
+
+func TestAnOldNodeDoubtsNothingThatWasRenewedSince(t *testing.T) {
+	t.Parallel()
+	// Its refresh comes late, is refused, and it can log in no more: what it
+	// then puts down must not be the pair that it once read.
+	c := newCluster(newReadyHarness(t, nil))
+	l := c.issue(nil)
+	c.clock.Advance(30 * time.Minute)
+	var done atomic.Bool
+	c.pm.Inject(processmakertest.Fault{On: processmakertest.RefreshGrant, Times: -1, Match: func(*http.Request) bool {
+		if done.CompareAndSwap(false, true) {
+			resp, err := c.onNext(l.renewRequest(0))
+			require.NoError(t, err)
+			l.data, l.secret = resp.Data, *resp.Secret
+		}
+		return false
+	}})
+	inject(processmakertest.PasswordGrant, processmakertest.ServerError())(c.harness)
+	request := l.renewRequest(0)
+	_, err := c.onOld(request)
+	require.Error(t, err)
+	c.harness.backend = c.next
+	c.oneCredential(l)
+}
+
+func TestTwoNodesRenewOneSession(t *testing.T) {
+	t.Parallel()
+	for kind, test := range map[string]struct {
+		during  processmakertest.Endpoint
+		arrange func(c *cluster)
+	}{
+		"refreshed": {processmakertest.RefreshGrant, func(c *cluster) {
+			require.NoError(c.t, c.issue(nil).tryRevoke())
+			c.clock.Advance(time.Hour)
+			c.pm.RevokeTokenByID(c.session().TokenID)
+		}},
+		"replaced by a login": {processmakertest.PasswordGrant, func(c *cluster) {
+			require.NoError(c.t, c.issue(nil).tryRevoke())
+			c.clock.Advance(time.Hour)
+			c.pm.RevokeTokenByID(c.session().TokenID)
+			c.pm.RotateAppKey()
+		}},
+		"started": {processmakertest.PasswordGrant, func(*cluster) {}},
+	} {
+		for name, overlap := range overlaps() {
+			t.Run(kind+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				c := newCluster(newPersonalHarness(t, nil))
+				test.arrange(c)
+				read := func() *logical.Request {
+					return &logical.Request{Operation: logical.ReadOperation, Path: "creds/ci", MountPoint: "processmaker/"}
+				}
+				var leases []*lease
+				keep := func(resp *logical.Response, err error) {
+					if status(resp, err) == 200 {
+						leases = append(leases, c.register("creds/ci", resp))
+					}
+				}
+				overlap(c, test.during, func() {
+					resp, err := c.onNext(read())
+					require.Equal(t, 200, status(resp, err), message(resp, err))
+					keep(resp, err)
+				})
+				keep(c.onOld(read()))
+				require.Empty(t, c.census())
+				sessions := len(c.liveIDs()) - len(c.livePersonal())
+				require.Equal(t, 1, sessions, "one pair is left")
+				require.True(t, c.pm.Accepts(c.session().AccessToken), "and it is the one that is stored")
+				c.harness.backend = c.next
+				leases = append(leases, c.issue(nil))
+				for _, l := range leases {
+					require.NoError(t, l.tryRevoke())
+				}
+				require.Len(t, c.liveIDs(), 1)
+			})
+		}
+	}
+}
+
+func TestWhatAnotherNodeChangedIsForgotten(t *testing.T) {
+	t.Parallel()
+	c := newCluster(newStaticHarness(t, map[string]any{"credential_type": "personal_access_token"}))
+	c.issue(nil)
+	first := c.read("static-creds/ci")
+	c.clock.Advance(time.Minute)
+	for _, path := range []string{"sessions/ci", "credentials/" + first["credential_id"].(string) + "/revoke"} {
+		operation := logical.Operation(logical.UpdateOperation)
+		if path == "sessions/ci" {
+			operation = logical.DeleteOperation
+		}
+		resp, err := c.onNext(&logical.Request{Operation: operation, Path: path})
+		require.Equal(t, 200, status(resp, err), message(resp, err))
+	}
+	c.backend.InvalidateKey(context.Background(), staticPrefix+"ci")
+	c.backend.InvalidateKey(context.Background(), sessionPrefix+"ci")
+	c.pm.ResetLog()
+	second := c.read("static-creds/ci")
+	require.True(t, c.pm.Accepts(second["access_token"].(string)))
+	require.Equal(t, 1, c.pm.Count(processmakertest.PasswordGrant), "a new session was started")
+	require.Zero(t, c.pm.Count(processmakertest.RefreshGrant), "and the ended one was not tried")
+	// Of roles that are not in memory there is nothing to forget.
+	c.backend.InvalidateKey(context.Background(), staticPrefix+"none")
+	c.backend.InvalidateKey(context.Background(), sessionPrefix+"none")
+}
