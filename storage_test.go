@@ -20,6 +20,7 @@ type watchedStorage struct {
 	failDel bool
 	keys    []string
 	onPut   func(key string)
+	gate    func() error
 }
 
 var (
@@ -57,18 +58,38 @@ func (s *watchedStorage) beforePut(call func(key string)) {
 	s.onPut = call
 }
 
+// beforeAny has a word before every operation, which fails with its error.
+func (s *watchedStorage) beforeAny(gate func() error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gate = gate
+}
+
+func (s *watchedStorage) pass(key string) error {
+	if strings.Contains(key, "..") {
+		return errRelative
+	}
+	s.mu.Lock()
+	gate := s.gate
+	s.mu.Unlock()
+	if gate == nil {
+		return nil
+	}
+	return gate()
+}
+
 func (s *watchedStorage) Get(ctx context.Context, key string) (*logical.StorageEntry, error) {
 	s.gets.Add(1)
-	if strings.Contains(key, "..") {
-		return nil, errRelative
+	if err := s.pass(key); err != nil {
+		return nil, err
 	}
 	return s.Storage.Get(ctx, key)
 }
 
 func (s *watchedStorage) Put(ctx context.Context, entry *logical.StorageEntry) error {
 	s.puts.Add(1)
-	if strings.Contains(entry.Key, "..") {
-		return errRelative
+	if err := s.pass(entry.Key); err != nil {
+		return err
 	}
 	s.mu.Lock()
 	fails := s.failPut != nil && s.failPut(entry.Key)
@@ -86,8 +107,8 @@ func (s *watchedStorage) Put(ctx context.Context, entry *logical.StorageEntry) e
 
 func (s *watchedStorage) Delete(ctx context.Context, key string) error {
 	s.deletes.Add(1)
-	if strings.Contains(key, "..") {
-		return errRelative
+	if err := s.pass(key); err != nil {
+		return err
 	}
 	s.mu.Lock()
 	fails := s.failDel
@@ -100,8 +121,8 @@ func (s *watchedStorage) Delete(ctx context.Context, key string) error {
 
 func (s *watchedStorage) List(ctx context.Context, prefix string) ([]string, error) {
 	s.lists.Add(1)
-	if strings.Contains(prefix, "..") {
-		return nil, errRelative
+	if err := s.pass(prefix); err != nil {
+		return nil, err
 	}
 	return s.Storage.List(ctx, prefix)
 }

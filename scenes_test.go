@@ -1,0 +1,245 @@
+package main
+
+import (
+	"context"
+	"hash/crc32"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+	"github.com/stretchr/testify/require"
+)
+
+// scene is a mount on which one request is about to be made.
+type scene struct {
+	*harness
+	// act makes the request. What it answers is not looked at.
+	act func()
+	// works shows that the role issues afterwards, perhaps after what an
+	// operator has to do.
+	works func()
+	// leases are those that Vault revokes in the end.
+	leases []*lease
+	// foreign are tokens that the engine did not make.
+	foreign []string
+}
+
+func (h *harness) scene(act func(s *scene)) *scene {
+	s := &scene{harness: h}
+	s.act = func() { act(s) }
+	s.works = s.issues
+	return s
+}
+
+// issues hands out a credential and ends it.
+func (s *scene) issues() {
+	s.t.Helper()
+	l := s.issue(nil)
+	require.True(s.t, s.pm.Accepts(l.token()))
+	require.NoError(s.t, l.tryRevoke())
+	require.False(s.t, s.pm.Accepts(l.token()))
+}
+
+func (s *scene) lease() *lease {
+	l := s.issue(nil)
+	s.leases = append(s.leases, l)
+	return l
+}
+
+// takes reads and keeps the lease, as Vault does with an answer that reached it.
+func (s *scene) takes(path string) {
+	resp, err := s.do(logical.ReadOperation, path, nil)
+	if status(resp, err) == 200 && resp.Secret != nil {
+		s.leases = append(s.leases, s.register(path, resp))
+	}
+}
+
+// writes makes a write as Vault does; the existence check may fail too.
+func (s *scene) writes(path string, data map[string]any) { _, _ = s.write(path, data) }
+
+func (s *scene) deletes(path string) { _, _ = s.do(logical.DeleteOperation, path, nil) }
+
+// renews as Vault does: the lease takes what a good answer says.
+func (s *scene) renews(l *lease) { _, _ = l.tryRenew(context.Background()) }
+
+// age lets tokens get old enough to be refused for good.
+func (s *scene) age() *scene {
+	s.clock.Advance(30 * time.Minute)
+	return s
+}
+
+// scenes are all requests that touch tokens, in the states that matter. Each
+// is prepared anew for every run.
+func scenes() map[string]func(*testing.T) *scene {
+	all := map[string]func(*testing.T) *scene{}
+	for _, some := range []map[string]func(*testing.T) *scene{leaseScenes(), sessionScenes(), operatorScenes()} {
+		for name, prepare := range some {
+			all[name] = prepare
+		}
+	}
+	return all
+}
+
+// sampled tells whether a row of a large table is run.
+func sampled(row string) bool { return crc32.ChecksumIEEE([]byte(row))%oneIn == 0 }
+
+func leaseScenes() map[string]func(*testing.T) *scene {
+	admin := func(h *harness) map[string]any {
+		return map[string]any{"username": "admin", "password": h.pm.User("admin").Password, "user_id": "2"}
+	}
+	static := func(t *testing.T, kind string, rotated bool) *scene {
+		h := newStaticHarness(t, map[string]any{"credential_type": kind})
+		if rotated {
+			h.read("static-creds/ci")
+			h.clock.Advance(time.Hour)
+		}
+		return h.scene(func(s *scene) { s.takes("static-creds/ci") })
+	}
+	return map[string]func(*testing.T) *scene{
+		"issue": func(t *testing.T) *scene {
+			return newReadyHarness(t, nil).scene(func(s *scene) { s.takes("creds/ci") })
+		},
+		"issue by a new plugin": func(t *testing.T) *scene {
+			h := newReadyHarness(t, nil)
+			h.restart()
+			return h.scene(func(s *scene) { s.takes("creds/ci") })
+		},
+		"first personal token": func(t *testing.T) *scene {
+			return newPersonalHarness(t, nil).scene(func(s *scene) { s.takes("creds/ci") })
+		},
+		"personal token for another user": func(t *testing.T) *scene {
+			h := newPersonalHarness(t, nil)
+			h.mustWrite("roles/ci", admin(h))
+			s := h.scene(func(s *scene) { s.takes("creds/ci") })
+			s.lease()
+			return s.age()
+		},
+		"personal token with a dead session": func(t *testing.T) *scene {
+			s := newPersonalHarness(t, nil).scene(func(s *scene) { s.takes("creds/ci") })
+			s.lease()
+			s.age().pm.RevokeTokenByID(s.session().TokenID)
+			return s
+		},
+		"personal token with a lost session": func(t *testing.T) *scene {
+			s := newPersonalHarness(t, nil).scene(func(s *scene) { s.takes("creds/ci") })
+			s.lease()
+			s.age().pm.RevokeTokenByID(s.session().TokenID)
+			s.pm.RotateAppKey()
+			return s
+		},
+		"renewal": func(t *testing.T) *scene {
+			s := newReadyHarness(t, nil).scene(func(s *scene) { s.renews(s.leases[0]) })
+			s.lease()
+			return s.age()
+		},
+		"renewal whose refresh token is dead": func(t *testing.T) *scene {
+			s := newReadyHarness(t, nil).scene(func(s *scene) { s.renews(s.leases[0]) })
+			s.lease()
+			s.age().pm.RotateAppKey()
+			return s
+		},
+		"revocation": func(t *testing.T) *scene {
+			s := newReadyHarness(t, nil).scene(func(s *scene) { _ = s.leases[0].tryRevoke() })
+			s.lease()
+			return s.age()
+		},
+		"revocation of a personal token": func(t *testing.T) *scene {
+			s := newPersonalHarness(t, nil).scene(func(s *scene) { _ = s.leases[0].tryRevoke() })
+			s.lease()
+			return s.age()
+		},
+		"revocation of a personal token by its name": func(t *testing.T) *scene {
+			s := newPersonalHarness(t, nil).scene(func(s *scene) { _ = s.leases[0].tryRevoke() })
+			s.lease().data = nil
+			return s.age()
+		},
+		"first shared credential":          func(t *testing.T) *scene { return static(t, "access_token", false) },
+		"rotation":                         func(t *testing.T) *scene { return static(t, "access_token", true) },
+		"first shared personal token":      func(t *testing.T) *scene { return static(t, "personal_access_token", false) },
+		"rotation of a personal token":     func(t *testing.T) *scene { return static(t, "personal_access_token", true) },
+		"rotation with a credential alive": func(t *testing.T) *scene { return static(t, "access_token", true).age() },
+	}
+}
+
+func sessionScenes() map[string]func(*testing.T) *scene {
+	signIn := func(t *testing.T, begun bool, username string, signedInAs ...string) *scene {
+		h := newSignInHarness(t, nil)
+		signsIn := func(username string) {
+			state, code := h.begin(username)
+			resp, err := h.complete(state, code)
+			require.Equal(t, 200, status(resp, err), message(resp, err))
+		}
+		for _, username := range signedInAs {
+			signsIn(username)
+			h.clock.Advance(time.Minute)
+		}
+		s := h.scene(func(s *scene) { _, _ = s.do(logical.UpdateOperation, "authorize/ci", nil) })
+		if begun {
+			state, code := h.begin(username)
+			s.act = func() { _, _ = h.complete(state, code) }
+		}
+		s.works = func() {
+			if h.read("sessions/ci")["state"] != "active" {
+				signsIn("alice")
+			}
+			s.issues()
+		}
+		return s
+	}
+	imports := func(t *testing.T, before bool) *scene {
+		h := newHarness(t)
+		h.mustWrite("config", h.configData())
+		h.mustWrite("roles/ci", map[string]any{"grant_type": "refresh_token", "credential_type": "personal_access_token"})
+		s := h.scene(nil)
+		bring := func() string {
+			current, err := h.backend.settings.load(context.Background(), h.storage, h.clock)
+			require.NoError(t, err)
+			grant, _, err := h.backend.login(context.Background(), h.storage, &loadedRole{role: role{URL: h.pm.URL(), GrantType: grantTypePassword, Username: "alice", Password: h.pm.User("alice").Password}}, current)
+			require.NoError(t, err)
+			s.foreign = append(s.foreign, grant.Access.ID)
+			return grant.Refresh
+		}
+		imported := func(token string) (*logical.Response, error) {
+			return h.do(logical.UpdateOperation, "sessions/ci", map[string]any{"refresh_token": token})
+		}
+		mustImport := func() {
+			resp, err := imported(bring())
+			require.Equal(t, 200, status(resp, err), message(resp, err))
+		}
+		if before {
+			mustImport()
+			s.age()
+		}
+		brought := bring()
+		s.act = func() { _, _ = imported(brought) }
+		s.works = func() {
+			if h.read("sessions/ci")["state"] != "active" {
+				mustImport()
+			}
+			if resp, err := h.do(logical.ReadOperation, "creds/ci", nil); status(resp, err) != 200 {
+				mustImport() // the session turned out to be lost
+			}
+			s.issues()
+		}
+		return s
+	}
+	return map[string]func(*testing.T) *scene{
+		"authorization":            func(t *testing.T) *scene { return signIn(t, false, "") },
+		"sign-in":                  func(t *testing.T) *scene { return signIn(t, true, "alice") },
+		"sign-in once more":        func(t *testing.T) *scene { return signIn(t, true, "alice", "alice") },
+		"sign-in by somebody else": func(t *testing.T) *scene { return signIn(t, true, "admin", "alice") },
+		"import":                   func(t *testing.T) *scene { return imports(t, false) },
+		"import once more":         func(t *testing.T) *scene { return imports(t, true) },
+		"end of a session": func(t *testing.T) *scene {
+			s := newPersonalHarness(t, nil).scene(func(s *scene) { s.deletes("sessions/ci") })
+			s.lease()
+			return s.age()
+		},
+		"renewal of an old session": func(t *testing.T) *scene {
+			s := newPersonalHarness(t, nil).scene(func(s *scene) { s.backend.keepHouse(context.Background(), s.storage) })
+			s.issues()
+			s.clock.Advance(250 * 24 * time.Hour)
+			return s
+		},
+	}
+}
