@@ -17,8 +17,9 @@ import (
 type docBlock struct {
 	page     string
 	line     int    // of its opening fence
+	heading  string // the nearest above it
 	language string // first word of the opening fence
-	file     string // what else stands there: the file that the block shows
+	file     string // what else stands there: the file or thing that the block shows
 	text     string
 }
 
@@ -37,14 +38,18 @@ func docBlocks(t *testing.T, page string) (blocks []docBlock, prose string) {
 	require.NoError(t, err)
 	var rest, lines []string
 	var open *docBlock
+	heading := ""
 	for i, line := range strings.Split(string(text), "\n") {
 		found := fence.FindStringSubmatch(line)
 		switch {
 		case open == nil && found != nil:
-			open = &docBlock{page: page, line: i + 1, language: found[1], file: found[2]}
+			open = &docBlock{page: page, line: i + 1, heading: heading, language: found[1], file: found[2]}
 			lines = nil
 		case open == nil:
 			rest = append(rest, line)
+			if title, is := strings.CutPrefix(strings.TrimLeft(line, "#"), " "); is && strings.HasPrefix(line, "#") {
+				heading = title
+			}
 			require.NotContains(t, line, "```", "%s:%d: a fence that does not begin its line", page, i+1)
 		case line == "```":
 			open.text = strings.Join(lines, "\n") + "\n"

@@ -48,6 +48,10 @@ type mountSettings struct {
 // onServer mounts on another server than the shared one.
 func onServer(s *Server) mountOption { return func(m *mountSettings) { m.server = s } }
 
+// mountedAt mounts at a path that the test chooses, as the docs do. It needs a
+// server of its own.
+func mountedAt(path string) mountOption { return func(m *mountSettings) { m.path = path } }
+
 // throttled makes ProcessMaker allow that many token calls a minute.
 func throttled(perMinute int) mountOption {
 	return func(m *mountSettings) { m.double.TokenRequestsPerMinute = perMinute }
@@ -71,7 +75,7 @@ func wrapped(wrap func(http.RoundTripper) http.RoundTripper) mountOption {
 // disables it, which ends every lease, and no token may be alive after that.
 func newMount(t *testing.T, options ...mountOption) *mount {
 	t.Helper()
-	settings := mountSettings{double: processmakertest.Config{TLS: true}}
+	settings := mountSettings{path: "pm-" + strings.ToLower(rand.Text()[:10]), double: processmakertest.Config{TLS: true}}
 	for _, option := range options {
 		option(&settings)
 	}
@@ -80,9 +84,6 @@ func newMount(t *testing.T, options ...mountOption) *mount {
 	}
 	if settings.pm == nil {
 		settings.pm = startProcessMaker(t, settings.double)
-	}
-	if settings.path == "" {
-		settings.path = "pm-" + strings.ToLower(rand.Text()[:10])
 	}
 	client, err := settings.server.NewClient(settings.wrap)
 	require.NoError(t, err)
