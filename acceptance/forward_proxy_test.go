@@ -44,13 +44,18 @@ func (p *forwardProxy) tunnel(w http.ResponseWriter, host string) {
 		w.WriteHeader(http.StatusBadGateway)
 		return
 	}
+	p.tunnels.Add(1)
+	splice(w, far)
+}
+
+// splice answers a CONNECT by joining the two ends.
+func splice(w http.ResponseWriter, far net.Conn) {
 	defer far.Close()
 	near, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return
 	}
 	defer near.Close()
-	p.tunnels.Add(1)
 	if _, err := io.WriteString(near, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
 		return
 	}
