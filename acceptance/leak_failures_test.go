@@ -76,11 +76,15 @@ func (l *leakTest) effects() []processmakertest.Effect {
 		processmakertest.Answer(http.StatusOK, headers, fmt.Sprintf(
 			`{"token_type":"Bearer","expires_in":31536000,"access_token":%q,"refresh_token":%q}`, l.secret("access token"), l.secret("refresh token"))),
 	}
-	for status, code := range map[int]string{
-		http.StatusBadRequest: "invalid_grant", http.StatusUnauthorized: "invalid_client", http.StatusForbidden: "access_denied",
-		http.StatusNotFound: l.password, http.StatusInternalServerError: "server_error", http.StatusServiceUnavailable: l.clientSecret,
+	// In an order, as some count through them.
+	for _, refusal := range []struct {
+		status int
+		code   string
+	}{
+		{http.StatusBadRequest, "invalid_grant"}, {http.StatusUnauthorized, "invalid_client"}, {http.StatusForbidden, "access_denied"},
+		{http.StatusNotFound, l.password}, {http.StatusInternalServerError, "server_error"}, {http.StatusServiceUnavailable, l.clientSecret},
 	} {
-		effects = append(effects, processmakertest.Answer(status, headers, oauth(code)))
+		effects = append(effects, processmakertest.Answer(refusal.status, headers, oauth(refusal.code)))
 	}
 	return append(effects, processmakertest.Answer(http.StatusUnauthorized, headers, oauth("invalid_request")))
 }

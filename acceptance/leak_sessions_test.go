@@ -32,6 +32,7 @@ func TestNoSecretOfSessionsLeaks(t *testing.T) {
 	l := newSessionLeakTest(t)
 	l.driveSignIns()
 	l.driveSharedAndTidy()
+	l.driveOversight()
 	l.driveSessionMistakes()
 	l.driveSessionFailures()
 	l.driveLostChains()
@@ -40,6 +41,9 @@ func TestNoSecretOfSessionsLeaks(t *testing.T) {
 	l.calm()
 	l.mount.read("ci")
 	leases := l.leasesInStorage()
+	l.delete("roles/imported")
+	l.delete("config")
+	l.requireEveryOperation()
 	l.end()
 	l.path = ""
 

@@ -19,6 +19,7 @@ type answers struct {
 
 type answer struct {
 	request string // method and path
+	status  int
 	body    []byte
 }
 
@@ -34,7 +35,7 @@ func (a *answers) wrap(next http.RoundTripper) http.RoundTripper {
 		response.Body = io.NopCloser(bytes.NewReader(body))
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		a.kept = append(a.kept, answer{request: request.Method + " " + request.URL.Path, body: body})
+		a.kept = append(a.kept, answer{request: request.Method + " " + request.URL.Path, status: response.StatusCode, body: body})
 		return response, err
 	})
 }
