@@ -32,7 +32,7 @@ build: ## build the static plugin binary into bin/
 	@$(STEP) "build bin/$(PLUGIN)" env CGO_ENABLED=0 go build -trimpath -o bin/$(PLUGIN) .
 
 .PHONY: demo
-demo: build ## show issue, renewal and revocation on a real Vault server, then stop
+demo: build ## show issue, renewal, revocation and who had which token, then stop
 	@scripts/demo.sh
 
 .PHONY: dev

@@ -44,5 +44,37 @@ alive=$(live_tokens)
 echo "  tokens alive at ProcessMaker: $alive"
 [ "$alive" = 0 ] || fail "a token is still alive"
 
+step "A person, carol, logs in to Vault and reads a named token."
+let_carol_in
+VAULT_TOKEN=$carol_token try vault read processmaker/creds/people
+third=$(column access_token)
+outcome "$third" 200
+
+step "An auditor finds its name in ProcessMaker. Two commands: whose is it, and end it."
+name=$(tool names "$pm_ca" "$pm_url/_test/live")
+echo "  ProcessMaker's list: $name"
+credential=${name##*:}
+try vault read processmaker/credentials/"$credential"
+[ "$(column entity_id)" = "$carol" ] || fail "the record does not name carol's entity"
+try vault write -f processmaker/credentials/"$credential"/revoke
+outcome "$third" 401
+
+step "An auditor finds a line in Vault's audit log. Two commands: whose is it, and end it."
+VAULT_TOKEN=$carol_token vault read -field=access_token processmaker/creds/people >"$work/token"
+grep '"path":"processmaker/creds/people"' "$work/audit.log" | tail -n 1 >"$work/line.json"
+entity=$(tool field "$work/line.json" auth entity_id)
+credential=$(tool field "$work/line.json" response data credential_id)
+echo "  auth.entity_id: $entity"
+echo "  response.data.credential_id: $credential"
+echo "  response.data.access_token: $(tool field "$work/line.json" response data access_token)"
+try vault read -field=name identity/entity/id/"$entity"
+[ "$output" = carol ] || fail "the log does not name carol"
+try vault write -f processmaker/credentials/"$credential"/revoke
+outcome "$(<"$work/token")" 401
+
+vault delete processmaker/sessions/people >/dev/null
+alive=$(live_tokens)
 echo
+echo "Tokens alive at ProcessMaker in the end: $alive"
+[ "$alive" = 0 ] || fail "a token is still alive"
 echo "All as it should be."

@@ -139,6 +139,33 @@ call() {
 	[ "${answer%% *}" = "$2" ] || fail "ProcessMaker was to answer $2"
 }
 
+# outcome TOKEN STATUS: as call, without showing more than the outcome.
+outcome() {
+	local answer
+	answer=$(tool call "$pm_ca" "$pm_url/api/1.0/users/$pm_user_id" "$1")
+	echo
+	echo "  ProcessMaker answers ${answer%% *} to that token"
+	[ "${answer%% *}" = "$2" ] || fail "ProcessMaker was to answer $2"
+}
+
+# let_carol_in makes a login for carol, a role of named tokens that she may
+# read, and an audit log tuned as docs/audit.md says. carol is her entity,
+# carol_token her Vault token.
+let_carol_in() {
+	local keys
+	keys=(credential_id token_id user_id username client_id role credential_type renew_mode error)
+	vault audit enable file file_path="$work/audit.log" >/dev/null
+	vault secrets tune "${keys[@]/#/-audit-non-hmac-response-keys=}" processmaker/ >/dev/null
+	vault write processmaker/roles/people credential_type=personal_access_token username="$pm_username" password="$pm_password" >/dev/null
+	vault policy write people - >/dev/null <<<'path "processmaker/creds/people" { capabilities = ["read"] }'
+	vault auth enable userpass >/dev/null
+	vault write auth/userpass/users/carol password=carol-password token_policies=people >/dev/null
+	carol=$(vault write -field=id identity/entity name=carol)
+	vault write identity/entity-alias name=carol canonical_id="$carol" \
+		mount_accessor="$(vault read -field=accessor sys/auth/userpass)" >/dev/null
+	carol_token=$(vault write -field=token auth/userpass/login/carol password=carol-password)
+}
+
 # set_up makes mount, config and the role ci.
 set_up() {
 	try vault secrets enable -path=processmaker "$plugin"
