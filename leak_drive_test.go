@@ -33,6 +33,7 @@ func newLeakDrive(t *testing.T) *leakDrive {
 	password, clientSecret := l.secrets.make("password"), l.secrets.make("client secret")
 	peoples := l.secrets.make("client secret")
 	l.pm.SetPassword("alice", password)
+	l.pm.AddUser(processmakertest.User{Username: "turner", Password: l.secrets.make("password")})
 	l.pm.SetClientSecret(3, clientSecret)
 	l.pm.SetClientSecret(2, peoples)
 	l.config = l.configData()
@@ -146,6 +147,10 @@ func (l *leakDrive) requests() []request {
 		{logical.ReadOperation, "status", nil},
 		{logical.ReadOperation, "status/ci", with("foreign", true)},
 		{logical.ReadOperation, "status/pat", with("foreign", true)},
+		{logical.CreateOperation, "roles/turned", func() map[string]any {
+			return map[string]any{"username": "turner", "password": l.pm.User("turner").Password}
+		}},
+		{logical.UpdateOperation, "rotate-role/turned", nil},
 		{logical.UpdateOperation, "tidy", nil},
 		{logical.UpdateOperation, "tidy", with("role", "pat")},
 		{logical.UpdateOperation, "tidy", with("all", true)},
@@ -219,7 +224,7 @@ func (l *leakDrive) broughtToken() map[string]any {
 	require.NoError(l.t, err)
 	role, err := l.backend.roles.load(context.Background(), l.storage, "ci")
 	require.NoError(l.t, err)
-	grant, _, err := l.backend.login(context.Background(), role, settings)
+	grant, _, err := l.backend.login(context.Background(), l.storage, role, settings)
 	if err != nil {
 		return map[string]any{"refresh_token": l.secrets.make("refresh token")}
 	}

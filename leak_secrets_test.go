@@ -72,14 +72,24 @@ func (s *canaries) kinds() map[string]bool {
 // passedToken is a token in an answer of ProcessMaker, which may be cut short.
 var passedToken = regexp.MustCompile(`"(access|refresh)_?[tT]oken": ?"([^"]+)`)
 
+// sentPassword is a password that the engine made.
+var sentPassword = regexp.MustCompile(`"confpassword":"([^"]+)"`)
+
 // collect stands between the engine and ProcessMaker and takes down every token
-// that passes. It gives its address.
+// that passes, and every new password. It gives its address.
 func (s *canaries) collect(t *testing.T, processMaker string) string {
 	t.Helper()
 	target, err := url.Parse(processMaker)
 	require.NoError(t, err)
 	server := httptest.NewServer(&httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			body, _ := io.ReadAll(r.In.Body)
+			for _, password := range sentPassword.FindAllSubmatch(body, -1) {
+				s.add("new password", string(password[1]))
+			}
+			r.Out.Body = io.NopCloser(bytes.NewReader(body))
+		},
 		ModifyResponse: func(response *http.Response) error {
 			body, err := io.ReadAll(response.Body)
 			for _, token := range passedToken.FindAllSubmatch(body, -1) {

@@ -112,7 +112,7 @@ func noticeKinds(t *testing.T) (kinds []string) {
 func (l *leakDrive) requireSecretsOfEveryKind() {
 	l.t.Helper()
 	kinds := l.secrets.kinds()
-	for _, kind := range []string{"access token", "refresh token", "code", "state", "password", "client secret", "mistake"} {
+	for _, kind := range []string{"access token", "refresh token", "code", "state", "password", "client secret", "mistake", "new password"} {
 		assert.True(l.t, kinds[kind], "no %s passed by", kind)
 	}
 }

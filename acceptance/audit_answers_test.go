@@ -116,8 +116,8 @@ func (a *auditedDays) testOneCredential(t *testing.T) {
 
 func (a *auditedDays) testChanges(t *testing.T) {
 	found := a.queries.run("Who changed the config or a role", nil)
-	assert.Equal(t, []any{"processmaker/config", "processmaker/roles/ci", "processmaker/roles/worker", "processmaker/roles/shared"}, column(found, "path"))
-	assert.Equal(t, []any{"create", "create", "create", "create"}, column(found, "operation"))
+	assert.Equal(t, []any{"processmaker/config", "processmaker/roles/ci", "processmaker/roles/worker", "processmaker/roles/shared", "processmaker/rotate-role/worker"}, column(found, "path"))
+	assert.Equal(t, []any{"create", "create", "create", "create", "update"}, column(found, "operation"))
 	assert.Contains(t, found[0]["fields"], "client_secret")
 }
 

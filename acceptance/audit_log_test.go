@@ -126,6 +126,7 @@ func (a *auditedDays) live() {
 	_, err = dave.tryRead("worker")
 	requireStatus(t, err, http.StatusBadGateway)
 	require.NoError(t, a.pm.GoOnline())
+	eventually(t, "it is reached again", func() bool { return a.tryWrite("rotate-role/worker", nil) == nil })
 }
 
 // day is the day on which an entry of the log about a credential was written.

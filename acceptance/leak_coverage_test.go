@@ -76,6 +76,11 @@ func (l *sessionLeakTest) driveOversight() {
 			l.attempt(http.MethodPost, "tidy", body)
 		}
 	}
+	turn := func() {
+		l.attempt(http.MethodPost, "rotate-role/turned", nil)
+		l.found.add("rotated password", l.pm.User("turner").Password)
+	}
+	l.write("roles/turned", l.turnedRole)
 	l.list("roles")
 	l.patch("config", fields{"request_timeout": "1s"})
 	l.patch("roles/ci", fields{"password": l.password})
@@ -86,10 +91,12 @@ func (l *sessionLeakTest) driveOversight() {
 		l.attempt(http.MethodPost, "credentials/"+c.CredentialID+"/revoke", nil) // again
 	}
 	look()
+	turn()
 	for i := range len(l.sessionEffects(nil)) {
 		c, err := l.tryRead("ci")
 		remove := l.pm.Inject(processmakertest.Fault{On: processmakertest.Any, Times: -1, Do: l.sessionEffects([]string{l.password})[i]})
 		look()
+		turn()
 		if err == nil {
 			l.attempt(http.MethodPost, "credentials/"+asCredential(l.t, c).CredentialID+"/revoke", nil)
 		}

@@ -21,6 +21,8 @@ type sessionLeakTest struct {
 	peopleRole fields
 	ciRole     fields
 	appRole    fields
+	// turnedRole is of a user of its own, whose password is changed.
+	turnedRole fields
 }
 
 // TestNoSecretOfSessionsLeaks is TestNoSecretLeaks for the paths that have to do
@@ -69,6 +71,8 @@ func newSessionLeakTest(t *testing.T) *sessionLeakTest {
 	require.Equal(t, secret, l.peopleRole["client_secret"])
 	l.ciRole = merge(l.role, personal)
 	l.appRole = merge(l.ciRole, fields{"rotation_period": "1h"})
+	turner := l.pm.AddUser(processmakertest.User{Username: "turner", Password: l.secret("password of a user")})
+	l.turnedRole = fields{"username": turner.Username, "password": turner.Password}
 	l.calm()
 	return l
 }

@@ -112,6 +112,7 @@ func roleUse() []attempt {
 	return []attempt{
 		{http.MethodGet, "roles/ci", nil}, {http.MethodPost, "roles/ci", fields{"ttl": "5m"}},
 		{http.MethodPatch, "roles/ci", fields{"ttl": "5m"}}, {http.MethodDelete, "roles/ci", nil},
+		{http.MethodPost, "rotate-role/ci", nil},
 	}
 }
 
@@ -180,6 +181,7 @@ func (p *policyPage) testRoleManager(t *testing.T) {
 			attempt{http.MethodPost, "roles/new", merge(role, field)}, attempt{http.MethodPost, "roles/ci", field}, attempt{http.MethodPatch, "roles/ci", field},
 		)
 	}
+	manager.mayNot(attempt{http.MethodPost, "rotate-role/ci", nil})
 	manager.mayNot(attempt{http.MethodGet, "status/ci", fields{"foreign": "true"}}, attempt{http.MethodPost, "creds/made", fields{}}, attempt{http.MethodGet, "creds/made", nil})
 	manager.mayNot(tokenReads()...)
 	manager.mayNot(configUse()...)
