@@ -115,7 +115,7 @@ func isSecretField(path *framework.Path, name string) bool {
 
 // matches tells whether a request to this example goes to the path.
 func matches(path *framework.Path, example string) bool {
-	backend := &framework.Backend{Paths: []*framework.Path{{Pattern: path.Pattern, Callbacks: path.Callbacks, Operations: path.Operations, ExistenceCheck: path.ExistenceCheck}}}
+	backend := &framework.Backend{Paths: []*framework.Path{{Pattern: path.Pattern, Operations: path.Operations, ExistenceCheck: path.ExistenceCheck}}}
 	return backend.Route(example) != nil
 }
 
