@@ -35,7 +35,11 @@ func (a *answers) wrap(next http.RoundTripper) http.RoundTripper {
 		response.Body = io.NopCloser(bytes.NewReader(body))
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		a.kept = append(a.kept, answer{request: request.Method + " " + request.URL.Path, status: response.StatusCode, body: body})
+		method := request.Method
+		if request.URL.Query().Has("help") {
+			method = "HELP" // nothing was asked of the path itself
+		}
+		a.kept = append(a.kept, answer{request: method + " " + request.URL.Path, status: response.StatusCode, body: body})
 		return response, err
 	})
 }
