@@ -41,26 +41,43 @@ func run(ctx context.Context, arguments []string, output io.Writer) error {
 	flags.BoolVar(&config.League9, "league9", false, "answer as league/oauth2-server 9 does")
 	flags.StringVar(&config.Seed, "seed", "", "`text` that ids, tokens and secrets are derived from")
 	flags.DurationVar(&config.GrantDelay, "grant-delay", 0, "`time` that a token call takes")
+	canned := flags.Bool("canned", false, "answer at once and refuse nobody, for measurements; of the other flags only -address, -tls and -ca-out count, and of what it knows only /_test/counts")
 	caOut := flags.String("ca-out", "", "`file` to write the certificate of the authority to, with -tls")
 	if err := flags.Parse(arguments); err != nil {
 		return err
 	}
 
-	server, err := processmakertest.Start(config)
+	told, stop, err := start(config, *canned)
 	if err != nil {
 		return err
 	}
-	defer server.Close()
+	defer stop()
 	if *caOut != "" {
-		if err := os.WriteFile(*caOut, []byte(server.CACertPEM()), 0o644); err != nil {
+		if err := os.WriteFile(*caOut, []byte(told.CACert), 0o644); err != nil {
 			return err
 		}
 	}
-	if err := json.NewEncoder(output).Encode(describe(server)); err != nil {
+	if err := json.NewEncoder(output).Encode(told); err != nil {
 		return err
 	}
 	<-ctx.Done()
 	return nil
+}
+
+// start starts what the flags ask for.
+func start(config processmakertest.Config, canned bool) (told greeting, stop func(), err error) {
+	if canned {
+		server, err := processmakertest.StartCanned(config)
+		if err != nil {
+			return greeting{}, nil, err
+		}
+		return describeCanned(server), server.Close, nil
+	}
+	server, err := processmakertest.Start(config)
+	if err != nil {
+		return greeting{}, nil, err
+	}
+	return describe(server), server.Close, nil
 }
 
 // greeting is the line that the program prints.
@@ -98,4 +115,18 @@ func describe(server *processmakertest.Server) greeting {
 		g.Clients = append(g.Clients, client{c.ID, c.Name, c.Secret})
 	}
 	return g
+}
+
+// describeCanned names an account and a client of the sizes of the data set's:
+// any will do.
+func describeCanned(server *processmakertest.Canned) greeting {
+	const secret = "cannedcannedcannedcannedcannedcannedcann"
+	return greeting{
+		URL:          server.URL(),
+		CACert:       server.CACertPEM(),
+		ClientID:     fmt.Sprint(passwordClientID),
+		ClientSecret: secret,
+		Users:        []account{{"alice", "alice-Passw0rd!"}},
+		Clients:      []client{{passwordClientID, "Password Grant", secret}},
+	}
 }

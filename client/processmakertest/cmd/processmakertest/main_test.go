@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
@@ -34,6 +35,23 @@ func TestTheProgramTellsWhatItServesAndEndsWhenInterrupted(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, told.CACert, string(written))
 
+	interrupt()
+	require.NoError(t, <-ended)
+}
+
+func TestTheProgramServesCannedAnswers(t *testing.T) {
+	t.Parallel()
+	ctx, interrupt := context.WithCancel(t.Context())
+	reader, writer := io.Pipe()
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx, []string{"-canned"}, writer) }()
+	var told greeting
+	require.NoError(t, json.NewDecoder(reader).Decode(&told))
+	answer, err := http.Get(told.URL + "/_test/counts")
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	assert.Equal(t, http.StatusOK, answer.StatusCode)
+	assert.NotEmpty(t, told.Users)
 	interrupt()
 	require.NoError(t, <-ended)
 }
