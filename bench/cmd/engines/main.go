@@ -1,0 +1,31 @@
+// Command engines is what the secrets engine is measured against: a Vault
+// plugin with three engines in one, each as bare as it can be.
+//
+// `reference/<name>` does what no engine that hands out ProcessMaker's tokens
+// can leave out: one POST over a pooled HTTPS connection, one storage write,
+// and a lease. `leased/<name>` hands out a lease and does nothing else, and
+// `plain/<name>` answers without a lease.
+package main
+
+import (
+	"os"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/api"
+	"github.com/hashicorp/vault/sdk/plugin"
+)
+
+func main() {
+	meta := &api.PluginAPIClientMeta{}
+	_ = meta.FlagSet().Parse(os.Args[1:])
+	logger := hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: os.Stderr, JSONFormat: true})
+	err := plugin.ServeMultiplex(&plugin.ServeOpts{
+		BackendFactoryFunc: Factory,
+		TLSProviderFunc:    api.VaultPluginTLSProvider(meta.GetTLSConfig()),
+		Logger:             logger,
+	})
+	if err != nil {
+		logger.Error("plugin shutting down", "error", err)
+		os.Exit(1)
+	}
+}
