@@ -14,6 +14,12 @@ import (
 // PluginPIDs returns the process ids of the plugin processes this server runs.
 // It reads /proc, so it works on Linux only.
 func (s *Server) PluginPIDs() ([]int, error) {
+	return childrenOf(s.process.cmd.Process.Pid, PluginName)
+}
+
+// childrenOf returns the process ids of the children of pid whose command line
+// holds name.
+func childrenOf(of int, name string) ([]int, error) {
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
 		return nil, err
@@ -31,11 +37,11 @@ func (s *Server) PluginPIDs() ([]int, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", stat, err)
 		}
-		if parent != s.process.cmd.Process.Pid {
+		if parent != of {
 			continue
 		}
 		command, err := os.ReadFile(filepath.Join(filepath.Dir(stat), "cmdline"))
-		if err == nil && strings.Contains(string(command), PluginName) {
+		if err == nil && strings.Contains(string(command), name) {
 			pids = append(pids, pid)
 		}
 	}
