@@ -47,6 +47,7 @@ type backend struct {
 
 	settings settingsCache
 	roles    roleCache
+	limit    mountLimit
 	// records serialises what is done with one credential: a refresh token is
 	// good once.
 	records *keylock.Locks

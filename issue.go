@@ -30,7 +30,7 @@ type issueOrder struct {
 // issue makes a token for one reader and hands it out with a lease.
 func (b *backend) issue(ctx context.Context, req *logical.Request, order *issueOrder) (*logical.Response, error) {
 	began := b.clock.Now()
-	lease := issueTerms(&order.role.role, order.mode, order.askedTTL, b.System().MaxLeaseTTL())
+	lease := issueTerms(&order.role.role, order.mode, order.askedTTL, b.limit.maxTTL(b.System(), began))
 	order.ttl, order.life = lease.ttl, lease.maxTTL+deadlineSlack
 	made, resp, err := b.make(ctx, req, order)
 	if made == nil {
