@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -97,13 +98,12 @@ func (c *Client) exchange(ctx context.Context, req *http.Request, call call) (*r
 }
 
 func (c *Client) send(ctx context.Context, req *http.Request, operation string) (*reply, *Error) {
-	sendCtx := context.WithoutCancel(ctx)
+	timeout := c.timeout
 	if deadline, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
-		sendCtx, cancel = context.WithDeadline(sendCtx, deadline)
-		defer cancel()
+		// Contexts know the real time alone.
+		timeout = min(timeout, time.Until(deadline))
 	}
-	sendCtx, cancel := context.WithTimeout(sendCtx, c.timeout)
+	sendCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 	defer cancel()
 	var gotConnection atomic.Bool
 	sendCtx = httptrace.WithClientTrace(sendCtx, &httptrace.ClientTrace{
@@ -124,7 +124,7 @@ func (c *Client) send(ctx context.Context, req *http.Request, operation string) 
 		}
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxReplyBytes+1))
+	body, err := readReply(response)
 	if err != nil {
 		return nil, &Error{
 			Kind:      Unavailable,
@@ -140,14 +140,31 @@ func (c *Client) send(ctx context.Context, req *http.Request, operation string) 
 			Detail:    "the answer is larger than 1 MiB",
 		}
 	}
-	mediaType, _, err := mime.ParseMediaType(response.Header.Get("Content-Type"))
 	return &reply{
 		status: response.StatusCode,
 		header: response.Header,
 		body:   body,
-		json:   err == nil && mediaType == "application/json",
+		json:   isJSON(response.Header.Get("Content-Type")),
 		at:     c.clock.Now(),
 	}, nil
+}
+
+// readReply reads an answer, and a byte more than any that is of use.
+func readReply(response *http.Response) ([]byte, error) {
+	// Room for all that was announced and for the end to be seen, so that
+	// nothing is copied on the way.
+	room := min(max(response.ContentLength, 0), maxReplyBytes) + bytes.MinRead
+	body := bytes.NewBuffer(make([]byte, 0, room))
+	_, err := body.ReadFrom(io.LimitReader(response.Body, maxReplyBytes+1))
+	return body.Bytes(), err
+}
+
+func isJSON(contentType string) bool {
+	if contentType == "application/json" {
+		return true
+	}
+	mediaType, _, err := mime.ParseMediaType(contentType)
+	return err == nil && mediaType == "application/json"
 }
 
 // failedToConnect tells whether err arose before there was a connection. The
