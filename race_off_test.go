@@ -7,3 +7,5 @@ const massExpiry = 10_000
 
 // oneIn is which share of the large tables is run.
 const oneIn = 1
+
+const raceDetector = false

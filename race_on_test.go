@@ -9,3 +9,6 @@ const massExpiry = 2_000
 // oneIn is which share of the large tables is run: requests here are answered
 // one after another, and what the detector looks for is no matter of rows.
 const oneIn = 8
+
+// raceDetector: its own allocations count as those of what is tested.
+const raceDetector = true
