@@ -57,6 +57,7 @@ unit: ## unit tests with the race detector, and their coverage
 	@$(RACE_NOTE)
 	@$(STEP) "unit tests" scripts/gotest.sh $(RACE) -timeout 20m -coverpkg=.,./client -coverprofile=coverage.out \
 		$$(go list ./... | grep -v '/acceptance$$')
+	@$(if $(RACE),$(STEP) "allocations, without the race detector" scripts/gotest.sh -count=1 -run '^TestAllocations' .,:)
 	@$(STEP) "coverage" scripts/coverage.sh coverage.out $(COVERAGE_MIN)
 
 .PHONY: fuzz
@@ -67,22 +68,22 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 demo-check: build
 	@$(STEP) "demo" scripts/demo.sh
 
-# acceptance_tests NAME,ARGUMENTS runs tests of acceptance/.
+# acceptance_tests NAME,ARGUMENTS,PACKAGES runs tests through a real Vault.
 define acceptance_tests
 	@$(RACE_NOTE)
 	@vault=$$(scripts/vault-bin.sh); \
 	ACCEPTANCE_VAULT_BIN="$$vault" ACCEPTANCE_PLUGIN_BIN="$(CURDIR)/bin/acceptance/$(PLUGIN)" \
-		$(STEP) "$(1) with $$vault" scripts/gotest.sh $(RACE) -count=1 $(2) ./acceptance/...
+		$(STEP) "$(1) with $$vault" scripts/gotest.sh $(RACE) -count=1 $(2) $(3)
 endef
 
 .PHONY: acceptance
 acceptance: acceptance-plugin ## tests through a real Vault server
-	$(call acceptance_tests,acceptance tests,-timeout 30m)
+	$(call acceptance_tests,acceptance tests,-timeout 40m,./acceptance/... ./bench/)
 
 .PHONY: chaos
 chaos: export CHAOS := long
 chaos: acceptance-plugin ## kill plugin, server and active node under load, at length (CHAOS_SEED=<n> repeats a run)
-	$(call acceptance_tests,chaos tests,-timeout 90m -run '^TestChaos$$')
+	$(call acceptance_tests,chaos tests,-timeout 90m -run '^TestChaos$$',./acceptance/...)
 
 .PHONY: acceptance-plugin
 acceptance-plugin:
@@ -107,6 +108,19 @@ release: ## binaries for all platforms with checksums and bills of materials int
 .PHONY: release-check
 release-check: ## build the whole release twice and compare
 	@$(STEP) "two builds of the release are equal" scripts/release-check.sh
+
+BENCH_ARGUMENTS ?= -page docs/performance.md
+
+.PHONY: bench
+bench: bench-programs ## measure against a reference engine, the bare call and the limit, into docs/performance.md (20 minutes)
+	@$(STEP) "handlers in process" go test -run '^$$' -bench 'Handlers|Heap' -benchmem -timeout 20m . | tee bin/bench/handlers.txt
+	@vault=$$(scripts/vault-bin.sh); \
+	$(STEP) "through Vault" bin/bench/bench -vault "$$vault" -handlers bin/bench/handlers.txt $(BENCH_ARGUMENTS)
+
+.PHONY: bench-programs
+bench-programs:
+	@$(STEP) "build what is measured" env CGO_ENABLED=0 go build -trimpath -o bin/bench/ . \
+		./bench ./bench/cmd/engines ./client/processmakertest/cmd/processmakertest
 
 .PHONY: fmt
 fmt: ## format the Go files

@@ -1,3 +1,5 @@
+//go:build unix
+
 // Command engines is what the secrets engine is measured against: a Vault
 // plugin with three engines in one, each as bare as it can be.
 //

@@ -1,0 +1,165 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+)
+
+// contestant is one way to get a token.
+type contestant struct {
+	name string
+	call func() error
+	// plugin is the process whose processor time is counted; "" if none.
+	plugin string
+}
+
+// showing is what a contestant did over all rounds.
+type showing struct {
+	passes []pass
+	// One value a round.
+	rates, cpu []float64
+	handshakes int64
+}
+
+func (s *showing) calls() int {
+	calls := 0
+	for _, p := range s.passes {
+		calls += len(p.latencies)
+	}
+	return calls
+}
+
+// contest measures contestants against each other, in rounds in which each has
+// its turn, in another order each time.
+type contest struct {
+	vault    *vault
+	upstream *upstream
+	rounds   int
+	width    int
+	count    int
+}
+
+func (c contest) run(contestants []contestant) (map[string]*showing, error) {
+	showings := map[string]*showing{}
+	for _, one := range contestants {
+		showings[one.name] = &showing{}
+		// Opens the connections, here and in the plugins.
+		if _, err := drive(c.width, 2*c.width, func(int) error { return one.call() }); err != nil {
+			return nil, fmt.Errorf("%s: %w", one.name, err)
+		}
+	}
+	for round := range c.rounds {
+		for turn := range contestants {
+			one := contestants[(round+turn)%len(contestants)]
+			if round%2 == 1 {
+				one = contestants[(round+len(contestants)-turn)%len(contestants)]
+			}
+			if err := c.turn(one, showings[one.name]); err != nil {
+				return nil, fmt.Errorf("%s: %w", one.name, err)
+			}
+		}
+	}
+	return showings, nil
+}
+
+func (c contest) turn(one contestant, s *showing) error {
+	before, err := c.upstream.counts()
+	if err != nil {
+		return err
+	}
+	busyBefore, err := c.busy(one)
+	if err != nil {
+		return err
+	}
+	p, err := drive(c.width, c.count, func(int) error { return one.call() })
+	if err != nil {
+		return err
+	}
+	busyAfter, err := c.busy(one)
+	if err != nil {
+		return err
+	}
+	after, err := c.upstream.counts()
+	if err != nil {
+		return err
+	}
+	s.passes = append(s.passes, p)
+	s.rates = append(s.rates, p.perSecond())
+	s.cpu = append(s.cpu, busyAfter-busyBefore)
+	s.handshakes += after.Connections - before.Connections
+	return nil
+}
+
+// busy is the processor time of the contestant's plugin.
+func (c contest) busy(one contestant) (float64, error) {
+	if one.plugin == "" {
+		return 0, nil
+	}
+	pid, err := c.vault.pluginPID(one.plugin)
+	if err != nil {
+		return 0, err
+	}
+	return cpuSeconds(pid)
+}
+
+// rateRatio compares throughput round by round.
+func rateRatio(a, b *showing) estimate {
+	ratios := make([]float64, min(len(a.rates), len(b.rates)))
+	for i := range ratios {
+		ratios[i] = quotient(a.rates[i], b.rates[i])
+	}
+	return estimateOf(ratios)
+}
+
+// The names of the contestants.
+const (
+	ourPassword   = "password role"
+	ourPersonal   = "PAT role"
+	referenceRead = "reference engine"
+	leasedRead    = "do-nothing leased engine"
+	barePost      = "bare POST, no Vault"
+	ourStatic     = "static-creds"
+	plainRead     = "do-nothing lease-less engine"
+)
+
+func reading(c *caller, name, plugin, path string) contestant {
+	return contestant{name: name, plugin: plugin, call: func() error { _, err := c.read(path); return err }}
+}
+
+// leasedContestants hand out a lease each, but for the bare POST.
+func leasedContestants(c *caller, u *upstream) ([]contestant, error) {
+	form, err := grantForm(u)
+	if err != nil {
+		return nil, err
+	}
+	post := func() error {
+		answer, err := u.client.Post(u.URL+"/oauth/token", "application/x-www-form-urlencoded", bytes.NewReader([]byte(form)))
+		if err != nil {
+			return err
+		}
+		defer answer.Body.Close()
+		if _, err := io.Copy(io.Discard, answer.Body); err != nil || answer.StatusCode != http.StatusOK {
+			return fmt.Errorf("the ProcessMaker double answers %s: %w", answer.Status, err)
+		}
+		return nil
+	}
+	return []contestant{
+		reading(c, ourPassword, product, ours+"/creds/"+password),
+		reading(c, referenceRead, engines, theirs+"/reference/"+password),
+		reading(c, ourPersonal, product, ours+"/creds/"+personal),
+		reading(c, leasedRead, engines, theirs+"/leased/"+password),
+		{name: barePost, call: post},
+	}, nil
+}
+
+// leaselessContestants answer the same token to everybody.
+func leaselessContestants(c *caller) []contestant {
+	return []contestant{
+		reading(c, ourStatic, product, ours+"/static-creds/"+shared),
+		reading(c, plainRead, engines, theirs+"/plain/"+shared),
+	}
+}

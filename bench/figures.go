@@ -1,0 +1,276 @@
+//go:build unix
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// figures are what a run has found.
+type figures struct {
+	setting  setting
+	contests []contestFigures
+	rates    []rateFigures
+	limit    *limitFigures
+	storm    *stormFigures
+	memory   []memoryFigures
+	starts   []startFigures
+	handlers []string
+}
+
+// setting is where and how a run was made.
+type setting struct {
+	begin                 time.Time
+	processor             string
+	vault                 string
+	loadBefore, loadAfter string
+	took                  time.Duration
+}
+
+func newSetting(vaultBin string) setting {
+	s := setting{begin: time.Now(), loadBefore: loadAverage(), processor: "unknown processor"}
+	if version, err := exec.Command(vaultBin, "version").Output(); err == nil {
+		s.vault = strings.Join(strings.Fields(string(version))[:2], " ")
+	}
+	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		for lines := bufio.NewScanner(bytes.NewReader(info)); lines.Scan(); {
+			if name, value, _ := strings.Cut(lines.Text(), ":"); strings.TrimSpace(name) == "model name" {
+				s.processor = strings.TrimSpace(value)
+				break
+			}
+		}
+	}
+	return s
+}
+
+func (s *setting) finish(took time.Duration) { s.took, s.loadAfter = took, loadAverage() }
+
+func (s *setting) String() string {
+	return fmt.Sprintf("%s, %s, %d cores of %s, linux/%s; %s in all; load average before %s, after %s",
+		s.vault, runtime.Version(), runtime.NumCPU(), s.processor, runtime.GOARCH, s.took.Round(time.Second), s.loadBefore, s.loadAfter)
+}
+
+// loadAverage is that of the last minute.
+func loadAverage() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	first, _, _ := strings.Cut(string(text), " ")
+	return first
+}
+
+// ratio is a comparison, and how it has to come out.
+type ratio struct {
+	name  string
+	value estimate
+	// bound is 0 where the ratio is only published; atMost says on which side
+	// of it the ratio has to be.
+	bound  float64
+	atMost bool
+}
+
+func (r ratio) held() bool {
+	switch {
+	case r.bound == 0:
+		return true
+	case r.atMost:
+		return r.value.Median <= r.bound
+	default:
+		return r.value.Median >= r.bound
+	}
+}
+
+func (r ratio) boundText() string {
+	switch {
+	case r.bound == 0:
+		return ""
+	case r.atMost:
+		return fmt.Sprintf("≤ %.2f", r.bound)
+	default:
+		return fmt.Sprintf("≥ %.2f", r.bound)
+	}
+}
+
+func (r ratio) String() string {
+	text := fmt.Sprintf("%s %.3f [%.3f, %.3f]", r.name, r.value.Median, r.value.Low, r.value.High)
+	if r.bound != 0 {
+		text += ", bound " + r.boundText()
+	}
+	if !r.held() {
+		text += ", NOT HELD"
+	}
+	return text
+}
+
+// contestFigures are those of one storage and number of connections.
+type contestFigures struct {
+	storage string
+	width   int
+	rounds  int
+	rows    []contestRow
+	ratios  []ratio
+}
+
+// contestRow is one contestant's. CPU is in seconds for 10,000 calls,
+// handshakes are for 1,000.
+type contestRow struct {
+	name       string
+	calls      int
+	rate       estimate
+	p50, p99   time.Duration
+	cpu        float64
+	handshakes float64
+}
+
+// contestOrder is the order of the rows.
+var contestOrder = []string{ourPassword, ourPersonal, referenceRead, leasedRead, barePost, ourStatic, plainRead}
+
+// The bounds of the design.
+const (
+	leastLeased  = 0.85
+	leastStatic  = 0.90
+	mostCPU      = 1.3
+	mostMemory   = 1.1
+	mostLimited  = 15.0 // seconds for 1,000 leases
+	boundedWidth = 16   // the most connections for which leastLeased holds
+)
+
+func newContestFigures(storage string, width, rounds int, showings map[string]*showing) contestFigures {
+	f := contestFigures{storage: storage, width: width, rounds: rounds}
+	for _, name := range contestOrder {
+		s := showings[name]
+		latencies := sortedLatencies(s.passes)
+		f.rows = append(f.rows, contestRow{
+			name: name, calls: s.calls(), rate: estimateOf(s.rates),
+			p50: percentile(latencies, 0.5), p99: percentile(latencies, 0.99),
+			cpu:        quotient(sum(s.cpu), float64(s.calls())) * 10_000,
+			handshakes: quotient(float64(s.handshakes), float64(s.calls())) * 1000,
+		})
+	}
+	leased := leastLeased
+	if width > boundedWidth {
+		leased = 0
+	}
+	compare := func(a, b string, bound float64) {
+		f.ratios = append(f.ratios, ratio{name: a + " / " + b, value: rateRatio(showings[a], showings[b]), bound: bound})
+	}
+	compare(ourPassword, referenceRead, leased)
+	compare(ourPersonal, referenceRead, leased)
+	compare(ourPassword, leasedRead, 0)
+	compare(ourPersonal, leasedRead, 0)
+	compare(ourPassword, barePost, 0)
+	compare(ourStatic, plainRead, leastStatic)
+	for _, name := range []string{ourPassword, ourPersonal} {
+		f.ratios = append(f.ratios, ratio{
+			name: "CPU of the plugin, " + name + " / " + referenceRead, bound: mostCPU, atMost: true,
+			value: ratioOfSums(showings[name].cpu, showings[referenceRead].cpu),
+		})
+	}
+	f.ratios = append(f.ratios, ratio{
+		name:  "CPU of the plugin, " + ourStatic + " / " + plainRead,
+		value: ratioOfSums(showings[ourStatic].cpu, showings[plainRead].cpu),
+	})
+	return f
+}
+
+type rateFigures struct {
+	storage, name string
+	rate          estimate
+}
+
+func (f *figures) addRate(storage, name string, rates []float64) {
+	f.rates = append(f.rates, rateFigures{storage, name, estimateOf(rates)})
+}
+
+type limitFigures struct {
+	leases                int
+	seconds               []float64
+	tokenCalls, throttled int
+	window                time.Duration
+	logins                int64
+	static                float64
+}
+
+type stormFigures struct {
+	leases      int
+	revoked     int64
+	mostAtOnce  int64
+	took        time.Duration
+	irrevocable string
+	gone        bool
+}
+
+// memoryFigures are MiB of the plugin process, before and after reloads.
+type memoryFigures struct {
+	leases int
+	before float64
+	after  []float64
+}
+
+func (f *figures) memoryRatio() (ratio, bool) {
+	if len(f.memory) < 2 {
+		return ratio{}, false
+	}
+	none, most := f.memory[0], f.memory[len(f.memory)-1]
+	base := estimateOf(none.after).Median
+	relative := make([]float64, len(most.after))
+	for i, mib := range most.after {
+		relative[i] = quotient(mib, base)
+	}
+	return ratio{
+		name:  fmt.Sprintf("resident memory after a reload, %d leases / none", most.leases),
+		value: estimateOf(relative), bound: mostMemory, atMost: true,
+	}, true
+}
+
+// startFigures are seconds: from the start of the server, and from the moment
+// that it was unsealed and active.
+type startFigures struct {
+	name         string
+	total, first []float64
+}
+
+// addHandlers takes the results out of what `go test -bench` printed.
+func (f *figures) addHandlers(file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "Benchmark") && strings.Contains(line, "ns/op") {
+			f.handlers = append(f.handlers, strings.TrimSpace(line))
+		}
+	}
+	return nil
+}
+
+// missed names the bounds that are not held.
+func (f *figures) missed() []string {
+	var names []string
+	for _, contest := range f.contests {
+		for _, ratio := range contest.ratios {
+			if !ratio.held() {
+				names = append(names, fmt.Sprintf("%s, %d connections: %s", contest.storage, contest.width, ratio.name))
+			}
+		}
+	}
+	if memory, measured := f.memoryRatio(); measured && !memory.held() {
+		names = append(names, memory.name)
+	}
+	if f.limit != nil && (slices.Max(f.limit.seconds) >= mostLimited || f.limit.tokenCalls > 2 || f.limit.throttled > 0) {
+		names = append(names, "leases under the limit")
+	}
+	if f.storm != nil && (f.storm.mostAtOnce > 8 || f.storm.irrevocable != "0" || !f.storm.gone) {
+		names = append(names, "leases that expire together")
+	}
+	return names
+}

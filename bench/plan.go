@@ -1,0 +1,66 @@
+//go:build unix
+
+package main
+
+import "time"
+
+// plan says how much of everything a run measures.
+type plan struct {
+	rounds   int
+	storages []string
+	widths   []int
+	// reads are those of one contestant in one round, by connections.
+	// Short turns: what disturbs the machine for a while then disturbs both of a
+	// pair.
+	reads       func(width int) int
+	staticReads func(width int) int
+	// chunks and chunk are how renewals and revocations are measured.
+	chunks, chunk int
+	// limited are the leases to be had under the limit, limitRuns how often.
+	limited, limitRuns int
+	// limitWindow is how long password logins under the limit are counted.
+	limitWindow time.Duration
+	storm       int
+	// stormLead is the time between the last read and the end of the leases.
+	stormLead time.Duration
+	// leases are the numbers of live leases that memory is measured with,
+	// reloads how often with each.
+	leases  []int
+	reloads int
+	starts  int
+}
+
+var fullPlan = plan{
+	rounds: 31, storages: []string{inMemory, raft},
+	widths: []int{1, 16, widest},
+	reads: func(width int) int {
+		if width == 1 {
+			return 100
+		}
+		return 240
+	},
+	staticReads: func(width int) int {
+		if width == 1 {
+			return 300
+		}
+		return 800
+	},
+	chunks: 15, chunk: 120,
+	limited: 1000, limitRuns: 5, limitWindow: time.Minute,
+	storm: 10_000, stormLead: 5 * time.Second,
+	leases: []int{0, 10_000, 100_000}, reloads: 5,
+	starts: 7,
+}
+
+var quickPlan = plan{
+	rounds:      2,
+	storages:    []string{inMemory, raft},
+	widths:      []int{2},
+	reads:       func(int) int { return 8 },
+	staticReads: func(int) int { return 8 },
+	chunks:      2, chunk: 5,
+	limited: 20, limitRuns: 1, limitWindow: 0,
+	storm: 20, stormLead: time.Second,
+	leases: []int{0, 20}, reloads: 1,
+	starts: 1,
+}
