@@ -14,6 +14,7 @@ type bench struct {
 	plan    plan
 	tools   tools
 	log     io.Writer
+	dir     string // for the servers
 	figures figures
 }
 
@@ -66,7 +67,7 @@ func (b *bench) onStage(storage string, perMinute int, double []string, work fun
 		return err
 	}
 	defer func() { err = errors.Join(err, u.stop()) }()
-	v, err := startVault(b.tools, storage)
+	v, err := startVault(b.tools, b.dir, storage)
 	if err != nil {
 		return err
 	}

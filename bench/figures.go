@@ -38,7 +38,8 @@ type setting struct {
 func newSetting(vaultBin string) setting {
 	s := setting{begin: time.Now(), loadBefore: loadAverage(), processor: "unknown processor"}
 	if version, err := exec.Command(vaultBin, "version").Output(); err == nil {
-		s.vault = strings.Join(strings.Fields(string(version))[:2], " ")
+		name, _, _ := strings.Cut(string(version), " (")
+		s.vault, _, _ = strings.Cut(name, ",")
 	}
 	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		for lines := bufio.NewScanner(bytes.NewReader(info)); lines.Scan(); {

@@ -14,13 +14,32 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 )
 
 func main() {
 	if err := run(os.Args[1:], os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
+	}
+}
+
+// removeWhenInterrupted leaves nothing behind on Ctrl-C. The servers end with
+// this process.
+func removeWhenInterrupted(dir string) (stop func()) {
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		if _, ok := <-interrupted; ok {
+			os.RemoveAll(dir)
+			os.Exit(130)
+		}
+	}()
+	return func() {
+		signal.Stop(interrupted)
+		close(interrupted)
 	}
 }
 
@@ -63,6 +82,13 @@ func run(arguments []string, output io.Writer) error {
 			engines: filepath.Join(*bin, engines), processmaker: filepath.Join(*bin, "processmakertest"),
 		},
 	}
+	dir, err := os.MkdirTemp("", "pm-bench-")
+	if err != nil {
+		return err
+	}
+	b.dir = dir
+	defer os.RemoveAll(dir)
+	defer removeWhenInterrupted(dir)()
 	if err := b.measure(*only); err != nil {
 		return err
 	}

@@ -43,8 +43,9 @@ type vault struct {
 }
 
 // startVault starts a server with both plugins in its catalog.
-func startVault(tools tools, storage string) (*vault, error) {
-	dir, err := os.MkdirTemp("", "pm-bench-")
+func startVault(tools tools, within, storage string) (*vault, error) {
+	// Plugins put their sockets below it, whose names must stay short.
+	dir, err := os.MkdirTemp(within, "v-")
 	if err != nil {
 		return nil, err
 	}
