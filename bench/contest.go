@@ -23,6 +23,7 @@ type showing struct {
 	// One value a round.
 	rates, cpu []float64
 	handshakes int64
+	failed     int // turns that were made again
 }
 
 func (s *showing) calls() int {
@@ -58,12 +59,27 @@ func (c contest) run(contestants []contestant) (map[string]*showing, error) {
 			if round%2 == 1 {
 				one = contestants[(round+len(contestants)-turn)%len(contestants)]
 			}
-			if err := c.turn(one, showings[one.name]); err != nil {
+			if err := c.turnAgain(one, showings[one.name]); err != nil {
 				return nil, fmt.Errorf("%s: %w", one.name, err)
 			}
 		}
 	}
 	return showings, nil
+}
+
+// turnAgain repeats a turn that fails: a disk or a processor that others hold for
+// seconds makes single requests fail, and would cost the whole run. A contestant
+// that fails again and again is a failure.
+func (c contest) turnAgain(one contestant, s *showing) error {
+	const times = 3
+	var err error
+	for range times {
+		if err = c.turn(one, s); err == nil {
+			return nil
+		}
+		s.failed++
+	}
+	return err
 }
 
 func (c contest) turn(one contestant, s *showing) error {

@@ -130,6 +130,7 @@ type contestRow struct {
 	p50, p99   time.Duration
 	cpu        float64
 	handshakes float64
+	failed     int
 }
 
 // contestOrder is the order of the rows.
@@ -155,6 +156,7 @@ func newContestFigures(storage string, width, rounds int, showings map[string]*s
 			p50: percentile(latencies, 0.5), p99: percentile(latencies, 0.99),
 			cpu:        quotient(sum(s.cpu), float64(s.calls())) * 10_000,
 			handshakes: quotient(float64(s.handshakes), float64(s.calls())) * 1000,
+			failed:     s.failed,
 		})
 	}
 	leased := leastLeased

@@ -54,6 +54,7 @@ func run(arguments []string, output io.Writer) error {
 	bin := flags.String("bin", "bin/bench", "`folder` with the plugins and the double, as `make bench` builds them")
 	quick := flags.Bool("quick", false, "try everything with next to no load: the figures mean nothing")
 	only := flags.String("only", "", "run one `part` alone: contests, rates, limit, storm, memory, starts")
+	rounds := flags.Int("rounds", 0, "rounds of the contests; 0 means as many as planned, which is more than the least that says something (15)")
 	storage := flags.String("storage", "", "measure contests with one storage alone: in-memory, raft")
 	connections := flags.Int("connections", 0, "measure contests with one `number` of connections alone")
 	handlers := flags.String("handlers", "", "`file` with the output of the Go benchmarks, to be added to the figures")
@@ -67,6 +68,9 @@ func run(arguments []string, output io.Writer) error {
 	plan := fullPlan
 	if *quick {
 		plan = quickPlan
+	}
+	if *rounds > 0 {
+		plan.rounds = *rounds
 	}
 	if *connections > 0 {
 		plan.widths = []int{*connections}

@@ -35,21 +35,21 @@ var fullPlan = plan{
 	widths: []int{1, 16, widest},
 	reads: func(width int) int {
 		if width == 1 {
-			return 100
+			return 60
 		}
-		return 240
+		return 200
 	},
 	staticReads: func(width int) int {
 		if width == 1 {
-			return 300
+			return 200
 		}
-		return 800
+		return 600
 	},
-	chunks: 15, chunk: 120,
-	limited: 1000, limitRuns: 5, limitWindow: time.Minute,
+	chunks: 15, chunk: 60,
+	limited: 1000, limitRuns: 3, limitWindow: time.Minute,
 	storm: 10_000, stormLead: 5 * time.Second,
 	leases: []int{0, 10_000, 100_000}, reloads: 5,
-	starts: 7,
+	starts: 5,
 }
 
 var quickPlan = plan{

@@ -72,13 +72,13 @@ func (f *figures) printContests(w io.Writer) {
 			rows = append(rows, []string{
 				contest.storage, fmt.Sprint(contest.width), r.name,
 				fmt.Sprintf("%.0f", r.rate.Median), fmt.Sprintf("%.0f to %.0f", r.rate.Low, r.rate.High),
-				milliseconds(r.p50), milliseconds(r.p99), cpu, fmt.Sprintf("%.1f", r.handshakes), fmt.Sprint(r.calls),
+				milliseconds(r.p50), milliseconds(r.p99), cpu, fmt.Sprintf("%.1f", r.handshakes), fmt.Sprint(r.calls), fmt.Sprint(r.failed),
 			})
 		}
 	}
 	table(w, "Reads", []string{
 		"storage", "connections", "what", "per second", "95 % interval", "median latency, ms", "99 %, ms",
-		"plugin CPU s per 10,000", "TLS handshakes per 1,000", "reads",
+		"plugin CPU s per 10,000", "TLS handshakes per 1,000", "reads", "turns repeated",
 	}, rows)
 }
 
