@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -36,6 +37,7 @@ type eventQueue struct {
 	running bool
 	// silent: the host takes no events.
 	silent  bool
+	asked   bool // whether it does
 	sent    bool
 	dropped int64
 }
@@ -77,8 +79,37 @@ func (q *eventQueue) settle(err error) {
 	}
 	q.dropped++
 	if errors.Is(err, framework.ErrNoEvents) || (!q.sent && q.dropped >= mostRefusedEvents) {
-		q.silent, q.pending, q.dropped = true, nil, 0
+		q.fallSilent()
 	}
+}
+
+func (q *eventQueue) fallSilent() { q.silent, q.pending, q.dropped = true, nil, 0 }
+
+// ask finds out once whether anybody can subscribe to the host's events. Each
+// event is an exchange with the host, as dear as storing a credential.
+func (q *eventQueue) ask(haveEvents func() bool) {
+	q.mu.Lock()
+	asked := q.asked
+	q.asked = true
+	q.mu.Unlock()
+	if asked || haveEvents() {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.fallSilent()
+}
+
+// hostHasEvents: since Vault 1.16 event notifications are there in Enterprise
+// alone. The other editions take events, and give them to nobody.
+func (b *backend) hostHasEvents() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), eventTimeout)
+	defer cancel()
+	env, err := b.System().PluginEnv(ctx)
+	if err != nil || env == nil || env.VaultVersion == "" {
+		return true // it shows with the first ones
+	}
+	return strings.Contains(env.VaultVersionMetadata, "ent") || strings.Contains(env.VaultVersion, "+ent")
 }
 
 // droppedSoFar counts the events that a host which takes some did not get.
@@ -95,11 +126,13 @@ func (b *backend) emit(e event) {
 	leave := b.inflight.join()
 	go func() {
 		defer leave()
+		defer func() { b.caught(recover(), "events") }()
 		b.sendEvents()
 	}()
 }
 
 func (b *backend) sendEvents() {
+	b.events.ask(b.hostHasEvents)
 	for {
 		batch := b.events.take()
 		if len(batch) == 0 {

@@ -143,6 +143,25 @@ func TestHostsWithoutEventsAreLeftAlone(t *testing.T) {
 	}
 }
 
+// An edition without event notifications is not sent any: each would cost as
+// much as storing a credential.
+func TestEditionsWithoutEventsGetNone(t *testing.T) {
+	t.Parallel()
+	for version, metadata := range map[string]string{"1.21.1": "", "1.20.4": "+hotfix"} {
+		h := newHarness(t)
+		h.system.PluginEnvironment = &logical.PluginEnvironment{VaultVersion: version, VaultVersionMetadata: metadata}
+		h.mustWrite("config", h.configData())
+		h.mustWrite("roles/ci", h.roleData(nil))
+		h.issue(nil)
+		require.Empty(t, h.eventKinds())
+		require.Equal(t, int64(1), h.counter("creds_create"))
+	}
+	h := newHarness(t)
+	h.system.PluginEnvironment = &logical.PluginEnvironment{}
+	h.mustWrite("config", h.configData())
+	require.Len(t, h.eventKinds(), 1, "one that does not say what it is")
+}
+
 // A host that is slow to take events does not slow readers down, and the queue
 // does not grow without end.
 func TestASlowHostLosesEventsNotReaders(t *testing.T) {

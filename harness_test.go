@@ -44,7 +44,7 @@ func newHarness(t *testing.T, configure ...func(*processmakertest.Config)) *harn
 		events:  logical.NewMockEventSender(),
 		system: &logical.StaticSystemView{
 			DefaultLeaseTTLVal: 768 * time.Hour, MaxLeaseTTLVal: 768 * time.Hour,
-			PluginEnvironment: &logical.PluginEnvironment{VaultVersion: "1.21.1"},
+			PluginEnvironment: &logical.PluginEnvironment{VaultVersion: "1.21.1", VaultVersionMetadata: "ent"},
 		},
 	}
 	cfg := processmakertest.Config{Clock: h.clock.Now}
