@@ -120,6 +120,7 @@ func (q *eventQueue) droppedSoFar() int64 {
 }
 
 func (b *backend) emit(e event) {
+	b.events.ask(b.hostHasEvents)
 	if !b.events.add(e) {
 		return
 	}
@@ -132,7 +133,6 @@ func (b *backend) emit(e event) {
 }
 
 func (b *backend) sendEvents() {
-	b.events.ask(b.hostHasEvents)
 	for {
 		batch := b.events.take()
 		if len(batch) == 0 {
