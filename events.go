@@ -25,6 +25,7 @@ const (
 
 // event is one of Vault's event notifications. It holds no secret.
 type event struct {
+	// path is below the mount: Vault puts the mount before it.
 	kind, path, role, id string
 	modified             bool
 }

@@ -63,12 +63,12 @@ func TestEventsOfALife(t *testing.T) {
 		require.NotEmpty(t, e.Event.Id)
 		switch {
 		case strings.HasPrefix(kind, "config"):
-			require.Equal(t, "processmaker/config", metadata["path"])
+			require.Equal(t, "config", metadata["path"])
 		case strings.HasPrefix(kind, "role"):
-			require.Equal(t, "processmaker/roles/ci", metadata["path"])
+			require.Equal(t, "roles/ci", metadata["path"])
 			require.Equal(t, "ci", metadata["role"])
 		default:
-			require.Equal(t, "processmaker/creds/ci", metadata["path"])
+			require.Equal(t, "creds/ci", metadata["path"])
 			require.Equal(t, "ci", metadata["role"])
 			require.Contains(t, []any{string(l.id()), string(lost.id())}, metadata["credential_id"])
 		}
@@ -84,9 +84,9 @@ func TestEventsOfSessionsAndSharedCredentials(t *testing.T) {
 	events := h.settledEvents()[2:]
 	require.Len(t, events, 3)
 	require.Equal(t, "processmaker/session-create", string(events[0].Type))
-	require.Equal(t, "processmaker/sessions/ci", events[0].Event.Metadata.AsMap()["path"])
+	require.Equal(t, "sessions/ci", events[0].Event.Metadata.AsMap()["path"])
 	require.Equal(t, "processmaker/creds-create", string(events[1].Type))
-	require.Equal(t, "processmaker/static-creds/ci", events[1].Event.Metadata.AsMap()["path"])
+	require.Equal(t, "static-creds/ci", events[1].Event.Metadata.AsMap()["path"])
 	require.Equal(t, "processmaker/session-delete", string(events[2].Type))
 }
 

@@ -76,7 +76,7 @@ func (b *backend) notice(level hclog.Level, happened string, a about, message st
 	if a.path == "" {
 		a.path = "creds/" + a.role
 	}
-	b.emit(event{kind: happened, path: b.mountPath() + a.path, role: a.role, id: string(a.id), modified: !a.unchanged})
+	b.emit(event{kind: happened, path: a.path, role: a.role, id: string(a.id), modified: !a.unchanged})
 	b.log(level, a, message, more...)
 }
 
