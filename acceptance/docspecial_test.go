@@ -18,7 +18,7 @@ import (
 
 // readmePage begins with an empty catalog: see followReadme.
 var readmePage = docPage{follow: followReadme, cannot: map[string]string{
-	"make demo   # a real Vault hands out, renews and ends ProcessMaker tokens, step by step": "`make test` runs the demo, and is what runs this",
+	"make demo   # a real Vault hands out, renews and ends ProcessMaker tokens, and tells whose they were, step by step": "`make test` runs the demo, and is what runs this",
 }}
 
 // followReadme follows the README on a server as an operator has it, from the
@@ -123,6 +123,10 @@ var goClientPage = docPage{
 var compatibilityPage = docPage{cannot: map[string]string{
 	"make compat COMPAT_RUN=.":                       "it runs these tests",
 	"VAULT_BIN=/usr/local/bin/vault make acceptance": "it runs these tests",
+}}
+
+var performancePage = docPage{cannot: map[string]string{
+	"make bench                                         # everything, twenty minutes, into this page": "it measures for twenty minutes; a test of the measurements runs each part of them once",
 }}
 
 // The versions that the pages name are those that are built.
