@@ -28,9 +28,10 @@ verify_connection=false. Fields that are not given keep their value; a PATCH
 with null puts a field's default back. Secrets are never read back:
 client_secret_set and client_key_set say that one is stored.
 
-Who may write here can obtain every secret of the mount, by naming another
-server. Changing where secrets go therefore needs client_secret again, and url
-cannot change while credentials live.
+Who may write here can obtain every secret of the mount, by having them sent
+through a place of his own. To make that harder, changing url, proxy_url or
+tls_server_name and turning on insecure_tls need client_secret again where one is
+stored. url cannot change while credentials live.
 `
 )
 

@@ -12,8 +12,9 @@ const (
 	credsHelpSynopsis = `Hands out an access token of ProcessMaker with a lease.`
 
 	credsHelpDescription = `
-Each read logs in and gives a token of its own, which is ended at ProcessMaker
-when its lease ends. "ttl" asks for a shorter lease than the role's, and
+Each read gives a token of its own, which is ended at ProcessMaker when its
+lease ends: that of a login, or with credential_type personal_access_token one
+that the role's session makes. "ttl" asks for a shorter lease than the role's, and
 "renew_mode" for less rotation than the role's (refresh, then extend, then
 none), so that a template can ask for "creds/<name>?renew_mode=extend".
 `
