@@ -5,6 +5,8 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+# Who works on the plugin wants to see what it does.
+export log_level=debug
 start_servers
 set_up
 
@@ -25,6 +27,7 @@ ${alias_line}  export VAULT_ADDR=$VAULT_ADDR VAULT_TOKEN=$VAULT_TOKEN
   vault read processmaker/creds/ci renew_mode=extend
 
 ProcessMaker: $pm_url (CA: $pm_ca)
+Log of Vault and the plugin: $work/vault.log
 
 Ctrl-C ends both servers.
 END

@@ -91,7 +91,7 @@ start_vault() {
 	VAULT_ADDR=http://127.0.0.1:$(tool freeport)
 	VAULT_TOKEN=root
 	export VAULT_ADDR VAULT_TOKEN
-	HOME=$work/home TMPDIR=$work "$vault_bin" server -dev -dev-no-store-token -dev-root-token-id="$VAULT_TOKEN" \
+	HOME=$work/home TMPDIR=$work "$vault_bin" server -dev -dev-no-store-token -dev-root-token-id="$VAULT_TOKEN" -log-level="${log_level:-info}" \
 		-dev-listen-address="${VAULT_ADDR#http://}" -dev-plugin-dir="$work/plugins" >"$work/vault.log" 2>&1 &
 	pids+=($!)
 	until_true 60 $! "$work/vault.log" plugin_known
