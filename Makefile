@@ -57,7 +57,7 @@ unit: ## unit tests with the race detector, and their coverage
 	@$(RACE_NOTE)
 	@$(STEP) "unit tests" scripts/gotest.sh $(RACE) -timeout 20m -coverpkg=.,./client -coverprofile=coverage.out \
 		$$(go list ./... | grep -v '/acceptance$$')
-	@$(if $(RACE),$(STEP) "allocations, without the race detector" scripts/gotest.sh -count=1 -run '^TestAllocations' .,:)
+	@if [ -n "$(RACE)" ]; then $(STEP) "allocations without the race detector" scripts/gotest.sh -count=1 -run '^TestAllocations' .; fi
 	@$(STEP) "coverage" scripts/coverage.sh coverage.out $(COVERAGE_MIN)
 
 .PHONY: fuzz
