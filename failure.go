@@ -26,6 +26,11 @@ func (t trouble) String() string {
 	return t.cause + ". " + t.cure
 }
 
+// refusal is an error that is the caller's to mend, and how.
+type refusal struct{ text, cure string }
+
+func (r *refusal) Error() string { return trouble{cause: r.text, cure: r.cure}.String() }
+
 // loginTrouble says why a role could not log in, and what cures it.
 func loginTrouble(name string, r *role, auth authClient, err error, now time.Time) string {
 	return fmt.Sprintf("role %q: %s", name, loginCause(r, auth, err, now))

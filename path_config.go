@@ -150,11 +150,6 @@ func (b *backend) writeConfig(ctx context.Context, req *logical.Request, data *f
 	return configWarnings(changed), nil
 }
 
-// refusal is an error that is the caller's to mend, and how.
-type refusal struct{ text, cure string }
-
-func (r *refusal) Error() string { return trouble{cause: r.text, cure: r.cure}.String() }
-
 // moveAndReplace stores next in place of previous. If that moves the mount to
 // another instance, the sessions are ended before: only the old settings know
 // the way to where they live. One that cannot be ended is put down in the
