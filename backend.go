@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/internal/clock"
+	"vault-plugin-secrets-processmaker/internal/inflight"
 	"vault-plugin-secrets-processmaker/internal/keylock"
 	"vault-plugin-secrets-processmaker/internal/ledger"
 )
@@ -59,7 +60,7 @@ type backend struct {
 	passwords *keylock.Locks
 	failures  failedRevocations
 	doubts    doubts
-	inflight  inflight
+	inflight  inflight.Group
 	sweeper   sweeper
 	events    eventQueue
 	counters  counters
@@ -189,7 +190,7 @@ func (b *backend) clean(ctx context.Context) {
 	b.endLifetime()
 	waitCtx, cancel := context.WithTimeout(ctx, cleanTimeout)
 	defer cancel()
-	if err := b.inflight.wait(waitCtx); err != nil {
+	if err := b.inflight.Wait(waitCtx); err != nil {
 		b.log(hclog.Warn, about{}, "unmounted while requests to ProcessMaker were under way")
 	}
 	if b.storage != nil && b.System().Tainted() && b.keepsLedger() {

@@ -169,7 +169,7 @@ func TestUnmountingWaitsForWhatIsUnderWay(t *testing.T) {
 	go close(release)
 	h.backend.clean(context.Background())
 	require.NoError(t, <-issued)
-	require.NoError(t, h.backend.inflight.wait(context.Background()))
+	require.NoError(t, h.backend.inflight.Wait(context.Background()))
 }
 
 func TestPeriodicKeepsAwayFromForeignStorage(t *testing.T) {

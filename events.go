@@ -125,7 +125,7 @@ func (b *backend) emit(e event) {
 	if !b.events.add(e) {
 		return
 	}
-	leave := b.inflight.join()
+	leave := b.inflight.Join()
 	go func() {
 		defer leave()
 		defer func() { b.caught(recover(), "events") }()

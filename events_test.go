@@ -16,7 +16,7 @@ import (
 // settledEvents waits until all events have been sent.
 func (h *harness) settledEvents() []logical.MockEvent {
 	h.t.Helper()
-	require.NoError(h.t, h.backend.inflight.wait(context.Background()))
+	require.NoError(h.t, h.backend.inflight.Wait(context.Background()))
 	h.events.Lock()
 	defer h.events.Unlock()
 	return h.events.Events

@@ -53,7 +53,7 @@ type made struct {
 // make makes a token of the role's kind. The first result is nil where there is
 // none; then the others say what to answer.
 func (b *backend) make(ctx context.Context, req *logical.Request, order *issueOrder) (result *made, resp *logical.Response, err error) {
-	defer b.inflight.join()()
+	defer b.inflight.Join()()
 	defer func() {
 		if result != nil {
 			b.health.of(order.role.name).issued(result.at)

@@ -158,7 +158,7 @@ func (b *backend) moveAndReplace(ctx context.Context, storage logical.Storage, p
 	if previous == nil || previous.config.URL == next.config.URL {
 		return b.settings.replace(ctx, storage, b.clock, previous, next, func() error { return nil })
 	}
-	defer b.inflight.join()()
+	defer b.inflight.Join()()
 	if err := b.refuseToMove(ctx, storage, previous.config.URL); err != nil {
 		return err
 	}
@@ -235,7 +235,7 @@ func (b *backend) deleteConfig(ctx context.Context, req *logical.Request, _ *fra
 	if err != nil || previous == nil {
 		return nil, err
 	}
-	defer b.inflight.join()()
+	defer b.inflight.Join()()
 	defer b.roles.forgetAll()
 	removed, err := b.removeConfigIfQuiet(ctx, req.Storage, previous)
 	if removed {

@@ -97,7 +97,7 @@ func (b *backend) readCredential(ctx context.Context, req *logical.Request, data
 }
 
 func (b *backend) revokeCredential(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	defer b.inflight.join()()
+	defer b.inflight.Join()()
 	id, err := ledger.ParseID(data.Get("credential_id").(string))
 	if err != nil {
 		return logical.ErrorResponse(err.Error()), nil

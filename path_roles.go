@@ -266,7 +266,7 @@ func (b *backend) deleteRole(ctx context.Context, req *logical.Request, data *fr
 // written already, so what cannot be ended is only reported; it is tried again
 // every hour.
 func (b *backend) endFormer(ctx context.Context, storage logical.Storage, name string, previous *loadedRole, s *settings) {
-	defer b.inflight.join()()
+	defer b.inflight.Join()()
 	former := s.config.AuthClient
 	if previous != nil {
 		if auth, err := previous.authClient(s); err == nil {

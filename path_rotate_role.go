@@ -65,7 +65,7 @@ func rotateRoleAnswerFields() map[string]*framework.FieldSchema {
 }
 
 func (b *backend) rotateRole(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	defer b.inflight.join()()
+	defer b.inflight.Join()()
 	name := data.Get("name").(string)
 	if err := refuseUnknownFields(data); err != nil {
 		return logical.ErrorResponse(err.Error()), nil

@@ -149,7 +149,7 @@ func (b *backend) authorize(ctx context.Context, req *logical.Request, data *fra
 }
 
 func (b *backend) writeSession(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	defer b.inflight.join()()
+	defer b.inflight.Join()()
 	role, current, resp, err := b.sessionRole(ctx, req, data)
 	if role == nil {
 		return resp, err
@@ -199,7 +199,7 @@ func (b *backend) listSessions(ctx context.Context, req *logical.Request, _ *fra
 }
 
 func (b *backend) deleteSession(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	defer b.inflight.join()()
+	defer b.inflight.Join()()
 	role, current, resp, err := b.sessionRole(ctx, req, data)
 	if role == nil {
 		return resp, err

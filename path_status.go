@@ -152,7 +152,7 @@ func (b *backend) readRoleStatus(ctx context.Context, req *logical.Request, data
 	if !data.Get("foreign").(bool) {
 		return &logical.Response{Data: answer}, nil
 	}
-	defer b.inflight.join()()
+	defer b.inflight.Join()()
 	current, resp, err := b.configured(ctx, req)
 	if current == nil {
 		return resp, err

@@ -50,7 +50,7 @@ func (b *backend) tidyPaths() []*framework.Path {
 }
 
 func (b *backend) tidy(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	defer b.inflight.join()()
+	defer b.inflight.Join()()
 	if err := refuseUnknownFields(data); err != nil {
 		return logical.ErrorResponse(err.Error()), nil
 	}

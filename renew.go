@@ -27,7 +27,7 @@ var errEnded = errors.New("the credential of this lease has ended; read the role
 
 // renew lengthens a lease. Errors are plain: Vault makes each a 400.
 func (b *backend) renew(ctx context.Context, req *logical.Request, _ *framework.FieldData) (resp *logical.Response, err error) {
-	defer b.inflight.join()()
+	defer b.inflight.Join()()
 	began := b.clock.Now()
 	id, err := credentialOf(req.Secret)
 	if err != nil {

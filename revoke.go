@@ -16,7 +16,7 @@ import (
 // live, and Vault tries again. It needs neither the role nor the config's
 // secrets, and may be repeated.
 func (b *backend) revoke(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
-	defer b.inflight.join()()
+	defer b.inflight.Join()()
 	began := b.clock.Now()
 
 	id, err := credentialOf(req.Secret)

@@ -59,7 +59,7 @@ func (b *backend) wakeSweeper(storage logical.Storage) {
 	if !b.sweeper.running.CompareAndSwap(false, true) {
 		return
 	}
-	leave := b.inflight.join()
+	leave := b.inflight.Join()
 	go func() {
 		defer leave()
 		defer b.sweeper.running.Store(false)

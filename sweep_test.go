@@ -18,7 +18,7 @@ import (
 func (h *harness) tick() {
 	h.t.Helper()
 	require.NoError(h.t, h.backend.periodic(context.Background(), &logical.Request{Storage: h.storage}))
-	require.NoError(h.t, h.backend.inflight.wait(context.Background()))
+	require.NoError(h.t, h.backend.inflight.Wait(context.Background()))
 }
 
 func TestWhatALostLeaseLeavesIsEndedAtItsDeadline(t *testing.T) {

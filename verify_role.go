@@ -10,7 +10,7 @@ import (
 // verifyRole logs in once with a role that is about to be written, and ends
 // that login. A response or an error means that the role must not be written.
 func (b *backend) verifyRole(ctx context.Context, req *logical.Request, name string, r *role, s *settings) (*logical.Response, error) {
-	defer b.inflight.join()()
+	defer b.inflight.Join()()
 	auth, err := r.authClient(s)
 	if err != nil {
 		return nil, err
