@@ -69,6 +69,9 @@ func (b *backend) make(ctx context.Context, req *logical.Request, order *issueOr
 // of it.
 func (b *backend) issueFailed(role *loadedRole, t trouble, err error) (*logical.Response, error) {
 	b.counters.add(credsCreateFailed)
+	if t.retryAt.IsZero() {
+		t.retryAt = role.gate.refusedUntil()
+	}
 	b.health.of(role.name).failed(b.clock.Now(), t)
 	b.log(hclog.Debug, about{role: role.name}, "no credential could be issued", "error", t.cause)
 	return upstreamAnswer(fmt.Sprintf("role %q: %s", role.name, t), err)

@@ -62,6 +62,14 @@ func (g *loginGate) enter(ctx context.Context, now func() time.Time) (settle fun
 	}
 }
 
+// refusedUntil is when a refused login is tried again; zero where none is
+// remembered.
+func (g *loginGate) refusedUntil() time.Time {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.until
+}
+
 func (g *loginGate) settle(err error, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -204,8 +204,8 @@ func TestRoleStatus(t *testing.T) {
 		require.Contains(t, got["last_error"], "refused the login of user \"alice\"")
 		require.Contains(t, got["cure"], "Correct username and password of the role")
 		require.Equal(t, noon.Add(time.Minute).Format(time.RFC3339), got["last_error_time"])
+		require.Equal(t, int64(5), got["retry_after"], "until the remembered refusal is forgotten")
 	}
-	require.Equal(t, int64(5), got["retry_after"], "until the remembered refusal is forgotten")
 	require.Contains(t, h.log.String(), "the role's login is broken")
 
 	h.mustWrite("roles/ci", map[string]any{"password": "another"})
