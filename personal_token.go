@@ -83,7 +83,9 @@ func (m *minting) mint(ctx context.Context, session *session) error {
 			}
 		}
 	}
-	if !m.recorded {
+	// A session that took the place of a refused one may be another user's; the
+	// refusal made sure that there is no token of the former.
+	if !m.recorded || m.record.UserID != user.ID || m.record.Fingerprint != session.Fingerprint {
 		m.record.Fingerprint = session.Fingerprint
 		m.record.UserID, m.record.Username = user.ID, user.Username
 		if err := m.backend.putRecord(m.storage, m.record); err != nil {

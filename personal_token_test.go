@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -249,4 +250,31 @@ func TestRevokingPersonalTokensOfADeletedRole(t *testing.T) {
 	forced.data = nil
 	require.ErrorContains(t, forced.tryRevoke(), "is deleted")
 	require.ErrorContains(t, forced.tryRevoke(), name)
+}
+
+// TestATokenOfAnotherUserThanItsRecordSaid: while a reader waits, the role is
+// given another user, whose session the reader goes on with.
+func TestATokenOfAnotherUserThanItsRecordSaid(t *testing.T) {
+	t.Parallel()
+	h := newPersonalHarness(t, nil)
+	h.issue(nil)
+	h.clock.Advance(time.Hour)
+	bob := h.pm.AddUser(processmakertest.User{Username: "robert", Password: "robert's"})
+	var done atomic.Bool
+	h.pm.Inject(processmakertest.Fault{
+		On: processmakertest.CreateToken, Do: processmakertest.Answer(401, jsonHeader(), `{"error":"Unauthenticated."}`),
+		Match: func(*http.Request) bool {
+			if !done.CompareAndSwap(false, true) {
+				return false
+			}
+			h.mustWrite("roles/ci", map[string]any{"username": bob.Username, "password": bob.Password})
+			h.issue(nil)
+			return true
+		},
+	})
+	l := h.issue(nil)
+	require.Equal(t, bob.Username, l.data["username"])
+	require.Equal(t, bob.Username, h.record(l.id()).Username)
+	require.NoError(t, l.tryRevoke())
+	require.False(t, h.pm.Accepts(l.token()))
 }
