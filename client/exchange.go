@@ -77,10 +77,14 @@ func (c *Client) exchange(ctx context.Context, req *http.Request, call call) (*r
 		c.breaker.obey(leaveAloneUntil)
 	}()
 
-	reply, failure := c.send(ctx, req, call.operation)
+	reply, failure, hurried := c.send(ctx, req, call.operation)
 	outcome = answered
 	if failure != nil {
-		if failure.Status == 0 {
+		switch {
+		case hurried:
+			// A slow server is there: others, with more time, may be answered.
+			outcome = unused
+		case failure.Status == 0:
 			outcome = unreachable
 		}
 		if failure.NotSent {
@@ -97,7 +101,9 @@ func (c *Client) exchange(ctx context.Context, req *http.Request, call call) (*r
 	return reply, nil
 }
 
-func (c *Client) send(ctx context.Context, req *http.Request, operation string) (*reply, *Error) {
+// send tells of a failure also whether it was hurried: the caller's time, which
+// was shorter than the settings give an exchange, ran out.
+func (c *Client) send(ctx context.Context, req *http.Request, operation string) (_ *reply, _ *Error, hurried bool) {
 	timeout := c.timeout
 	if deadline, ok := ctx.Deadline(); ok {
 		// Contexts know the real time alone.
@@ -105,6 +111,7 @@ func (c *Client) send(ctx context.Context, req *http.Request, operation string) 
 	}
 	sendCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 	defer cancel()
+	ranOut := func() bool { return timeout < c.timeout && sendCtx.Err() != nil }
 	var gotConnection atomic.Bool
 	sendCtx = httptrace.WithClientTrace(sendCtx, &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { gotConnection.Store(true) },
@@ -121,7 +128,7 @@ func (c *Client) send(ctx context.Context, req *http.Request, operation string) 
 			Operation: operation,
 			Detail:    reasonFor(err, c.timeout),
 			NotSent:   !gotConnection.Load() || failedToConnect(err),
-		}
+		}, ranOut()
 	}
 	defer response.Body.Close()
 	body, err := readReply(response)
@@ -130,7 +137,7 @@ func (c *Client) send(ctx context.Context, req *http.Request, operation string) 
 			Kind:      Unavailable,
 			Operation: operation,
 			Detail:    "the answer broke off: " + reasonFor(err, c.timeout),
-		}
+		}, ranOut()
 	}
 	if len(body) > maxReplyBytes {
 		return nil, &Error{
@@ -138,7 +145,7 @@ func (c *Client) send(ctx context.Context, req *http.Request, operation string) 
 			Operation: operation,
 			Status:    response.StatusCode,
 			Detail:    "the answer is larger than 1 MiB",
-		}
+		}, false
 	}
 	return &reply{
 		status: response.StatusCode,
@@ -146,7 +153,7 @@ func (c *Client) send(ctx context.Context, req *http.Request, operation string) 
 		body:   body,
 		json:   isJSON(response.Header.Get("Content-Type")),
 		at:     c.clock.Now(),
-	}, nil
+	}, nil, false
 }
 
 // readReply reads an answer, and a byte more than any that is of use.

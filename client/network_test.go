@@ -147,3 +147,19 @@ func listen(t *testing.T, answer func(net.Conn)) string {
 func pemOf(server *httptest.Server) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
 }
+
+// TestAHurriedQuestionDoesNotShutTheOthersOut: whoever asks with less time than
+// the settings give an exchange learns nothing about who has more.
+func TestAHurriedQuestionDoesNotShutTheOthersOut(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	release := make(chan struct{})
+	remove := f.pm.Inject(processmakertest.Fault{On: processmakertest.Any, Do: processmakertest.Hold(release)})
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	require.Error(t, f.client.Probe(ctx))
+	close(release)
+	remove()
+	require.Equal(t, client.Closed, f.client.Condition().Breaker)
+	f.sign(t)
+}
