@@ -94,6 +94,17 @@ func (b *backend) endOrRecord(ctx context.Context, storage logical.Storage, s *s
 	return nil
 }
 
+// endDue ends a token that was put down as due, and then its record.
+func (b *backend) endDue(ctx context.Context, storage logical.Storage, s *settings, record *ledger.Record) {
+	err := s.client.RevokeToken(ctx, heldToken(record))
+	if err == nil {
+		err = ledger.Delete(ctx, storage, record.ID)
+	}
+	if err != nil {
+		b.notice(hclog.Warn, ledgerDue, aboutRecord(record), "a token could not be ended at once and was put down as due", "token_id", record.TokenID, "error", err)
+	}
+}
+
 // recordAsDue gives a token a record that is due at once.
 func (b *backend) recordAsDue(storage logical.Storage, token client.Token, role string, fingerprint ledger.Fingerprint) (*ledger.Record, error) {
 	now := b.clock.Now()

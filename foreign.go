@@ -57,11 +57,13 @@ func (b *backend) tokensOfRole(ctx context.Context, storage logical.Storage, rol
 	if err != nil {
 		return nil, err
 	}
-	tokens, err = s.client.PersonalTokens(ctx, grant.Access, grant.Access.UserID)
-	if endErr := b.endOrRecord(ctx, storage, s, grant.Access, role.name, role.fingerprint(auth.ID)); err == nil {
-		err = endErr
+	record, err := b.recordLogin(storage, role.name, &role.role, auth, grant, "status")
+	if err != nil {
+		b.endUnrecorded(s, grant.Access, role.name)
+		return nil, err
 	}
-	return tokens, err
+	defer b.endLogin(storage, s, record)
+	return s.client.PersonalTokens(ctx, grant.Access, grant.Access.UserID)
 }
 
 // isOurs tells whether a record stands behind the name of a token: a name that

@@ -26,7 +26,7 @@ func (b *backend) tryLogin(ctx context.Context, storage logical.Storage, role *l
 		b.noteLostAnswer(role.name, err)
 		return err
 	}
-	record, err := b.recordLogin(storage, role, auth, grant)
+	record, err := b.recordLogin(storage, role.name, &role.role, auth, grant, "rotate-role")
 	if err != nil {
 		b.endUnrecorded(s, grant.Access, role.name)
 		return nil
@@ -35,9 +35,9 @@ func (b *backend) tryLogin(ctx context.Context, storage logical.Storage, role *l
 	return nil
 }
 
-// recordLogin puts a login of the engine's own down in the ledger, so that it
-// ends even if the plugin dies before it has ended it.
-func (b *backend) recordLogin(storage logical.Storage, role *loadedRole, auth authClient, grant *client.Grant) (*ledger.Record, error) {
+// recordLogin puts a login of the engine's own, made for the path purpose, down
+// in the ledger, so that it ends even if the plugin dies before it has ended it.
+func (b *backend) recordLogin(storage logical.Storage, name string, r *role, auth authClient, grant *client.Grant, purpose string) (*ledger.Record, error) {
 	now := b.clock.Now()
 	deadline := now.Add(ownLoginLife)
 	id, err := ledger.NewID(deadline, b.random)
@@ -48,13 +48,13 @@ func (b *backend) recordLogin(storage logical.Storage, role *loadedRole, auth au
 		Version:     ledger.RecordVersion,
 		ID:          id,
 		State:       ledger.Live,
-		Role:        role.name,
-		Fingerprint: role.fingerprint(auth.ID),
+		Role:        name,
+		Fingerprint: r.fingerprint(auth.ID),
 		RenewMode:   string(renewNever),
-		DisplayName: "rotate-role",
+		DisplayName: purpose,
 		IssueTime:   now,
 		Deadline:    deadline,
-		Username:    role.Username,
+		Username:    r.Username,
 	}
 	hold(record, grant)
 	return record, b.putRecord(storage, record)

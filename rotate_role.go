@@ -153,7 +153,7 @@ func (r *passwordRotation) logIn(ctx context.Context) error {
 	if err != nil {
 		return &explained{r.cause(err) + "; nothing was changed", err}
 	}
-	if r.bearer, err = r.backend.recordLogin(r.storage, r.role, auth, grant); err != nil {
+	if r.bearer, err = r.backend.recordLogin(r.storage, r.name, &r.role.role, auth, grant, "rotate-role"); err != nil {
 		r.backend.endUnrecorded(r.settings, grant.Access, r.name)
 		return fmt.Errorf("nothing was changed: %w", err)
 	}

@@ -160,14 +160,20 @@ func (r *rotation) loginAgain(ctx context.Context, why string, oldIsDead bool) (
 	if err != nil {
 		return outcome{}, &explained{fmt.Sprintf("%s; logging in again failed: %s", why, r.cause(err)), err}
 	}
+	// The new token is stored before the old one is ended: that takes exchanges,
+	// in which the plugin may be killed.
+	var remains *ledger.Record
 	if !oldIsDead {
-		err := r.backend.endOrRecord(ctx, r.storage, r.settings, r.old, r.role.name, r.fingerprint)
-		if err != nil {
+		if remains, err = r.backend.recordAsDue(r.storage, r.old, r.role.name, r.fingerprint); err != nil {
 			r.backend.endUnrecorded(r.settings, grant.Access, r.role.name)
-			return outcome{}, fmt.Errorf("%s; the old token could neither be ended nor recorded as due, so it was not replaced: %w", why, err)
+			return outcome{}, fmt.Errorf("%s; the old token could not be recorded as due, so it was not replaced: %w", why, err)
 		}
 	}
-	if err := r.store(grant); err != nil {
+	err = r.store(grant)
+	if remains != nil {
+		r.backend.endDue(ctx, r.storage, r.settings, remains)
+	}
+	if err != nil {
 		return outcome{}, err
 	}
 	return outcome{warnings: []string{fmt.Sprintf("the token was replaced by a new login, because it could not be refreshed: %s", why)}}, nil

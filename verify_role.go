@@ -21,8 +21,11 @@ func (b *backend) verifyRole(ctx context.Context, req *logical.Request, name str
 		b.noteLostAnswer(name, err)
 		return upstreamAnswer(loginTrouble(name, r, auth, err, b.clock.Now())+"; nothing was stored", err)
 	}
-	if err := b.endOrRecord(ctx, req.Storage, s, grant.Access, name, r.fingerprint(auth.ID)); err != nil {
-		return nil, fmt.Errorf("role %q: the login works, but the token it gave could neither be ended nor recorded; nothing was stored: %w", name, err)
+	record, err := b.recordLogin(req.Storage, name, r, auth, grant, "roles")
+	if err != nil {
+		b.endUnrecorded(s, grant.Access, name)
+		return nil, fmt.Errorf("role %q: the login works, but could not be recorded; nothing was stored: %w", name, err)
 	}
+	b.endLogin(req.Storage, s, record)
 	return nil, nil
 }

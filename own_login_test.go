@@ -1,0 +1,40 @@
+package main
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/client/processmakertest"
+)
+
+// TestALoginOfTheEnginesOwnIsNeverUnknown: whatever is asked with it takes time,
+// in which the plugin may be killed.
+func TestALoginOfTheEnginesOwnIsNeverUnknown(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	asked := 0
+	for _, endpoint := range []processmakertest.Endpoint{processmakertest.ListTokens, processmakertest.DeleteToken} {
+		h.pm.Inject(processmakertest.Fault{On: endpoint, Times: -1, Match: func(*http.Request) bool {
+			asked++
+			assert.ElementsMatch(t, h.liveIDs(), h.recordedIDs())
+			return false
+		}})
+	}
+	_, err := h.do(logical.ReadOperation, "status/ci", map[string]any{"foreign": true})
+	require.NoError(t, err)
+	require.Equal(t, 2, asked)
+	h.mustWrite("roles/ci", map[string]any{"verify": true})
+	require.Equal(t, 3, asked)
+
+	l := h.issue(nil)
+	h.clock.Advance(30 * time.Minute)
+	h.pm.RotateAppKey()
+	l.renew()
+	require.Equal(t, 4, asked, "the token that a new login replaced")
+	require.Equal(t, []string{l.data["token_id"].(string)}, h.recordedIDs())
+}
