@@ -104,3 +104,32 @@ func TestAThrottledRefreshAsksWhetherTheTokenLives(t *testing.T) {
 	l.renew()
 	require.True(t, h.pm.Accepts(l.token()))
 }
+
+func TestADoubtGoesWithItsCredential(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(h *harness, l *lease){
+		"on demand":     func(h *harness, l *lease) { h.mustWrite("credentials/"+string(l.id())+"/revoke", nil) },
+		"by the ledger": func(h *harness, _ *lease) { h.clock.Advance(26 * time.Hour); h.tick() },
+		"by the lease":  func(_ *harness, l *lease) { require.NoError(t, l.tryRevoke()) },
+		"in an outage": func(h *harness, l *lease) {
+			h.goDown()
+			require.Error(t, l.tryRevoke())
+			h.clock.Advance(6 * time.Minute)
+			require.NoError(t, l.tryRevoke())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newReadyHarness(t, nil)
+			l := h.issue(nil)
+			h.clock.Advance(30 * time.Minute)
+			h.pm.Inject(processmakertest.Fault{On: processmakertest.RefreshGrant, Do: processmakertest.ServerError()})
+			h.pm.Inject(processmakertest.Fault{On: processmakertest.ShowToken, Do: processmakertest.ServerError()})
+			_, err := l.tryRenew(context.Background())
+			require.Error(t, err)
+			require.Len(t, h.backend.doubts.ids, 1)
+			end(h, l)
+			require.Empty(t, h.backend.doubts.ids)
+		})
+	}
+}

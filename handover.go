@@ -106,6 +106,7 @@ func (b *backend) handOver(ctx context.Context, storage logical.Storage, record 
 		return false
 	}
 	b.failures.over(record.ID)
+	b.doubts.settle(record.ID)
 	b.notice(hclog.Warn, ledgerDue, aboutRecord(record), "ProcessMaker has been unreachable; the credential is ended by the ledger once it is back", "due_as", due.ID, "token_id", token.ID)
 	return true
 }

@@ -123,6 +123,7 @@ func (b *backend) revokeCredential(ctx context.Context, req *logical.Request, da
 	}
 	b.forgetShared(ctx, req.Storage, record)
 	b.failures.over(id)
+	b.doubts.settle(id)
 	b.notice(hclog.Info, credsRevoked, aboutRecord(record), "credential ended on demand")
 	return nil, nil
 }

@@ -190,6 +190,7 @@ func (b *backend) endOne(ctx context.Context, storage logical.Storage, id ledger
 	}
 	b.forgetShared(ctx, storage, record)
 	b.failures.over(id)
+	b.doubts.settle(id)
 	b.notice(hclog.Info, ledgerEnded, told, "credential ended by the ledger", "token_id", record.TokenID, "deadline", record.Deadline)
 	return sweepReport{ended: 1}
 }
