@@ -25,8 +25,10 @@ func (b *backend) keepHouse(ctx context.Context, storage logical.Storage) {
 	if err := b.dropExpiredSignIns(ctx, storage); err != nil {
 		b.log(hclog.Warn, about{}, "expired sign-ins could not be dropped", "error", err)
 	}
-	if err := b.settleOpenChanges(ctx, storage); err != nil {
-		b.log(hclog.Warn, about{}, "open changes of passwords could not be looked after", "error", err)
+	if b.WriteSafeReplicationState() { // the roles are the primary's
+		if err := b.settleOpenChanges(ctx, storage); err != nil {
+			b.log(hclog.Warn, about{}, "open changes of passwords could not be looked after", "error", err)
+		}
 	}
 	for _, task := range []struct {
 		prefix string

@@ -119,10 +119,12 @@ func (b *backend) loginAsChanged(ctx context.Context, storage logical.Storage, r
 	}
 	if change != nil && change.concerns(role.name, &role.role) {
 		grant, err := s.client.PasswordGrant(ctx, auth.forClient(), role.loginWith(change.Password))
-		if err == nil {
-			b.log(hclog.Info, about{role: role.name}, "the role's new password was found to hold")
+		// Of a performance secondary the roles are the primary's to write.
+		if err == nil && b.WriteSafeReplicationState() {
 			if err := b.adopt(storage, change); err != nil {
 				b.log(hclog.Warn, about{role: role.name}, "the new password of a role could not be written yet", "error", err)
+			} else {
+				b.log(hclog.Info, about{role: role.name}, "the role's new password was found to hold")
 			}
 		}
 		return grant, err

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/vault/sdk/helper/consts"
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -49,6 +50,22 @@ func TestTheWorkerTakesTheNewPasswordOver(t *testing.T) {
 	require.Equal(t, h.password(), h.storedPassword("other"))
 	h.requireSettled()
 	require.Empty(t, h.liveIDs())
+}
+
+// TestASecondaryLeavesAnOpenChangeToThePrimary, whose roles it cannot write.
+func TestASecondaryLeavesAnOpenChangeToThePrimary(t *testing.T) {
+	t.Parallel()
+	h, old := newCutHarness(t)
+	h.restart()
+	h.system.ReplicationStateVal = consts.ReplicationPerformanceSecondary
+	h.storage.failPuts(func(key string) bool { return strings.HasPrefix(key, rolePrefix) })
+	h.pm.ResetLog()
+	h.tick()
+	require.Zero(t, h.pm.Count(processmakertest.PasswordGrant))
+	h.issue(nil)
+	require.Equal(t, old, h.storedPassword("ci"))
+	require.NotContains(t, h.log.String(), "disk full")
+	require.NotContains(t, h.log.String(), "found to hold")
 }
 
 func TestTheNextRotationTakesTheNewPasswordOver(t *testing.T) {
