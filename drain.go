@@ -32,7 +32,11 @@ func (b *backend) drain(ctx context.Context, storage logical.Storage) {
 		b.log(hclog.Error, about{}, "what is left of a disabled mount could not be read; its tokens live on at ProcessMaker", "error", err)
 	}
 	for _, id := range ids {
-		if record, err := ledger.Get(ctx, storage, id); err == nil && record != nil {
+		record, err := ledger.Get(ctx, storage, id)
+		switch {
+		case err != nil:
+			b.log(hclog.Error, about{id: id}, "a credential of a disabled mount could not be read; its token lives on at ProcessMaker", "error", err)
+		case record != nil:
 			b.log(hclog.Error, aboutRecord(record), "a token of a disabled mount could not be ended; end it at ProcessMaker by hand",
 				"url", record.Fingerprint.URL, "user_id", record.UserID, "token_id", record.TokenID, "token_name", record.TokenName)
 		}

@@ -238,7 +238,7 @@ func (b *backend) deleteConfig(ctx context.Context, req *logical.Request, _ *fra
 	defer b.inflight.Join()()
 	defer b.roles.forgetAll()
 	removed, err := b.removeConfigIfQuiet(ctx, req.Storage, previous)
-	if removed {
+	if removed && err == nil {
 		b.notice(hclog.Debug, configDeleted, about{path: "config"}, "config deleted")
 	}
 	if err != nil || removed {
