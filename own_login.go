@@ -75,3 +75,13 @@ func (b *backend) endLogin(storage logical.Storage, s *settings, record *ledger.
 		b.log(hclog.Warn, aboutRecord(record), "the record of a login stays until its deadline", "error", err)
 	}
 }
+
+// dropRecord forgets a login that is ended, or known elsewhere. Where that fails
+// the ledger ends it at its deadline; a session renews itself then.
+func (b *backend) dropRecord(storage logical.Storage, record *ledger.Record) {
+	ctx, cancel := context.WithTimeout(context.Background(), storageTimeout)
+	defer cancel()
+	if err := ledger.Delete(ctx, storage, record.ID); err != nil {
+		b.log(hclog.Warn, aboutRecord(record), "the record of a login stays until its deadline", "error", err)
+	}
+}

@@ -38,3 +38,27 @@ func TestALoginOfTheEnginesOwnIsNeverUnknown(t *testing.T) {
 	require.Equal(t, 4, asked, "the token that a new login replaced")
 	require.Equal(t, []string{l.data["token_id"].(string)}, h.recordedIDs())
 }
+
+// TestASignInIsNeverUnknown while its user is looked up, nor while it is ended.
+func TestASignInIsNeverUnknown(t *testing.T) {
+	t.Parallel()
+	h := newSignInHarness(t, nil)
+	asked := 0
+	for _, endpoint := range []processmakertest.Endpoint{processmakertest.ShowUser, processmakertest.DeleteToken} {
+		h.pm.Inject(processmakertest.Fault{On: endpoint, Times: -1, Match: func(*http.Request) bool {
+			asked++
+			assert.Empty(t, h.census())
+			return false
+		}})
+	}
+	resp, err := h.complete(h.begin("alice"))
+	require.NoError(t, err)
+	require.False(t, resp.IsError(), "%v", resp)
+	require.Equal(t, 1, asked)
+	require.Empty(t, h.recordIDs())
+	_, err = h.do(logical.DeleteOperation, "sessions/ci", nil)
+	require.NoError(t, err)
+	require.Equal(t, 2, asked)
+	require.Empty(t, h.recordIDs())
+	require.Empty(t, h.liveIDs())
+}

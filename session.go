@@ -287,6 +287,10 @@ func (b *backend) endPair(storage logical.Storage, s *settings, auth authClient,
 	grant, err := s.client.RefreshGrant(ctx, auth.forClient(), old.RefreshToken)
 	if err == nil {
 		last = grant.Access
+		if record, err := b.recordAsDue(storage, last, role, old.Fingerprint); err == nil {
+			b.endDue(ctx, storage, s, record)
+			return nil
+		}
 	}
 	b.noteLostAnswer(role, err)
 	return b.endOrRecord(ctx, storage, s, last, role, old.Fingerprint)

@@ -159,9 +159,15 @@ func codeTrouble(err error) error {
 // beginSession makes a session of a pair that a person or an import brought,
 // if it belongs to the user who may sign in.
 func (b *backend) beginSession(ctx context.Context, storage logical.Storage, role *loadedRole, s *settings, auth authClient, grant *client.Grant) (*session, error) {
-	unlock, err := b.sessions.Lock(ctx, role.name)
+	// It ends the token should the plugin be killed before the session is stored.
+	meanwhile, err := b.recordLogin(storage, role.name, &role.role, auth, grant, "sessions")
 	if err != nil {
 		b.endUnrecorded(s, grant.Access, role.name)
+		return nil, err
+	}
+	unlock, err := b.sessions.Lock(ctx, role.name)
+	if err != nil {
+		b.endLogin(storage, s, meanwhile)
 		return nil, err
 	}
 	defer unlock()
@@ -170,7 +176,7 @@ func (b *backend) beginSession(ctx context.Context, storage logical.Storage, rol
 		err = b.dropUnreadableSession(ctx, storage, role.name, err)
 	}
 	if err != nil {
-		b.endUnrecorded(s, grant.Access, role.name)
+		b.endLogin(storage, s, meanwhile)
 		return nil, err
 	}
 	fingerprint := role.fingerprint(auth.ID)
@@ -182,6 +188,8 @@ func (b *backend) beginSession(ctx context.Context, storage logical.Storage, rol
 	if pinned != "" && pinned != started.UserID {
 		if err := b.endPair(storage, s, auth, role.name, started); err != nil {
 			b.log(hclog.Error, aboutSession(role.name), "the tokens of a sign-in by another user could not be ended", "user_id", started.UserID, "token_id", started.TokenID, "error", err)
+		} else {
+			b.dropRecord(storage, meanwhile)
 		}
 		return nil, &refusal{
 			text: fmt.Sprintf("user %s signed in, but this role is user %s's (session_user_id, or who signed in first until sessions/%s is deleted); the tokens were ended", started.UserID, pinned, role.name),
@@ -192,11 +200,17 @@ func (b *backend) beginSession(ctx context.Context, storage logical.Storage, rol
 	if err != nil {
 		if endErr := b.endPair(storage, s, auth, role.name, started); endErr != nil {
 			b.log(hclog.Error, aboutSession(role.name), "the tokens of a sign-in could not be ended", "user_id", started.UserID, "token_id", started.TokenID, "error", endErr)
+		} else {
+			b.dropRecord(storage, meanwhile)
 		}
 		return nil, err
 	}
 	started.Username = user.Username
-	return started, b.adoptSession(storage, role, s, auth, started, old)
+	if err := b.adoptSession(storage, role, s, auth, started, old); err != nil {
+		return nil, err
+	}
+	b.dropRecord(storage, meanwhile)
+	return started, nil
 }
 
 // importSession begins a session with a refresh token that somebody brought. It
