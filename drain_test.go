@@ -116,6 +116,19 @@ func TestADeletedConfigLeavesNoSessionBehind(t *testing.T) {
 	}
 }
 
+func TestARefusedMoveCostsNoSession(t *testing.T) {
+	t.Parallel()
+	h := newPersonalHarness(t, nil)
+	require.NoError(t, h.issue(nil).tryRevoke())
+	h.clock.Advance(time.Minute)
+	before := h.session()
+	elsewhere := newHarness(t)
+	h.goDown()
+	h.refusedWrite(logical.UpdateOperation, "config", map[string]any{"url": elsewhere.pm.URL(), "client_secret": elsewhere.pm.Client(3).Secret}, "while sessions of "+h.pm.URL()+" live (roles ci)")
+	require.Equal(t, before, h.session())
+	require.Empty(t, h.recordIDs())
+}
+
 func TestASessionThatCannotBeEndedKeepsTheURL(t *testing.T) {
 	t.Parallel()
 	h := newPersonalHarness(t, nil)
