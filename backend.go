@@ -62,6 +62,7 @@ type backend struct {
 	doubts    doubts
 	inflight  inflight.Group
 	sweeper   sweeper
+	house     housekeeper
 	events    eventQueue
 	counters  counters
 	health    roleHealths
@@ -174,6 +175,7 @@ func (b *backend) periodic(ctx context.Context, req *logical.Request) error {
 		return nil
 	}
 	b.wakeSweeper(req.Storage)
+	b.wakeHousekeeper(req.Storage)
 	if !b.WriteSafeReplicationState() {
 		return nil // the config is the primary's
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 	"time"
+	"vault-plugin-secrets-processmaker/internal/ledger"
 
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
@@ -46,4 +47,27 @@ func TestCredentialsCanBeLookedUpAndEnded(t *testing.T) {
 		require.NotNil(t, h.record(another.id()))
 		h.refusedWrite(logical.ReadOperation, "credentials/0123", nil, "22 characters")
 	}
+}
+
+// A credential that was handed over to the ledger has another id there; who has
+// the one that it was handed out with finds and ends it all the same.
+func TestAHandedOverCredentialIsFoundByItsID(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	l := h.issue(nil)
+	h.goDown()
+	for range 3 {
+		_ = l.tryRevoke()
+		h.clock.Advance(handOverAfter)
+	}
+	require.NotEqual(t, []ledger.ID{l.id()}, h.recordIDs())
+	read := h.read("credentials/" + string(l.id()))
+	require.Equal(t, string(l.id()), read["credential_id"])
+	require.Equal(t, "due", read["state"])
+	require.NoError(t, h.pm.GoOnline())
+	h.clock.Advance(time.Minute)
+	h.mustWrite("credentials/"+string(l.id())+"/revoke", nil)
+	require.False(t, h.pm.Accepts(l.token()))
+	require.Empty(t, h.recordIDs())
+	require.Nil(t, h.read("credentials/"+string(l.id())))
 }

@@ -84,6 +84,12 @@ func (q *eventQueue) settle(err error) {
 	}
 }
 
+func (q *eventQueue) giveUp() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.fallSilent()
+}
+
 func (q *eventQueue) fallSilent() { q.silent, q.pending, q.dropped = true, nil, 0 }
 
 // ask finds out once whether anybody can subscribe to the host's events. Each
@@ -150,6 +156,10 @@ func (b *backend) sendEvent(e event) {
 	defer func() {
 		b.caught(recover(), "event")
 		b.events.settle(err)
+		if err != nil && b.lifetime.Err() != nil {
+			// The end of the mount does not wait for a host that hangs.
+			b.events.giveUp()
+		}
 	}()
 	ctx, cancel := context.WithTimeout(context.Background(), eventTimeout)
 	defer cancel()

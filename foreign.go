@@ -84,26 +84,13 @@ func (b *backend) isOurs(ctx context.Context, storage logical.Storage, name stri
 // dueTokenNames are the names of tokens whose record was put down as due, under
 // another id than the name's.
 func (b *backend) dueTokenNames(ctx context.Context, storage logical.Storage) (map[string]bool, error) {
-	late, err := b.findOverdue(ctx, storage)
-	if err != nil {
-		return nil, err
-	}
-	current, err := ledger.List(ctx, storage, ledger.Bucket(b.clock.Now()))
-	if err != nil {
-		return nil, err
-	}
 	names := map[string]bool{}
-	for _, id := range append(late.ids, current...) {
-		record, err := ledger.Get(ctx, storage, id)
-		if err != nil {
-			return nil, err
-		}
-		if record != nil {
-			names[record.TokenName] = true
-		}
-	}
+	_, err := b.findDue(ctx, storage, func(record *ledger.Record) bool {
+		names[record.TokenName] = true
+		return false
+	})
 	delete(names, "")
-	return names, nil
+	return names, err
 }
 
 func foreignAnswer(tokens []client.NamedToken) []map[string]any {

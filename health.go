@@ -30,6 +30,15 @@ func (h *roleHealths) of(name string) *roleHealth {
 	return made.(*roleHealth)
 }
 
+// known is nil for a role that was not used since the plugin started.
+func (h *roleHealths) known(name string) *roleHealth {
+	found, ok := h.byName.Load(name)
+	if !ok {
+		return nil
+	}
+	return found.(*roleHealth)
+}
+
 func (h *roleHealths) forget(name string) { h.byName.Delete(name) }
 
 func (h *roleHealth) issued(now time.Time) {
@@ -45,7 +54,10 @@ func (h *roleHealth) failed(now time.Time, t trouble) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.lastError, h.lastErrorTime = t.cause, now
-	h.cure, h.retryAt = t.cure, t.retryAt
+	h.retryAt = t.retryAt
+	if t.cure != "" {
+		h.cure = t.cure
+	}
 }
 
 // login takes down whether a login was refused and tells whether that is new.

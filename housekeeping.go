@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -12,15 +13,27 @@ import (
 // walks what the roles have, not what was handed out.
 const housekeepingInterval = time.Hour
 
+// housekeeper does what is rarely needed. It may wait for its turn with
+// ProcessMaker, which the sweep must not wait for.
+type housekeeper struct {
+	// running is held by the one round that may touch the rest.
+	running atomic.Bool
+	kept    time.Time
+}
+
+func (b *backend) wakeHousekeeper(storage logical.Storage) {
+	b.beside(&b.house.running, "housekeeping", func() { b.keepHouse(b.lifetime, storage) })
+}
+
 // keepHouse ends what former roles have left, renews old sessions, forgets
 // sign-ins that nobody completed, and settles changes of passwords that were cut
 // off.
 func (b *backend) keepHouse(ctx context.Context, storage logical.Storage) {
 	now := b.clock.Now()
-	if now.Sub(b.sweeper.houseKept) < housekeepingInterval {
+	if now.Sub(b.house.kept) < housekeepingInterval {
 		return
 	}
-	b.sweeper.houseKept = now
+	b.house.kept = now
 	b.failures.forgetOld(now)
 	if err := b.dropExpiredSignIns(ctx, storage); err != nil {
 		b.log(hclog.Warn, about{}, "expired sign-ins could not be dropped", "error", err)

@@ -48,3 +48,27 @@ func (b *backend) findOverdue(ctx context.Context, storage logical.Storage) (ove
 	}
 	return found, nil
 }
+
+// findDue returns the first record that matches among those that are due, those
+// of the present minute included; nil where none does. One that cannot be read
+// is passed over: nothing can be said of it.
+func (b *backend) findDue(ctx context.Context, storage logical.Storage, matches func(*ledger.Record) bool) (*ledger.Record, error) {
+	late, err := b.findOverdue(ctx, storage)
+	if err != nil {
+		return nil, err
+	}
+	current, err := ledger.List(ctx, storage, ledger.Bucket(b.clock.Now()))
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range append(late.ids, current...) {
+		record, err := ledger.Get(ctx, storage, id)
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err == nil && record != nil && matches(record) {
+			return record, nil
+		}
+	}
+	return nil, nil
+}

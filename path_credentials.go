@@ -73,12 +73,12 @@ func (b *backend) readCredential(ctx context.Context, req *logical.Request, data
 	if err != nil {
 		return logical.ErrorResponse(err.Error()), nil
 	}
-	record, err := ledger.Get(ctx, req.Storage, id)
+	record, err := b.findCredential(ctx, req.Storage, id)
 	if err != nil || record == nil {
 		return nil, err
 	}
 	return &logical.Response{Data: map[string]any{
-		"credential_id":   string(record.ID),
+		"credential_id":   string(id),
 		"state":           string(record.State),
 		"role":            record.Role,
 		"credential_type": record.Fingerprint.CredentialType,
@@ -96,11 +96,30 @@ func (b *backend) readCredential(ctx context.Context, req *logical.Request, data
 	}}, nil
 }
 
+// findCredential returns the record of a credential under the id that it was
+// handed out with. One that was put down as due has another id since, which is
+// looked for among what is due.
+func (b *backend) findCredential(ctx context.Context, storage logical.Storage, id ledger.ID) (*ledger.Record, error) {
+	record, err := ledger.Get(ctx, storage, id)
+	if err != nil || record != nil {
+		return record, err
+	}
+	return b.findDue(ctx, storage, func(record *ledger.Record) bool { return record.FormerID == id })
+}
+
 func (b *backend) revokeCredential(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	defer b.inflight.Join()()
 	id, err := ledger.ParseID(data.Get("credential_id").(string))
 	if err != nil {
 		return logical.ErrorResponse(err.Error()), nil
+	}
+	asked := id
+	found, err := b.findCredential(ctx, req.Storage, id)
+	if err != nil {
+		return nil, err
+	}
+	if found != nil {
+		id = found.ID
 	}
 	unlock, err := b.lockRecord(ctx, ctx, id)
 	if err != nil {
@@ -113,7 +132,7 @@ func (b *backend) revokeCredential(ctx context.Context, req *logical.Request, da
 	}
 	if record == nil {
 		// Not a silent success: who mistypes an id must not think a token dead.
-		return nil, logical.CodedError(http.StatusNotFound, fmt.Sprintf("there is no credential %s: it was ended already, or the id is mistyped", id))
+		return nil, logical.CodedError(http.StatusNotFound, fmt.Sprintf("there is no credential %s: it was ended already, or the id is mistyped", asked))
 	}
 	if err := b.end(ctx, req.Storage, record, heldToken(record), record.AccessToken != "", newTokenFinder()); err != nil {
 		return upstreamAnswer(err.Error(), err)

@@ -168,7 +168,7 @@ func (b *backend) readRoleStatus(ctx context.Context, req *logical.Request, data
 
 func (b *backend) addSessionStatus(ctx context.Context, storage logical.Storage, name string, answer map[string]any) error {
 	stored, err := readSession(ctx, storage, name)
-	if err != nil {
+	if err != nil && !isUnreadable(err) {
 		return err
 	}
 	shown := map[string]any{}

@@ -148,6 +148,9 @@ func (b *backend) makeDue(ctx context.Context, storage logical.Storage, record *
 		return err
 	}
 	due := *record
+	if due.FormerID == "" {
+		due.FormerID = due.ID
+	}
 	due.ID, due.State, due.Deadline = id, ledger.Due, now
 	if err := ledger.Put(ctx, storage, &due); err != nil {
 		return err

@@ -89,8 +89,9 @@ func (b *backend) renewalEnded(told about, record *ledger.Record, err error) {
 		return
 	}
 	b.counters.add(credsRenewFailed)
-	if !errors.Is(err, errEnded) && !errors.Is(err, errLeaseOver) {
-		b.health.of(record.Role).failed(b.clock.Now(), trouble{cause: "renewal: " + err.Error()})
+	// A role that was deleted since is not brought back to memory.
+	if health := b.health.known(record.Role); health != nil && !errors.Is(err, errEnded) && !errors.Is(err, errLeaseOver) {
+		health.failed(b.clock.Now(), trouble{cause: "renewal: " + err.Error()})
 	}
 	b.log(hclog.Debug, told, "credential not renewed", "error", err)
 }

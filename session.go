@@ -268,6 +268,9 @@ func (b *backend) dropUnreadableSession(ctx context.Context, storage logical.Sto
 	if err := storage.Delete(ctx, sessionPrefix+name); err != nil {
 		return err
 	}
+	if role := b.roles.cached(name); role != nil {
+		role.session.Store(nil)
+	}
 	b.notice(hclog.Warn, ledgerUnaccounted, aboutSession(name), "a session that cannot be read was dropped; delete its tokens in ProcessMaker", "error", why)
 	return nil
 }

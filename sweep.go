@@ -35,8 +35,6 @@ type sweeper struct {
 	stored  ledger.Cursor // as it was last written
 	// published is a copy of cursor for who only looks.
 	published atomic.Pointer[ledger.Cursor]
-	// houseKept is when what is rarely needed was last looked after.
-	houseKept time.Time
 }
 
 // sweepReport says what one pass did.
@@ -56,16 +54,21 @@ func (r *sweepReport) add(other sweepReport) {
 // wakeSweeper starts a sweep unless one is under way. Vault waits for the
 // periodic function, so the work is done beside it.
 func (b *backend) wakeSweeper(storage logical.Storage) {
-	if !b.sweeper.running.CompareAndSwap(false, true) {
+	b.beside(&b.sweeper.running, "sweep", func() { b.sweepAndRemember(b.lifetime, storage) })
+}
+
+// beside does work beside the request that asks for it, unless the same work is
+// under way.
+func (b *backend) beside(running *atomic.Bool, what string, work func()) {
+	if !running.CompareAndSwap(false, true) {
 		return
 	}
 	leave := b.inflight.Join()
 	go func() {
 		defer leave()
-		defer b.sweeper.running.Store(false)
-		defer func() { b.caught(recover(), "sweep") }()
-		b.sweepAndRemember(b.lifetime, storage)
-		b.keepHouse(b.lifetime, storage)
+		defer running.Store(false)
+		defer func() { b.caught(recover(), what) }()
+		work()
 	}()
 }
 

@@ -186,6 +186,26 @@ func TestMaintenanceIsObeyed(t *testing.T) {
 	f.sign(t)
 }
 
+func TestMaintenanceThatGoesOnIsToldOnce(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	var told []bool
+	cfg := configFor(t, f.pm.URL())
+	cfg.ReachabilityChanged = func(unreachable bool) { told = append(told, unreachable) }
+	var err error
+	f.client, err = client.New(cfg, f.clock)
+	require.NoError(t, err)
+	remove := f.pm.Inject(processmakertest.Fault{On: processmakertest.Any, Times: -1, Do: processmakertest.Maintenance(60)})
+	for range 3 {
+		_, err := f.client.PasswordGrant(context.Background(), f.auth, f.login)
+		require.Error(t, err)
+		f.clock.Advance(time.Minute)
+	}
+	remove()
+	f.sign(t)
+	require.Equal(t, []bool{true, false}, told)
+}
+
 func TestTheBudgetKeepsClearOfTheThrottle(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(c *processmakertest.Config) { c.TokenRequestsPerMinute = 60 })

@@ -96,7 +96,9 @@ func (c *Client) exchange(ctx context.Context, req *http.Request, call call) (*r
 		c.budget.learn(reply.status, reply.header)
 	}
 	if reply.status == http.StatusServiceUnavailable && reply.header.Get("Retry-After") != "" {
-		leaveAloneUntil = retryAfter(reply.header, reply.at, 0)
+		// Reached, but not to be asked anything: the breaker stays as it is
+		// until then.
+		outcome, leaveAloneUntil = unused, retryAfter(reply.header, reply.at, 0)
 	}
 	return reply, nil
 }

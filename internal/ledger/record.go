@@ -30,9 +30,12 @@ type Fingerprint struct {
 // Record is all that is needed to renew and to end one credential, whatever
 // has become of its role and its lease.
 type Record struct {
-	Version     int         `json:"version"`
-	ID          ID          `json:"credential_id"`
-	State       State       `json:"state"`
+	Version int   `json:"version"`
+	ID      ID    `json:"credential_id"`
+	State   State `json:"state"`
+	// FormerID is the id under which it was handed out, where being put down as
+	// due has given it another.
+	FormerID    ID          `json:"former_id,omitempty"`
 	Role        string      `json:"role"`
 	Fingerprint Fingerprint `json:"fingerprint"`
 	RenewMode   string      `json:"renew_mode"`
