@@ -1,12 +1,12 @@
 package client
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 
 	"golang.org/x/oauth2"
 )
@@ -110,11 +110,17 @@ func (c *Client) grant(ctx context.Context, operation string, auth AuthClient, s
 	if err != nil {
 		return nil, grantError(operation, exchanger.status, err)
 	}
-	access, err := parseToken(token.AccessToken, token.Type(), c.clock.Now())
+	issued := exchanger.issued
+	access, err := parseToken(issued.Access, (&oauth2.Token{TokenType: issued.Type}).Type(), c.clock.Now())
 	if err != nil {
 		return nil, &Error{Kind: UnusableToken, Operation: operation, Status: exchanger.status, Detail: err.Error()}
 	}
-	return &Grant{Access: access, Refresh: token.RefreshToken}, nil
+	if issued.Refresh == "" {
+		// A refresh that brings no new refresh token leaves the old one good
+		// (RFC 6749 §6), which x/oauth2 then gives back.
+		issued.Refresh = token.RefreshToken
+	}
+	return &Grant{Access: access, Refresh: issued.Refresh}, nil
 }
 
 // grantExchanger carries x/oauth2's requests through the client's gates and
@@ -124,7 +130,20 @@ type grantExchanger struct {
 	client    *Client
 	operation string
 	status    int
+	issued    issuedTokens
 }
+
+// issuedTokens are what is used of a success.
+type issuedTokens struct {
+	Access  string `json:"access_token"`
+	Type    string `json:"token_type"`
+	Refresh string `json:"refresh_token"`
+}
+
+// alreadyRead is what x/oauth2 gets to read. It would go through the answer
+// twice, and refuse the whole of it for an expires_in that it does not like, and
+// with it a token that lives.
+const alreadyRead = `{"access_token":"already read"}`
 
 func (g *grantExchanger) RoundTrip(req *http.Request) (*http.Response, error) {
 	r, err := g.client.exchange(req.Context(), req, call{operation: g.operation, lane: foreground, budgeted: true})
@@ -135,31 +154,15 @@ func (g *grantExchanger) RoundTrip(req *http.Request) (*http.Response, error) {
 	if r.status != http.StatusOK || !r.json {
 		return nil, grantFailure(g.operation, r)
 	}
+	if json.Unmarshal(r.body, &g.issued) != nil || g.issued.Access == "" {
+		return nil, noTokenError(g.operation, g.status)
+	}
 	return &http.Response{
 		StatusCode: r.status,
 		Header:     r.header,
-		Body:       io.NopCloser(bytes.NewReader(tokensOf(r.body))),
+		Body:       io.NopCloser(strings.NewReader(alreadyRead)),
 		Request:    req,
 	}, nil
-}
-
-// tokensOf leaves of a success only what is used. x/oauth2 refuses a whole
-// answer for an expires_in that it does not like, and with it a token that lives.
-func tokensOf(body []byte) []byte {
-	var all map[string]json.RawMessage
-	if json.Unmarshal(body, &all) != nil {
-		return body
-	}
-	for name := range all {
-		if name != "access_token" && name != "token_type" && name != "refresh_token" {
-			delete(all, name)
-		}
-	}
-	used, err := json.Marshal(all)
-	if err != nil {
-		return body
-	}
-	return used
 }
 
 // grantError keeps this package's own errors and replaces every other: those
@@ -169,6 +172,10 @@ func grantError(operation string, status int, err error) error {
 	if errors.As(err, &typed) {
 		return typed
 	}
+	return noTokenError(operation, status)
+}
+
+func noTokenError(operation string, status int) *Error {
 	return &Error{
 		Kind:      NotProcessMaker,
 		Operation: operation,
