@@ -1,6 +1,7 @@
 package client
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,9 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/jwt"
 )
 
 // Token is an access token and what it says of itself.
@@ -51,12 +49,12 @@ func parseToken(value, tokenType string, now time.Time) (Token, error) {
 	if !strings.EqualFold(tokenType, bearer) {
 		return Token{}, errors.New("the token_type is not Bearer")
 	}
-	parsed, err := jwt.ParseSigned(value, []jose.SignatureAlgorithm{jose.RS256})
-	if err != nil {
+	payload, ok := signedPayload(value)
+	if !ok {
 		return Token{}, errors.New("the access token is not an RS256 JWT as ProcessMaker 4 makes them (ProcessMaker 3 is not supported)")
 	}
 	var claims claims
-	if err := parsed.UnsafeClaimsWithoutVerification(&claims); err != nil {
+	if json.Unmarshal(payload, &claims) != nil {
 		return Token{}, errors.New("the claims of the access token cannot be read")
 	}
 	switch {
@@ -78,6 +76,28 @@ func parseToken(value, tokenType string, now time.Time) (Token, error) {
 		ReceivedAt: now,
 		ExpireTime: claims.ExpireTime.Time,
 	}, nil
+}
+
+// signedPayload gives the claims of an RS256 JWT in compact form (RFC 7515
+// §3.1). A library for JOSE does that too, by taking apart what nobody uses
+// here, signature included, at a tenth of the cost of a whole login.
+func signedPayload(value string) (payload []byte, ok bool) {
+	parts := strings.Split(value, ".")
+	if len(parts) != 3 || parts[2] == "" {
+		return nil, false
+	}
+	header, err := base64.RawURLEncoding.DecodeString(parts[0])
+	if err != nil {
+		return nil, false
+	}
+	var protected struct {
+		Algorithm string `json:"alg"`
+	}
+	if json.Unmarshal(header, &protected) != nil || protected.Algorithm != "RS256" {
+		return nil, false
+	}
+	payload, err = base64.RawURLEncoding.DecodeString(parts[1])
+	return payload, err == nil
 }
 
 type claims struct {
