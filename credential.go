@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/internal/leasing"
 	"vault-plugin-secrets-processmaker/internal/ledger"
 )
 
@@ -94,7 +95,7 @@ func hold(record *ledger.Record, grant *client.Grant) {
 	record.AccessToken = grant.Access.Value
 	record.Doubtful = false
 	record.RefreshToken = ""
-	if renewMode(record.RenewMode) == renewByRefresh {
+	if leasing.Mode(record.RenewMode) == leasing.Refresh {
 		record.RefreshToken = grant.Refresh
 	}
 }
@@ -144,12 +145,12 @@ func leaseFacts(record *ledger.Record, token client.Token, leaseEnd time.Time) m
 }
 
 // leased is the answer to a read.
-func (b *backend) leased(record *ledger.Record, token client.Token, t terms, now time.Time) *logical.Response {
-	resp := b.Secret(credentialSecretType).Response(answerData(record, token), leaseFacts(record, token, now.Add(t.ttl)))
-	resp.Secret.TTL = t.ttl
-	resp.Secret.MaxTTL = t.maxTTL
-	resp.Secret.Renewable = renewMode(record.RenewMode) != renewNever
-	for _, warning := range t.warnings {
+func (b *backend) leased(record *ledger.Record, token client.Token, t leasing.Terms, now time.Time) *logical.Response {
+	resp := b.Secret(credentialSecretType).Response(answerData(record, token), leaseFacts(record, token, now.Add(t.TTL)))
+	resp.Secret.TTL = t.TTL
+	resp.Secret.MaxTTL = t.MaxTTL
+	resp.Secret.Renewable = leasing.Mode(record.RenewMode) != leasing.None
+	for _, warning := range t.Warnings {
 		resp.AddWarning(warning)
 	}
 	return resp
@@ -157,15 +158,15 @@ func (b *backend) leased(record *ledger.Record, token client.Token, t terms, now
 
 // renewed is the answer to a renewal. It always holds the whole data: Vault
 // replaces the lease's data with it.
-func renewed(req *logical.Request, record *ledger.Record, token client.Token, t terms, now time.Time) *logical.Response {
+func renewed(req *logical.Request, record *ledger.Record, token client.Token, t leasing.Terms, now time.Time) *logical.Response {
 	secret := *req.Secret
 	secret.InternalData = maps.Clone(req.Secret.InternalData)
-	maps.Copy(secret.InternalData, leaseFacts(record, token, now.Add(t.ttl)))
-	secret.TTL = t.ttl
-	secret.MaxTTL = t.maxTTL
+	maps.Copy(secret.InternalData, leaseFacts(record, token, now.Add(t.TTL)))
+	secret.TTL = t.TTL
+	secret.MaxTTL = t.MaxTTL
 	secret.Renewable = true
 	resp := &logical.Response{Secret: &secret, Data: answerData(record, token)}
-	for _, warning := range t.warnings {
+	for _, warning := range t.Warnings {
 		resp.AddWarning(warning)
 	}
 	return resp

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
+	"vault-plugin-secrets-processmaker/internal/leasing"
 	"vault-plugin-secrets-processmaker/internal/ledger"
 )
 
@@ -36,7 +37,7 @@ func TestIssueHandsOutALiveTokenAndRecordsIt(t *testing.T) {
 	require.WithinDuration(t, noon.AddDate(1, 0, 0), expire, time.Second)
 
 	record := h.record(l.id())
-	require.Equal(t, noon.Add(24*time.Hour+deadlineSlack), record.Deadline)
+	require.Equal(t, noon.Add(24*time.Hour+leasing.DeadlineSlack), record.Deadline)
 	require.Equal(t, ledger.Bucket(record.Deadline), string(l.id()[:6]))
 	require.Equal(t, l.token(), record.AccessToken)
 	require.NotEmpty(t, record.RefreshToken)
@@ -91,7 +92,7 @@ func TestOverridesOnlyTowardsLessRotation(t *testing.T) {
 			record := h.record(ledger.ID(resp.Data["credential_id"].(string)))
 			require.Equal(t, asked == "refresh", record.RefreshToken != "", "a refresh token is kept only where it is used")
 			if asked == "none" {
-				require.Equal(t, record.IssueTime.Add(record.TTL+deadlineSlack), record.Deadline)
+				require.Equal(t, record.IssueTime.Add(record.TTL+leasing.DeadlineSlack), record.Deadline)
 			}
 		}
 	}

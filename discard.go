@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/internal/leasing"
 	"vault-plugin-secrets-processmaker/internal/ledger"
 )
 
@@ -118,7 +119,7 @@ func (b *backend) recordAsDue(storage logical.Storage, token client.Token, role 
 		State:       ledger.Due,
 		Role:        role,
 		Fingerprint: fingerprint,
-		RenewMode:   string(renewNever),
+		RenewMode:   string(leasing.None),
 		IssueTime:   now,
 		Deadline:    now,
 	}

@@ -21,6 +21,8 @@ import (
 	"vault-plugin-secrets-processmaker/internal/ledger"
 )
 
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
 // harness is one mount with a ProcessMaker of its own, on a clock that only
 // the test moves (and that waiting moves by itself).
 type harness struct {

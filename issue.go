@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/internal/leasing"
 	"vault-plugin-secrets-processmaker/internal/ledger"
 )
 
@@ -16,7 +17,7 @@ import (
 type issueOrder struct {
 	role     *loadedRole
 	settings *settings
-	mode     renewMode
+	mode     leasing.Mode
 	askedTTL time.Duration
 
 	// shared: there is no lease, and more than one reader gets the token.
@@ -30,16 +31,16 @@ type issueOrder struct {
 // issue makes a token for one reader and hands it out with a lease.
 func (b *backend) issue(ctx context.Context, req *logical.Request, order *issueOrder) (*logical.Response, error) {
 	began := b.clock.Now()
-	lease := issueTerms(&order.role.role, order.mode, order.askedTTL, b.limit.maxTTL(b.System(), began))
-	order.ttl, order.life = lease.ttl, lease.maxTTL+deadlineSlack
+	terms := leasing.Issue(order.role.leaseBounds(b.limit.maxTTL(b.System(), began)), order.mode, order.askedTTL)
+	order.ttl, order.life = terms.TTL, terms.MaxTTL+leasing.DeadlineSlack
 	made, resp, err := b.make(ctx, req, order)
 	if made == nil {
 		return resp, err
 	}
-	lease.warnings = append(lease.warnings, made.warnings...)
-	mode := renewMode(made.record.RenewMode)
+	terms.Warnings = append(terms.Warnings, made.warnings...)
+	mode := leasing.Mode(made.record.RenewMode)
 	b.notice(hclog.Debug, credsCreated, aboutRecord(made.record).startedAt(began), "credential issued", "token_id", made.token.ID, "renew_mode", mode)
-	return b.leased(made.record, made.token, lease.withinToken(mode, made.token.ExpireTime.Sub(made.at)), made.at), nil
+	return b.leased(made.record, made.token, terms.WithinToken(mode, made.token.ExpireTime.Sub(made.at)), made.at), nil
 }
 
 // made is a token that a record knows.
@@ -87,8 +88,8 @@ func (b *backend) makeLogin(ctx context.Context, req *logical.Request, order *is
 	}
 	now := b.clock.Now()
 	result := &made{token: grant.Access, at: now}
-	if order.mode == renewByRefresh && grant.Refresh == "" {
-		order.mode = renewByExtending
+	if order.mode == leasing.Refresh && grant.Refresh == "" {
+		order.mode = leasing.Extend
 		result.warnings = append(result.warnings, "ProcessMaker gave no refresh token, so renewals keep this token (renew_mode extend)")
 	}
 	result.record, err = b.newRecord(order, order.role.fingerprint(auth.ID), req, now)

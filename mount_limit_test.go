@@ -3,6 +3,7 @@ package main
 import (
 	"testing"
 	"time"
+	"vault-plugin-secrets-processmaker/internal/leasing"
 
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
@@ -47,5 +48,5 @@ func TestATunedMountLimitsNewLeases(t *testing.T) {
 	h.clock.Advance(mountLimitAge)
 	l := h.issue(nil)
 	require.Equal(t, 5*time.Minute, l.secret.TTL)
-	require.Equal(t, h.clock.Now().Add(5*time.Minute+deadlineSlack), h.record(l.id()).Deadline)
+	require.Equal(t, h.clock.Now().Add(5*time.Minute+leasing.DeadlineSlack), h.record(l.id()).Deadline)
 }

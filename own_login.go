@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/internal/leasing"
 	"vault-plugin-secrets-processmaker/internal/ledger"
 )
 
@@ -50,7 +51,7 @@ func (b *backend) recordLogin(storage logical.Storage, name string, r *role, aut
 		State:       ledger.Live,
 		Role:        name,
 		Fingerprint: r.fingerprint(auth.ID),
-		RenewMode:   string(renewNever),
+		RenewMode:   string(leasing.None),
 		DisplayName: purpose,
 		IssueTime:   now,
 		Deadline:    deadline,

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"time"
+	"vault-plugin-secrets-processmaker/internal/leasing"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -39,7 +40,7 @@ func (b *backend) credsPaths() []*framework.Path {
 			"name": {Type: framework.TypeString, Required: true, Description: "Name of the role.", DisplayAttrs: display("Role", "")},
 			"ttl":  {Type: framework.TypeDurationSecond, Query: true, Description: "How long the lease lasts; at most the role's ttl.", DisplayAttrs: display("TTL", "")},
 			"renew_mode": {
-				Type: framework.TypeString, Query: true, AllowedValues: []any{string(renewByRefresh), string(renewByExtending), string(renewNever)},
+				Type: framework.TypeString, Query: true, AllowedValues: []any{string(leasing.Refresh), string(leasing.Extend), string(leasing.None)},
 				Description: "What renewing the lease does; only towards less rotation than the role's renew_mode.", DisplayAttrs: display("Renewal mode", ""),
 			},
 		},
@@ -92,8 +93,8 @@ func (b *backend) readCreds(ctx context.Context, req *logical.Request, data *fra
 	if in.err != nil {
 		return logical.ErrorResponse("role %q: %s", name, in.err), nil
 	}
-	if !mode.allows(renewMode(text)) {
+	if !mode.Allows(leasing.Mode(text)) {
 		return logical.ErrorResponse("role %q: renew_mode %s rotates more than the role's own (%s) and cannot be asked for", name, text, mode), nil
 	}
-	return b.issue(ctx, req, &issueOrder{role: role, settings: current, mode: renewMode(text), askedTTL: asked})
+	return b.issue(ctx, req, &issueOrder{role: role, settings: current, mode: leasing.Mode(text), askedTTL: asked})
 }

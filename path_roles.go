@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"vault-plugin-secrets-processmaker/internal/leasing"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/framework"
@@ -165,7 +166,7 @@ func roleWarnings(r *role, isNew bool, data *framework.FieldData) *logical.Respo
 		_, given := data.Raw[field]
 		return given || isNew
 	}
-	if r.RenewMode == renewByRefresh && chosen("renew_mode") {
+	if r.RenewMode == leasing.Refresh && chosen("renew_mode") {
 		warned.AddWarning(refreshWarning)
 	}
 	if r.RotationPeriod > 0 && r.RotationOverlap < shortOverlap && (chosen("rotation_period") || chosen("rotation_overlap")) {

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/internal/leasing"
 	"vault-plugin-secrets-processmaker/internal/ledger"
 )
 
@@ -22,6 +23,12 @@ const exchangesTimeout = 35 * time.Second
 // youngShare: a token that was replaced in the first tenth of its lease was
 // probably replaced by a watcher, whose first renewal comes at once.
 const youngShare = 10
+
+// renewal is a lease that is to be renewed, and the record of its credential.
+type renewal struct {
+	leasing.Renewal
+	record *ledger.Record
+}
 
 var errEnded = errors.New("the credential of this lease has ended; read the role again")
 
@@ -58,24 +65,25 @@ func (b *backend) renew(ctx context.Context, req *logical.Request, _ *framework.
 		return nil, errEnded
 	}
 	now := b.clock.Now()
-	r := renewal{
-		now:         now,
-		leaseIssue:  req.Secret.IssueTime,
-		leaseEnd:    leaseEndOf(req.Secret),
-		increment:   req.Secret.Increment,
-		mountMaxTTL: b.System().MaxLeaseTTL(),
-		record:      record,
+	r := renewal{record: record, Renewal: leasing.Renewal{
+		Now:         now,
+		Issued:      req.Secret.IssueTime,
+		End:         leaseEndOf(req.Secret),
+		Deadline:    record.Deadline,
+		TTL:         record.TTL,
+		Increment:   req.Secret.Increment,
+		MountMaxTTL: b.System().MaxLeaseTTL(),
+	}}
+	if r.Issued.IsZero() {
+		r.Issued = record.IssueTime
 	}
-	if r.leaseIssue.IsZero() {
-		r.leaseIssue = record.IssueTime
+	if !r.LastMoment().After(now) {
+		return nil, leasing.ErrOver
 	}
-	if !r.lastMoment().After(now) {
-		return nil, errLeaseOver
-	}
-	switch renewMode(record.RenewMode) {
-	case renewByExtending:
+	switch leasing.Mode(record.RenewMode) {
+	case leasing.Extend:
 		return b.extend(req, r)
-	case renewByRefresh:
+	case leasing.Refresh:
 		return b.refresh(ctx, workCtx, req, r)
 	default:
 		return nil, errors.New("this lease cannot be renewed (renew_mode none); read the role again")
@@ -90,7 +98,7 @@ func (b *backend) renewalEnded(told about, record *ledger.Record, err error) {
 	}
 	b.counters.add(credsRenewFailed)
 	// A role that was deleted since is not brought back to memory.
-	if health := b.health.known(record.Role); health != nil && !errors.Is(err, errEnded) && !errors.Is(err, errLeaseOver) {
+	if health := b.health.known(record.Role); health != nil && !errors.Is(err, errEnded) && !errors.Is(err, leasing.ErrOver) {
 		health.failed(b.clock.Now(), trouble{cause: "renewal: " + err.Error()})
 	}
 	b.log(hclog.Debug, told, "credential not renewed", "error", err)
@@ -115,12 +123,12 @@ func (b *backend) extend(req *logical.Request, r renewal, warnings ...string) (*
 	if !known {
 		return nil, errors.New("the lease does not hold its token any more; read the role again")
 	}
-	t, err := r.terms(token.ExpireTime)
+	t, err := r.Terms(token.ExpireTime)
 	if err != nil {
 		return nil, err
 	}
-	t.warnings = append(t.warnings, warnings...)
-	return renewed(req, r.record, token, t, r.now), nil
+	t.Warnings = append(t.Warnings, warnings...)
+	return renewed(req, r.record, token, t, r.Now), nil
 }
 
 // refresh trades the token for a new one, if the lease gains by it.
@@ -130,9 +138,9 @@ func (b *backend) refresh(ctx, workCtx context.Context, req *logical.Request, r 
 	if err != nil {
 		return nil, err
 	}
-	age := r.now.Sub(record.TokenReceivedAt)
+	age := r.Now.Sub(record.TokenReceivedAt)
 	doubtful := b.doubts.about(record)
-	if !doubtful && (!r.grows() || age < role.RefreshMinAge || b.System().Tainted()) {
+	if !doubtful && (!r.Grows() || age < role.RefreshMinAge || b.System().Tainted()) {
 		return b.extend(req, r)
 	}
 	if err := ctx.Err(); err != nil {
@@ -150,7 +158,7 @@ func (b *backend) refresh(ctx, workCtx context.Context, req *logical.Request, r 
 		fingerprint:  record.Fingerprint,
 		doubtful:     doubtful,
 		put: func(grant *client.Grant) error {
-			if b.clock.Now().Sub(r.now) >= takeoverTime {
+			if b.clock.Now().Sub(r.Now) >= takeoverTime {
 				if err := b.recordOvertaken(req.Storage, record); err != nil {
 					return err
 				}
@@ -175,16 +183,16 @@ func (b *backend) refresh(ctx, workCtx context.Context, req *logical.Request, r 
 	}
 	// The time has moved on while ProcessMaker worked, and Vault counts from
 	// when it gets the answer.
-	r.now = b.clock.Now()
-	t, err := r.terms(record.TokenExpireTime)
+	r.Now = b.clock.Now()
+	t, err := r.Terms(record.TokenExpireTime)
 	if err != nil {
 		return nil, err
 	}
-	t.warnings = append(t.warnings, outcome.warnings...)
+	t.Warnings = append(t.Warnings, outcome.warnings...)
 	if age < record.TTL/youngShare {
-		t.warnings = append(t.warnings, fmt.Sprintf("this renewal killed a token that was only %s old. A client that renews by itself and does not take the new token from the answer now holds a dead one: read with renew_mode=extend for it, or set refresh_min_age on the role", age.Round(time.Second)))
+		t.Warnings = append(t.Warnings, fmt.Sprintf("this renewal killed a token that was only %s old. A client that renews by itself and does not take the new token from the answer now holds a dead one: read with renew_mode=extend for it, or set refresh_min_age on the role", age.Round(time.Second)))
 	}
-	return renewed(req, record, heldToken(record), t, r.now), nil
+	return renewed(req, record, heldToken(record), t, r.Now), nil
 }
 
 // sameRole returns the role of a record if it still is what it was at issue.

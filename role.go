@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/internal/leasing"
 	"vault-plugin-secrets-processmaker/internal/ledger"
 )
 
@@ -67,7 +68,7 @@ type role struct {
 
 	TTL           time.Duration `json:"ttl"`
 	MaxTTL        time.Duration `json:"max_ttl"`
-	RenewMode     renewMode     `json:"renew_mode"`
+	RenewMode     leasing.Mode  `json:"renew_mode"`
 	RefreshMinAge time.Duration `json:"refresh_min_age"`
 
 	// RotationPeriod is 0 where the role shares no credential.
@@ -121,20 +122,25 @@ func (r *role) changeRenewMode(in *input) {
 	} else {
 		mode := string(r.RenewMode)
 		in.choice("renew_mode", &mode)
-		r.RenewMode = renewMode(mode)
+		r.RenewMode = leasing.Mode(mode)
 	}
 	_, kindGiven := in.data.Raw["credential_type"]
 	_, modeGiven := in.data.Raw["renew_mode"]
-	if r.RenewMode == "" || (kindGiven && !modeGiven && r.RenewMode == renewByRefresh) {
+	if r.RenewMode == "" || (kindGiven && !modeGiven && r.RenewMode == leasing.Refresh) {
 		r.RenewMode = defaultRenewMode(r.CredentialType)
 	}
 }
 
-func defaultRenewMode(credentialType string) renewMode {
+// leaseBounds are what the role and its mount allow a lease.
+func (r *role) leaseBounds(mountMaxTTL time.Duration) leasing.Bounds {
+	return leasing.Bounds{TTL: r.TTL, MaxTTL: r.MaxTTL, MountMaxTTL: mountMaxTTL}
+}
+
+func defaultRenewMode(credentialType string) leasing.Mode {
 	if credentialType == credentialTypePersonalToken {
-		return renewByExtending
+		return leasing.Extend
 	}
-	return renewByRefresh
+	return leasing.Refresh
 }
 
 // validate refuses a role that cannot work with the settings of the mount.
@@ -163,14 +169,14 @@ func (r *role) validate(s *settings) error {
 		return errors.New("redirect_uri is not of the form http://127.0.0.1:<port>/<path> or https://<host>/<path>; it must equal the one of the auth client")
 	case r.TTL > r.MaxTTL:
 		return fmt.Errorf("ttl (%s) is above max_ttl (%s)", r.TTL, r.MaxTTL)
-	case r.RenewMode == renewByRefresh && r.CredentialType != credentialTypeAccessToken:
-		return fmt.Errorf("renew_mode %s needs credential_type %s: personal access tokens cannot be refreshed", renewByRefresh, credentialTypeAccessToken)
+	case r.RenewMode == leasing.Refresh && r.CredentialType != credentialTypeAccessToken:
+		return fmt.Errorf("renew_mode %s needs credential_type %s: personal access tokens cannot be refreshed", leasing.Refresh, credentialTypeAccessToken)
 	case r.UserID != "" && r.CredentialType != credentialTypePersonalToken:
 		return fmt.Errorf("user_id needs credential_type %s", credentialTypePersonalToken)
 	case r.AllowAdministrators && r.UserID == "":
 		return errors.New("allow_administrators goes with user_id")
-	case r.RefreshMinAge > 0 && r.RenewMode != renewByRefresh:
-		return fmt.Errorf("refresh_min_age needs renew_mode %s", renewByRefresh)
+	case r.RefreshMinAge > 0 && r.RenewMode != leasing.Refresh:
+		return fmt.Errorf("refresh_min_age needs renew_mode %s", leasing.Refresh)
 	case r.RotationPeriod == 0:
 	case r.RotationPeriod < leastRotationPeriod:
 		return fmt.Errorf("rotation_period is at least %s, or 0 for none", leastRotationPeriod)

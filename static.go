@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/internal/leasing"
 	"vault-plugin-secrets-processmaker/internal/ledger"
 )
 
@@ -48,7 +49,10 @@ func (c *staticCredential) whole() bool {
 // shortened since replaces it earlier; one whose period was lengthened cannot
 // keep it longer, because its deadline is fixed.
 func (c *staticCredential) freshUntil(role *loadedRole) time.Time {
-	return earliest(c.RotateAt, c.RotatedAt.Add(role.RotationPeriod))
+	if shortened := c.RotatedAt.Add(role.RotationPeriod); shortened.Before(c.RotateAt) {
+		return shortened
+	}
+	return c.RotateAt
 }
 
 func (c *staticCredential) token() client.Token {
@@ -119,7 +123,7 @@ func (b *backend) rotateStatic(ctx context.Context, req *logical.Request, role *
 	began := b.clock.Now()
 	// The readers are many, so the record names none.
 	nobody := &logical.Request{Storage: req.Storage, MountPoint: req.MountPoint}
-	made, resp, err := b.make(ctx, nobody, &issueOrder{role: role, settings: s, mode: renewNever, shared: true, life: role.RotationPeriod + role.RotationOverlap})
+	made, resp, err := b.make(ctx, nobody, &issueOrder{role: role, settings: s, mode: leasing.None, shared: true, life: role.RotationPeriod + role.RotationOverlap})
 	if made == nil {
 		return nil, resp, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
+	"vault-plugin-secrets-processmaker/internal/leasing"
 	"vault-plugin-secrets-processmaker/internal/ledger"
 )
 
@@ -32,7 +33,7 @@ func TestWhatALostLeaseLeavesIsEndedAtItsDeadline(t *testing.T) {
 	h.tick()
 	require.Len(t, h.liveIDs(), 2, "nothing ends before its deadline")
 
-	h.clock.Advance(12*time.Hour + deadlineSlack - time.Second)
+	h.clock.Advance(12*time.Hour + leasing.DeadlineSlack - time.Second)
 	h.tick()
 	require.True(t, h.pm.Accepts(lost.token()))
 	h.clock.Advance(time.Second)

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
+	"vault-plugin-secrets-processmaker/internal/leasing"
 	"vault-plugin-secrets-processmaker/internal/ledger"
 )
 
@@ -125,7 +126,7 @@ func (h *harness) requireLeasesWork(leases map[string]*lease) {
 		if l.secret.Renewable {
 			l.renew()
 			require.True(h.t, h.pm.Accepts(l.token()), name)
-			refreshes := l.data["renew_mode"] == string(renewByRefresh)
+			refreshes := l.data["renew_mode"] == string(leasing.Refresh)
 			require.Equal(h.t, refreshes, before != l.token(), name)
 		}
 		require.NoError(h.t, l.tryRevoke(), name)

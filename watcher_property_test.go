@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
+	"vault-plugin-secrets-processmaker/internal/leasing"
 )
 
 // TestWatchersNeverSpin drives mounts with random settings as Vault's own
@@ -54,7 +55,7 @@ func TestWatchersNeverSpin(t *testing.T) {
 						require.Equal(t, all, h.pm.Count(), "extend makes no call")
 					}
 					if h.pm.Count(processmakertest.RefreshGrant) > refreshes {
-						require.False(t, newEnd.Before(end.Add(leastGrowth-time.Second)), "rotated without a gain")
+						require.False(t, newEnd.Before(end.Add(leasing.LeastGrowth-time.Second)), "rotated without a gain")
 					}
 					end = newEnd
 					left := end.Sub(h.clock.Now())

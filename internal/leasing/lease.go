@@ -1,0 +1,128 @@
+// Package leasing computes how long leases last: at issue, at each renewal, and
+// never longer than the token they are for.
+package leasing
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+const (
+	// DeadlineSlack is the time between the last moment of a lease and the
+	// deadline of its credential, so that Vault comes first.
+	DeadlineSlack = time.Minute
+	// tokenLeeway is how long before ProcessMaker's own end of a token its
+	// lease has to be over.
+	tokenLeeway = 30 * time.Second
+	// LeastGrowth is what a renewal has to add to a lease to be worth the old
+	// token's life.
+	LeastGrowth = time.Second
+)
+
+// ErrOver: nothing is left to renew.
+var ErrOver = errors.New("the lease has reached its max_ttl and cannot be renewed; read the role again")
+
+// Bounds are what the role and the mount allow.
+type Bounds struct{ TTL, MaxTTL, MountMaxTTL time.Duration }
+
+// Terms are how long a lease lasts now and could ever last, both counted as
+// Vault counts them: from now, and from the issue.
+type Terms struct {
+	TTL, MaxTTL time.Duration
+	Warnings    []string
+}
+
+// Issue computes the terms of a new lease. asked is the reader's own ttl, 0 if
+// none.
+func Issue(b Bounds, mode Mode, asked time.Duration) Terms {
+	t := Terms{TTL: min(b.TTL, b.MountMaxTTL), MaxTTL: min(b.MaxTTL, b.MountMaxTTL)}
+	if asked > 0 {
+		if asked > t.TTL {
+			t.Warnings = append(t.Warnings, fmt.Sprintf("ttl of %s is above the %s that the role and the mount allow; it was lowered to that", asked, t.TTL))
+		} else {
+			t.TTL = asked
+		}
+	}
+	if mode == None {
+		t.MaxTTL = t.TTL
+	}
+	return t
+}
+
+// WithinToken caps the terms of a new lease so that it ends before its token
+// does. A lease that refreshes may go on with the tokens to come.
+func (t Terms) WithinToken(mode Mode, life time.Duration) Terms {
+	if life = usableLife(life); life < t.TTL {
+		t.Warnings = append(t.Warnings, fmt.Sprintf("ProcessMaker's own end of the token comes first; the lease was lowered to %s", life))
+		t.TTL = life
+	}
+	if mode != Refresh {
+		t.MaxTTL = min(t.MaxTTL, life)
+	}
+	return t
+}
+
+// usableLife is the part of a token's life that a lease may cover, in whole
+// seconds as Vault counts them.
+func usableLife(life time.Duration) time.Duration {
+	return max(life-tokenLeeway, life/2).Truncate(time.Second)
+}
+
+// Renewal is what is known when a lease is to be renewed.
+type Renewal struct {
+	Now time.Time
+	// Issued is when Vault began to count, End where the lease ends unless it
+	// is renewed; the second may be unknown (zero).
+	Issued, End time.Time
+	// Deadline is when the credential is ended whatever its lease says.
+	Deadline time.Time
+	// TTL is what a renewal gives where the client has no wish of its own.
+	TTL time.Duration
+	// Increment is the client's wish, 0 if none.
+	Increment   time.Duration
+	MountMaxTTL time.Duration
+}
+
+// LastMoment is the end that no renewal can pass.
+func (r Renewal) LastMoment() time.Time {
+	return earlier(r.Deadline.Add(-DeadlineSlack), r.Issued.Add(r.MountMaxTTL))
+}
+
+// Terms computes those of the renewed lease, which lasts no longer than
+// tokenEnd unless that is zero. The one error is ErrOver.
+func (r Renewal) Terms(tokenEnd time.Time) (Terms, error) {
+	last := r.LastMoment()
+	if !tokenEnd.IsZero() {
+		last = earlier(last, r.Now.Add(usableLife(tokenEnd.Sub(r.Now))))
+	}
+	ttl := r.ttlUntil(last)
+	if ttl < time.Second {
+		return Terms{}, ErrOver
+	}
+	return Terms{TTL: ttl, MaxTTL: last.Sub(r.Issued.Truncate(time.Second)).Truncate(time.Second)}, nil
+}
+
+// ttlUntil is how long the lease lasts if it is renewed now and last is not
+// passed. Vault counts leases in whole seconds, from the whole second of now and
+// of the issue; parts of a second would make it cap what is answered.
+func (r Renewal) ttlUntil(last time.Time) time.Duration {
+	wish := r.TTL
+	if r.Increment > 0 {
+		wish = r.Increment
+	}
+	return min(wish, last.Sub(r.Now)).Truncate(time.Second)
+}
+
+// Grows tells whether renewing now lengthens the lease at all.
+func (r Renewal) Grows() bool {
+	newEnd := r.Now.Add(r.ttlUntil(r.LastMoment()))
+	return r.End.IsZero() || !newEnd.Before(r.End.Add(LeastGrowth))
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
