@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/internal/logingate"
 )
 
 // trouble is what is wrong, in an operator's words, and what cures it.
@@ -40,7 +41,7 @@ func loginTrouble(name string, r *role, auth authClient, err error, now time.Tim
 func loginCause(r *role, auth authClient, err error, now time.Time) trouble {
 	var (
 		inWords    *explained
-		remembered *rememberedRefusal
+		remembered *logingate.Remembered
 		refused    *refusal
 		failure    *client.Error
 	)
@@ -48,9 +49,9 @@ func loginCause(r *role, auth authClient, err error, now time.Time) trouble {
 	case errors.As(err, &inWords):
 		return trouble{cause: inWords.text}
 	case errors.As(err, &remembered):
-		t := loginCause(r, auth, remembered.error, now)
-		t.cure = strings.TrimPrefix(fmt.Sprintf("%s. This was found a moment ago and is not tried again for %s; writing the role or the config clears it", t.cure, wait(remembered.until, now)), ". ")
-		t.retryAt = remembered.until
+		t := loginCause(r, auth, remembered.Refusal, now)
+		t.cure = strings.TrimPrefix(fmt.Sprintf("%s. This was found a moment ago and is not tried again for %s; writing the role or the config clears it", t.cure, wait(remembered.Until, now)), ". ")
+		t.retryAt = remembered.Until
 		return t
 	case errors.As(err, &refused):
 		return trouble{cause: refused.text, cure: refused.cure}
@@ -120,5 +121,16 @@ func upstreamAnswer(text string, err error) (*logical.Response, error) {
 		return nil, logical.CodedError(http.StatusBadGateway, text)
 	default:
 		return nil, errors.New(text)
+	}
+}
+
+// isRefusal tells whether err is about what the role says, so that the same
+// login would be refused again.
+func isRefusal(err error) bool {
+	switch client.KindOf(err) {
+	case client.GrantDead, client.ClientRefused, client.GrantNotEnabled, client.ScopeRefused:
+		return true
+	default:
+		return false
 	}
 }

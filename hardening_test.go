@@ -115,8 +115,12 @@ func TestAPanickingLoginProvesNothing(t *testing.T) {
 	require.Panics(t, func() {
 		_, _, _ = h.backend.login(context.Background(), h.storage, role, &settings{config: current.config})
 	})
-	require.False(t, role.gate.proved)
-	require.Nil(t, role.gate.trial, "the others are not kept waiting")
+	_, err = role.gate.Enter(context.Background(), h.clock.Now)
+	require.NoError(t, err, "the others are not kept waiting")
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err = role.gate.Enter(over, h.clock.Now)
+	require.ErrorIs(t, err, context.Canceled, "one at a time goes on trying")
 }
 
 func TestOtherPartsOfTheFingerprintCountToo(t *testing.T) {

@@ -71,7 +71,7 @@ func (b *backend) make(ctx context.Context, req *logical.Request, order *issueOr
 func (b *backend) issueFailed(role *loadedRole, t trouble, err error) (*logical.Response, error) {
 	b.counters.add(credsCreateFailed)
 	if t.retryAt.IsZero() {
-		t.retryAt = role.gate.refusedUntil()
+		t.retryAt = role.gate.RefusedUntil()
 	}
 	b.health.of(role.name).failed(b.clock.Now(), t)
 	b.log(hclog.Debug, about{role: role.name}, "no credential could be issued", "error", t.cause)
@@ -133,13 +133,13 @@ func (b *backend) login(ctx context.Context, storage logical.Storage, role *load
 	if err != nil {
 		return nil, authClient{}, err
 	}
-	settle, err := role.gate.enter(ctx, b.clock.Now)
+	settle, err := role.gate.Enter(ctx, b.clock.Now)
 	if err != nil {
 		return nil, auth, err
 	}
 	// Settled also if the login panics: others wait for it.
 	err = errPanicked
-	defer func() { settle(err) }()
+	defer func() { settle(err, isRefusal(err)) }()
 	var grant *client.Grant
 	grant, err = s.client.PasswordGrant(ctx, auth.forClient(), role.loginWith(role.Password))
 	if client.KindOf(err) == client.GrantDead {

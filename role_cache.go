@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"vault-plugin-secrets-processmaker/internal/logingate"
 
 	"github.com/hashicorp/vault/sdk/logical"
 )
@@ -15,7 +16,7 @@ import (
 type loadedRole struct {
 	role
 	name string
-	gate loginGate
+	gate logingate.Gate
 	// session mirrors the stored session; nil where it is not known.
 	session atomic.Pointer[session]
 	// static mirrors the stored shared credential; nil where it is not known.

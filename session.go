@@ -201,8 +201,8 @@ func (b *backend) asSession(ctx context.Context, storage logical.Storage, role *
 	if err != nil {
 		return err
 	}
-	if known := role.futile.Load(); known != nil && known.tokenID == current.TokenID && b.clock.Now().Before(known.until) {
-		return &known.rememberedRefusal
+	if known := role.futile.Load(); known != nil && known.tokenID == current.TokenID && b.clock.Now().Before(known.Until) {
+		return &known.Remembered
 	}
 	err = b.settled(ctx, current, do)
 	if client.KindOf(err) != client.TokenRefused {

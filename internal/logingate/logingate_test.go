@@ -1,4 +1,4 @@
-package main
+package logingate
 
 import (
 	"context"
@@ -10,62 +10,64 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/internal/clock/clocktest"
 )
 
-var errRefusedLogin = &client.Error{Kind: client.GrantDead, Operation: "password grant"}
+var (
+	errRefused = errors.New("wrong password")
+	noon       = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+)
 
 func TestRefusedLoginsAreNotRepeated(t *testing.T) {
 	t.Parallel()
-	clk, gate := clocktest.New(noon), &loginGate{}
+	clk, gate := clocktest.New(noon), &Gate{}
 	for _, pause := range []time.Duration{5, 10, 20, 40, 60, 60} {
-		settle, err := gate.enter(context.Background(), clk.Now)
+		settle, err := gate.Enter(context.Background(), clk.Now)
 		require.NoError(t, err)
-		settle(errRefusedLogin)
+		settle(errRefused, true)
 		clk.Advance(pause*time.Second - 1)
-		_, err = gate.enter(context.Background(), clk.Now)
-		var remembered *rememberedRefusal
+		_, err = gate.Enter(context.Background(), clk.Now)
+		var remembered *Remembered
 		require.ErrorAs(t, err, &remembered)
-		require.Equal(t, client.GrantDead, client.KindOf(err))
+		require.ErrorIs(t, err, errRefused)
 		clk.Advance(1)
 	}
-	settle, err := gate.enter(context.Background(), clk.Now)
+	settle, err := gate.Enter(context.Background(), clk.Now)
 	require.NoError(t, err)
-	settle(nil)
-	settle, err = gate.enter(context.Background(), clk.Now)
+	settle(nil, false)
+	settle, err = gate.Enter(context.Background(), clk.Now)
 	require.NoError(t, err)
-	settle(errRefusedLogin)
+	settle(errRefused, true)
 	clk.Advance(5 * time.Second)
-	_, err = gate.enter(context.Background(), clk.Now)
+	_, err = gate.Enter(context.Background(), clk.Now)
 	require.NoError(t, err, "a success begins the pauses anew")
 }
 
 func TestManyUnprovedLoginsAreOne(t *testing.T) {
 	t.Parallel()
-	for name, outcome := range map[string]error{"refused": errRefusedLogin, "works": nil} {
+	for name, outcome := range map[string]error{"refused": errRefused, "works": nil} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			clk, gate := clocktest.New(noon), &loginGate{}
+			clk, gate := clocktest.New(noon), &Gate{}
 			var logins, refusals atomic.Int64
 			first := make(chan struct{})
-			settleFirst, err := gate.enter(context.Background(), clk.Now)
+			settleFirst, err := gate.Enter(context.Background(), clk.Now)
 			require.NoError(t, err)
 			var wg sync.WaitGroup
 			for range 50 {
 				wg.Go(func() {
 					<-first
-					settle, err := gate.enter(context.Background(), clk.Now)
+					settle, err := gate.Enter(context.Background(), clk.Now)
 					if err != nil {
 						refusals.Add(1)
 						return
 					}
 					logins.Add(1)
-					settle(nil)
+					settle(nil, false)
 				})
 			}
 			close(first)
-			settleFirst(outcome)
+			settleFirst(outcome, outcome != nil)
 			wg.Wait()
 			if outcome == nil {
 				require.Equal(t, int64(50), logins.Load())
@@ -78,39 +80,39 @@ func TestManyUnprovedLoginsAreOne(t *testing.T) {
 
 func TestTroubleOnTheWayIsNotARefusal(t *testing.T) {
 	t.Parallel()
-	clk, gate := clocktest.New(noon), &loginGate{}
+	clk, gate := clocktest.New(noon), &Gate{}
 	for range 10 {
-		settle, err := gate.enter(context.Background(), clk.Now)
+		settle, err := gate.Enter(context.Background(), clk.Now)
 		require.NoError(t, err)
-		settle(&client.Error{Kind: client.Unavailable})
+		settle(errors.New("no route to host"), false)
 	}
 }
 
 func TestWaitingForATrialEndsWithTheRequest(t *testing.T) {
 	t.Parallel()
-	clk, gate := clocktest.New(noon), &loginGate{}
-	_, err := gate.enter(context.Background(), clk.Now)
+	clk, gate := clocktest.New(noon), &Gate{}
+	_, err := gate.Enter(context.Background(), clk.Now)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	_, err = gate.enter(ctx, clk.Now)
+	_, err = gate.Enter(ctx, clk.Now)
 	require.True(t, errors.Is(err, context.Canceled))
 }
 
 func TestLoginsUnderWayAreRefusedOnce(t *testing.T) {
 	t.Parallel()
-	clk, gate := clocktest.New(noon), &loginGate{}
-	settle, err := gate.enter(context.Background(), clk.Now)
+	clk, gate := clocktest.New(noon), &Gate{}
+	settle, err := gate.Enter(context.Background(), clk.Now)
 	require.NoError(t, err)
-	settle(nil)
-	var settles []func(error)
+	settle(nil, false)
+	var settles []Settle
 	for range 10 {
-		settle, err := gate.enter(context.Background(), clk.Now)
+		settle, err := gate.Enter(context.Background(), clk.Now)
 		require.NoError(t, err)
 		settles = append(settles, settle)
 	}
 	for _, settle := range settles {
-		settle(errRefusedLogin)
+		settle(errRefused, true)
 	}
-	require.Equal(t, refusalFirstPause, gate.pause)
+	require.Equal(t, firstPause, gate.pause)
 }

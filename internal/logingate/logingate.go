@@ -1,0 +1,108 @@
+// Package logingate spares a server logins that are known to fail.
+package logingate
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+const (
+	firstPause = 5 * time.Second
+	// LongestPause is the longest that a refusal is remembered.
+	LongestPause = time.Minute
+)
+
+// Gate stands before one login. A refused login is remembered for a while that
+// doubles with each further refusal. While the login is unproved, one caller at
+// a time tries it and the others wait to learn from it, so that a wrong password
+// costs one call however many ask. The zero value is an unproved login.
+type Gate struct {
+	mu      sync.Mutex
+	proved  bool
+	trial   chan struct{} // closed when the trial under way ends; nil if none
+	refused error
+	until   time.Time
+	pause   time.Duration
+}
+
+// Remembered is the answer to a login that was not tried.
+type Remembered struct {
+	// Refusal is what the last try was answered.
+	Refusal error
+	// Until is when the next one is made.
+	Until time.Time
+}
+
+func (r *Remembered) Error() string { return r.Refusal.Error() }
+
+func (r *Remembered) Unwrap() error { return r.Refusal }
+
+// Settle takes down what came of a login. refused tells that err is about the
+// login itself, so that the same login would be refused again; trouble on the
+// way says nothing about it.
+type Settle func(err error, refused bool)
+
+// Enter asks for leave to log in. On success settle must be called once. Its
+// errors are a Remembered, and the end of ctx.
+func (g *Gate) Enter(ctx context.Context, now func() time.Time) (settle Settle, err error) {
+	for {
+		g.mu.Lock()
+		switch {
+		case now().Before(g.until):
+			defer g.mu.Unlock()
+			return nil, &Remembered{Refusal: g.refused, Until: g.until}
+		case g.proved:
+			defer g.mu.Unlock()
+			return func(err error, refused bool) { g.settle(err, refused, now()) }, nil
+		case g.trial == nil:
+			defer g.mu.Unlock()
+			g.trial = make(chan struct{})
+			return func(err error, refused bool) { g.settleTrial(err, refused, now()) }, nil
+		}
+		trial := g.trial
+		g.mu.Unlock()
+		select {
+		case <-trial:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("gave up waiting for the first login of the role: %w", ctx.Err())
+		}
+	}
+}
+
+// RefusedUntil is when a refused login is tried again; zero where none is
+// remembered.
+func (g *Gate) RefusedUntil() time.Time {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.until
+}
+
+func (g *Gate) settle(err error, refused bool, now time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.learn(err, refused, now)
+}
+
+func (g *Gate) settleTrial(err error, refused bool, now time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.learn(err, refused, now)
+	close(g.trial)
+	g.trial = nil
+}
+
+func (g *Gate) learn(err error, refused bool, now time.Time) {
+	switch {
+	case err == nil:
+		g.proved, g.pause, g.refused, g.until = true, 0, nil, time.Time{}
+	case !refused:
+	case now.Before(g.until):
+		// Logins under way at the same time are one refusal, not many.
+	default:
+		g.proved = false
+		g.pause = min(max(2*g.pause, firstPause), LongestPause)
+		g.refused, g.until = err, now.Add(g.pause)
+	}
+}
