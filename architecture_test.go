@@ -36,9 +36,17 @@ func TestTheArchitecturePageIsTrue(t *testing.T) {
 		case strings.HasSuffix(name, ".go") && !strings.Contains(name, "<"):
 			require.FileExists(t, name)
 			named++
+		case strings.HasPrefix(name, "internal/"):
+			require.DirExists(t, name)
+			named++
 		}
 	}
 	require.Greater(t, named, 40)
+	rooms, err := filepath.Glob("internal/*")
+	require.NoError(t, err)
+	for _, room := range rooms {
+		require.Contains(t, string(page), "`"+room+"`", "a reader has to find it")
+	}
 }
 
 // Each direct dependency is justified.

@@ -14,7 +14,10 @@ import (
 	"github.com/hashicorp/vault/sdk/helper/consts"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-processmaker/internal/attempts"
 	"vault-plugin-secrets-processmaker/internal/clock"
+	"vault-plugin-secrets-processmaker/internal/eventqueue"
+	"vault-plugin-secrets-processmaker/internal/health"
 	"vault-plugin-secrets-processmaker/internal/inflight"
 	"vault-plugin-secrets-processmaker/internal/keylock"
 	"vault-plugin-secrets-processmaker/internal/ledger"
@@ -58,14 +61,14 @@ type backend struct {
 	statics *keylock.Locks
 	// passwords does the same with the passwords of users.
 	passwords *keylock.Locks
-	failures  failedRevocations
+	failures  attempts.Log
 	doubts    doubts
 	inflight  inflight.Group
 	sweeper   sweeper
 	house     housekeeper
-	events    eventQueue
+	events    eventqueue.Queue[event]
 	counters  counters
-	health    roleHealths
+	health    health.Roles
 
 	// mountID is Vault's own id of the mount; empty while Vault only asks for
 	// the version.

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"vault-plugin-secrets-processmaker/internal/eventqueue"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -132,13 +133,13 @@ func TestHostsWithoutEventsAreLeftAlone(t *testing.T) {
 		h := newReadyHarness(t, nil)
 		sender := &refusingSender{err: err}
 		h.settledEvents()
-		h.backend.events = eventQueue{}
+		h.backend.events = eventqueue.Queue[event]{}
 		h.setUpWith(sender)
 		for range 20 {
 			h.issue(nil)
 			h.settledEvents()
 		}
-		require.LessOrEqual(t, sender.calls, mostRefusedEvents)
+		require.LessOrEqual(t, sender.calls, eventqueue.MostRefused)
 		require.Zero(t, h.counter("events_dropped"))
 	}
 }
@@ -173,13 +174,13 @@ func TestASlowHostLosesEventsNotReaders(t *testing.T) {
 	letGo := sync.OnceFunc(func() { close(sender.hold) })
 	t.Cleanup(letGo)
 	l := h.issue(nil)
-	for range 2*mostPendingEvents + 10 {
+	for range 2*eventqueue.MostPending + 10 {
 		l.renew()
 	}
 	require.NotZero(t, h.counter("events_dropped"))
 	letGo()
 	h.settledEvents()
-	require.LessOrEqual(t, sender.calls, 2*mostPendingEvents)
+	require.LessOrEqual(t, sender.calls, 2*eventqueue.MostPending)
 }
 
 func TestAPanickingHostIsSurvived(t *testing.T) {

@@ -34,7 +34,7 @@ func (b *backend) keepHouse(ctx context.Context, storage logical.Storage) {
 		return
 	}
 	b.house.kept = now
-	b.failures.forgetOld(now)
+	b.failures.ForgetBefore(now.Add(-forgetFailuresAfter))
 	if err := b.dropExpiredSignIns(ctx, storage); err != nil {
 		b.log(hclog.Warn, about{}, "expired sign-ins could not be dropped", "error", err)
 	}

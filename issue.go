@@ -57,7 +57,7 @@ func (b *backend) make(ctx context.Context, req *logical.Request, order *issueOr
 	defer b.inflight.Join()()
 	defer func() {
 		if result != nil {
-			b.health.of(order.role.name).issued(result.at)
+			b.health.Of(order.role.name).Issued(result.at)
 		}
 	}()
 	if order.role.CredentialType == credentialTypePersonalToken {
@@ -73,7 +73,7 @@ func (b *backend) issueFailed(role *loadedRole, t trouble, err error) (*logical.
 	if t.retryAt.IsZero() {
 		t.retryAt = role.gate.RefusedUntil()
 	}
-	b.health.of(role.name).failed(b.clock.Now(), t)
+	b.health.Of(role.name).Failed(b.clock.Now(), t.cause, t.cure, t.retryAt)
 	b.log(hclog.Debug, about{role: role.name}, "no credential could be issued", "error", t.cause)
 	return upstreamAnswer(fmt.Sprintf("role %q: %s", role.name, t), err)
 }

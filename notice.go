@@ -138,3 +138,28 @@ func (c *counters) of(happened string) int64 {
 	defer c.mu.Unlock()
 	return c.count[happened]
 }
+
+// noteLogin tells the log when the login of a role breaks and when it works
+// again.
+func (b *backend) noteLogin(role *loadedRole, auth authClient, err error) {
+	if err != nil && !isRefusal(err) {
+		return
+	}
+	if !b.health.Of(role.name).LoggedIn(err != nil) {
+		return
+	}
+	if err == nil {
+		b.log(hclog.Info, about{role: role.name}, "the role's login works again")
+		return
+	}
+	b.log(hclog.Info, about{role: role.name}, "the role's login is broken", "error", loginCause(&role.role, auth, err, b.clock.Now()))
+}
+
+// reachabilityChanged tells the log of the breaker.
+func (b *backend) reachabilityChanged(unreachable bool) {
+	if unreachable {
+		b.log(hclog.Info, about{}, "ProcessMaker cannot be reached; requests are answered without a call until it is")
+		return
+	}
+	b.log(hclog.Info, about{}, "ProcessMaker is reachable again")
+}

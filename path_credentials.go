@@ -141,8 +141,7 @@ func (b *backend) revokeCredential(ctx context.Context, req *logical.Request, da
 		return nil, err
 	}
 	b.forgetShared(ctx, req.Storage, record)
-	b.failures.over(id)
-	b.doubts.settle(id)
+	b.forgetTrouble(id)
 	b.notice(hclog.Info, credsRevoked, aboutRecord(record), "credential ended on demand")
 	return nil, nil
 }

@@ -245,7 +245,7 @@ func (b *backend) deleteRole(ctx context.Context, req *logical.Request, data *fr
 	if err := b.roles.remove(ctx, req.Storage, name); err != nil {
 		return nil, err
 	}
-	b.health.forget(name)
+	b.health.Forget(name)
 	if previous != nil {
 		b.notice(hclog.Debug, roleDeleted, aboutRole(name), "role deleted")
 		b.withdraw(ctx, req.Storage, previous, nil)

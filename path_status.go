@@ -119,7 +119,7 @@ func (b *backend) readStatus(ctx context.Context, req *logical.Request, _ *frame
 }
 
 func (b *backend) countersAnswer() map[string]any {
-	answer := map[string]any{"events_dropped": b.events.droppedSoFar()}
+	answer := map[string]any{"events_dropped": b.events.Dropped()}
 	for _, name := range statusCounters {
 		answer[strings.ReplaceAll(name, "-", "_")] = b.counters.of(name)
 	}
@@ -134,14 +134,14 @@ func (b *backend) readRoleStatus(ctx context.Context, req *logical.Request, data
 	if err != nil || role == nil {
 		return nil, err
 	}
-	condition := b.health.of(role.name).condition()
+	condition := b.health.Of(role.name).Condition()
 	answer := map[string]any{
 		"role":            role.name,
-		"last_issue_time": timeText(condition.lastIssue),
-		"last_error":      condition.lastError,
-		"last_error_time": timeText(condition.lastErrorTime),
-		"cure":            condition.cure,
-		"retry_after":     max(int64(condition.retryAt.Sub(b.clock.Now())/time.Second), 0),
+		"last_issue_time": timeText(condition.LastIssue),
+		"last_error":      condition.LastError,
+		"last_error_time": timeText(condition.LastErrorTime),
+		"cure":            condition.Cure,
+		"retry_after":     max(int64(condition.RetryAt.Sub(b.clock.Now())/time.Second), 0),
 	}
 	if err := b.addSessionStatus(ctx, req.Storage, role.name, answer); err != nil {
 		return nil, err

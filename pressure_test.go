@@ -112,7 +112,7 @@ func TestManyLeasesExpireTogether(t *testing.T) {
 			require.Empty(t, e.waiting)
 			require.Empty(t, h.livePersonal())
 			require.Empty(t, h.recordIDs())
-			require.Empty(t, h.backend.failures.byID)
+			require.Zero(t, h.backend.failures.Len())
 			require.Empty(t, h.census(), "the session alone is left")
 			require.LessOrEqual(t, h.pm.PeakInFlight(processmakertest.DeleteToken, processmakertest.ShowToken, processmakertest.ListTokens), defaultMaxConcurrentRequests/2)
 			require.LessOrEqual(t, h.pm.Count(processmakertest.DeleteToken), test.count+vaultRevocations, "no token is ended twice, but for those whose connection broke")

@@ -98,8 +98,8 @@ func (b *backend) renewalEnded(told about, record *ledger.Record, err error) {
 	}
 	b.counters.add(credsRenewFailed)
 	// A role that was deleted since is not brought back to memory.
-	if health := b.health.known(record.Role); health != nil && !errors.Is(err, errEnded) && !errors.Is(err, leasing.ErrOver) {
-		health.failed(b.clock.Now(), trouble{cause: "renewal: " + err.Error()})
+	if known := b.health.Known(record.Role); known != nil && !errors.Is(err, errEnded) && !errors.Is(err, leasing.ErrOver) {
+		known.Failed(b.clock.Now(), "renewal: "+err.Error(), "", time.Time{})
 	}
 	b.log(hclog.Debug, told, "credential not renewed", "error", err)
 }

@@ -38,7 +38,7 @@ func (b *backend) revoke(ctx context.Context, req *logical.Request, _ *framework
 		return nil, nil
 	}
 	token, known := leasedToken(req, record)
-	told := aboutRecord(record).startedAt(began).try(b.failures.attempt(id))
+	told := aboutRecord(record).startedAt(began).try(b.failures.Number(string(id)))
 	if err := b.end(ctx, req.Storage, record, token, known, newTokenFinder()); err != nil {
 		b.counters.add(credsRevokeFailed)
 		b.log(hclog.Debug, told, "credential could not be ended", "error", err)
@@ -49,8 +49,7 @@ func (b *backend) revoke(ctx context.Context, req *logical.Request, _ *framework
 		resp.AddWarning(fmt.Sprintf("credential %s may still live: ProcessMaker has been unreachable for %s, and the engine ends it once it is back", id, handOverAfter))
 		return resp, nil
 	}
-	b.failures.over(id)
-	b.doubts.settle(id)
+	b.forgetTrouble(id)
 	// Last, so that a failure anywhere before leaves the record to try again
 	// with.
 	if err := ledger.Delete(ctx, req.Storage, id); err != nil {

@@ -181,9 +181,9 @@ func (b *backend) endOne(ctx context.Context, storage logical.Storage, id ledger
 		return sweepReport{}
 	}
 	token, known := heldToken(record), record.AccessToken != ""
-	told := aboutRecord(record).startedAt(b.clock.Now()).try(b.failures.attempt(id))
+	told := aboutRecord(record).startedAt(b.clock.Now()).try(b.failures.Number(string(id)))
 	if err := b.end(ctx, storage, record, token, known, finder); err != nil {
-		b.failures.failed(id, b.clock.Now(), false)
+		b.failures.Failed(string(id), b.clock.Now(), false)
 		b.counters.add(ledgerEndFailed)
 		b.log(hclog.Debug, told, "a credential that is due could not be ended", "error", err)
 		return sweepReport{failed: 1, unreachable: client.CertainlyNotDelivered(err)}
@@ -192,8 +192,7 @@ func (b *backend) endOne(ctx context.Context, storage logical.Storage, id ledger
 		return sweepReport{failed: 1}
 	}
 	b.forgetShared(ctx, storage, record)
-	b.failures.over(id)
-	b.doubts.settle(id)
+	b.forgetTrouble(id)
 	b.notice(hclog.Info, ledgerEnded, told, "credential ended by the ledger", "token_id", record.TokenID, "deadline", record.Deadline)
 	return sweepReport{ended: 1}
 }

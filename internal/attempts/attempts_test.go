@@ -1,0 +1,35 @@
+package attempts
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func TestAnOutageCountsFromItsFirstFailure(t *testing.T) {
+	t.Parallel()
+	var log Log
+	require.Zero(t, log.Failed("a", noon, false), "not an outage")
+	require.Equal(t, noon.Add(time.Minute), log.Failed("a", noon.Add(time.Minute), true))
+	require.Zero(t, log.Failed("a", noon.Add(2*time.Minute), false))
+	require.Equal(t, noon.Add(time.Minute), log.Failed("a", noon.Add(3*time.Minute), true))
+	require.Equal(t, noon.Add(4*time.Minute), log.Failed("b", noon.Add(4*time.Minute), true), "each id for itself")
+	require.Equal(t, 5, log.Number("a"))
+	log.Over("a")
+	require.Equal(t, 1, log.Number("a"))
+	require.Equal(t, 1, log.Len())
+}
+
+func TestOldFailuresAreForgotten(t *testing.T) {
+	t.Parallel()
+	var log Log
+	log.Failed("old", noon, true)
+	log.Failed("young", noon.Add(time.Hour), true)
+	log.ForgetBefore(noon.Add(time.Hour))
+	require.Equal(t, 1, log.Number("old"))
+	require.Equal(t, 2, log.Number("young"))
+	require.Equal(t, 1, log.Len())
+}
