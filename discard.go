@@ -108,21 +108,30 @@ func (b *backend) endDue(ctx context.Context, storage logical.Storage, s *settin
 
 // recordAsDue gives a token a record that is due at once.
 func (b *backend) recordAsDue(storage logical.Storage, token client.Token, role string, fingerprint ledger.Fingerprint) (*ledger.Record, error) {
-	now := b.clock.Now()
-	id, err := ledger.NewID(now, b.random)
+	record, err := b.unleasedRecord(ledger.Due, 0, role, fingerprint)
 	if err != nil {
 		return nil, err
 	}
-	record := &ledger.Record{
+	hold(record, &client.Grant{Access: token})
+	return record, b.putRecord(storage, record)
+}
+
+// unleasedRecord begins the record of a token that no lease is for.
+func (b *backend) unleasedRecord(state ledger.State, life time.Duration, role string, fingerprint ledger.Fingerprint) (*ledger.Record, error) {
+	now := b.clock.Now()
+	deadline := now.Add(life)
+	id, err := ledger.NewID(deadline, b.random)
+	if err != nil {
+		return nil, err
+	}
+	return &ledger.Record{
 		Version:     ledger.RecordVersion,
 		ID:          id,
-		State:       ledger.Due,
+		State:       state,
 		Role:        role,
 		Fingerprint: fingerprint,
 		RenewMode:   string(leasing.None),
 		IssueTime:   now,
-		Deadline:    now,
-	}
-	hold(record, &client.Grant{Access: token})
-	return record, b.putRecord(storage, record)
+		Deadline:    deadline,
+	}, nil
 }

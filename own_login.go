@@ -8,7 +8,6 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client"
-	"vault-plugin-secrets-processmaker/internal/leasing"
 	"vault-plugin-secrets-processmaker/internal/ledger"
 )
 
@@ -39,24 +38,11 @@ func (b *backend) tryLogin(ctx context.Context, storage logical.Storage, role *l
 // recordLogin puts a login of the engine's own, made for the path purpose, down
 // in the ledger, so that it ends even if the plugin dies before it has ended it.
 func (b *backend) recordLogin(storage logical.Storage, name string, r *role, auth authClient, grant *client.Grant, purpose string) (*ledger.Record, error) {
-	now := b.clock.Now()
-	deadline := now.Add(ownLoginLife)
-	id, err := ledger.NewID(deadline, b.random)
+	record, err := b.unleasedRecord(ledger.Live, ownLoginLife, name, r.fingerprint(auth.ID))
 	if err != nil {
 		return nil, err
 	}
-	record := &ledger.Record{
-		Version:     ledger.RecordVersion,
-		ID:          id,
-		State:       ledger.Live,
-		Role:        name,
-		Fingerprint: r.fingerprint(auth.ID),
-		RenewMode:   string(leasing.None),
-		DisplayName: purpose,
-		IssueTime:   now,
-		Deadline:    deadline,
-		Username:    r.Username,
-	}
+	record.DisplayName, record.Username = purpose, r.Username
 	hold(record, grant)
 	return record, b.putRecord(storage, record)
 }

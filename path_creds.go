@@ -51,33 +51,10 @@ func (b *backend) credsPaths() []*framework.Path {
 	}}
 }
 
-// configured returns the settings, or what to answer while there are none.
-func (b *backend) configured(ctx context.Context, req *logical.Request) (*settings, *logical.Response, error) {
-	current, err := b.settings.load(ctx, req.Storage, b.clock)
-	if err != nil {
-		return nil, nil, err
-	}
-	if current == nil || current.config.Deleted {
-		return nil, logical.ErrorResponse("this mount has no config: write url and an auth client to %sconfig first", req.MountPoint), nil
-	}
-	return current, nil, nil
-}
-
 func (b *backend) readCreds(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	name := data.Get("name").(string)
-	if err := refuseUnknownFields(data); err != nil {
-		return logical.ErrorResponse(err.Error()), nil
-	}
-	current, resp, err := b.configured(ctx, req)
-	if current == nil {
-		return resp, err
-	}
-	role, err := b.roles.load(ctx, req.Storage, name)
-	if err != nil {
-		return nil, err
-	}
+	role, current, resp, err := b.requestedRole(ctx, req, data)
 	if role == nil {
-		return logical.ErrorResponse("there is no role %q: write it to %sroles/%s, or list %sroles", name, req.MountPoint, name, req.MountPoint), nil
+		return resp, err
 	}
 	mode := role.RenewMode
 	in := &input{data: data}
@@ -91,10 +68,10 @@ func (b *backend) readCreds(ctx context.Context, req *logical.Request, data *fra
 	text := string(mode)
 	in.choice("renew_mode", &text)
 	if in.err != nil {
-		return logical.ErrorResponse("role %q: %s", name, in.err), nil
+		return logical.ErrorResponse("role %q: %s", role.name, in.err), nil
 	}
 	if !mode.Allows(leasing.Mode(text)) {
-		return logical.ErrorResponse("role %q: renew_mode %s rotates more than the role's own (%s) and cannot be asked for", name, text, mode), nil
+		return logical.ErrorResponse("role %q: renew_mode %s rotates more than the role's own (%s) and cannot be asked for", role.name, text, mode), nil
 	}
 	return b.issue(ctx, req, &issueOrder{role: role, settings: current, mode: leasing.Mode(text), askedTTL: asked})
 }

@@ -66,21 +66,12 @@ func rotateRoleAnswerFields() map[string]*framework.FieldSchema {
 
 func (b *backend) rotateRole(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	defer b.inflight.Join()()
-	name := data.Get("name").(string)
-	if err := refuseUnknownFields(data); err != nil {
-		return logical.ErrorResponse(err.Error()), nil
-	}
-	current, resp, err := b.configured(ctx, req)
-	if current == nil {
+	role, current, resp, err := b.requestedRole(ctx, req, data)
+	if role == nil {
 		return resp, err
 	}
-	role, err := b.roles.load(ctx, req.Storage, name)
-	switch {
-	case err != nil:
-		return nil, err
-	case role == nil:
-		return logical.ErrorResponse("there is no role %q: list %sroles", name, req.MountPoint), nil
-	case role.GrantType != grantTypePassword:
+	name := role.name
+	if role.GrantType != grantTypePassword {
 		return logical.ErrorResponse("role %q has no password: its grant_type is %s. End its session with \"vault delete %ssessions/%s\" and sign in anew", name, role.GrantType, req.MountPoint, name), nil
 	}
 	unlock, err := b.lockUsers(ctx, role.Username)

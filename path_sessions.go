@@ -107,23 +107,12 @@ func (b *backend) sessionPaths() []*framework.Path {
 
 // sessionRole returns what a request about a session needs, or what to answer.
 func (b *backend) sessionRole(ctx context.Context, req *logical.Request, data *framework.FieldData) (*loadedRole, *settings, *logical.Response, error) {
-	if err := refuseUnknownFields(data); err != nil {
-		return nil, nil, logical.ErrorResponse(err.Error()), nil
-	}
-	current, resp, err := b.configured(ctx, req)
-	if current == nil {
+	role, current, resp, err := b.requestedRole(ctx, req, data)
+	if role == nil {
 		return nil, nil, resp, err
 	}
-	name := data.Get("name").(string)
-	role, err := b.roles.load(ctx, req.Storage, name)
-	switch {
-	case err != nil:
-		return nil, nil, nil, err
-	case role == nil:
-		return nil, nil, logical.ErrorResponse("there is no role %q: write it to %sroles/%s", name, req.MountPoint, name), nil
-	}
 	if err := role.belongsTo(current); err != nil {
-		return nil, nil, logical.ErrorResponse("role %q: %s", name, err), nil
+		return nil, nil, logical.ErrorResponse("role %q: %s", role.name, err), nil
 	}
 	return role, current, nil, nil
 }

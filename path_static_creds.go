@@ -43,22 +43,12 @@ func (b *backend) staticPaths() []*framework.Path {
 }
 
 func (b *backend) readStaticCreds(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	name := data.Get("name").(string)
-	if err := refuseUnknownFields(data); err != nil {
-		return logical.ErrorResponse(err.Error()), nil
-	}
-	current, resp, err := b.configured(ctx, req)
-	if current == nil {
+	role, current, resp, err := b.requestedRole(ctx, req, data)
+	if role == nil {
 		return resp, err
 	}
-	role, err := b.roles.load(ctx, req.Storage, name)
-	switch {
-	case err != nil:
-		return nil, err
-	case role == nil:
-		return logical.ErrorResponse("there is no role %q: write it to %sroles/%s", name, req.MountPoint, name), nil
-	case role.RotationPeriod == 0:
-		return logical.ErrorResponse("role %q shares no credential: set its rotation_period, or read %screds/%s", name, req.MountPoint, name), nil
+	if role.RotationPeriod == 0 {
+		return logical.ErrorResponse("role %q shares no credential: set its rotation_period, or read %screds/%s", role.name, req.MountPoint, role.name), nil
 	}
 	shared, stale, resp, err := b.shared(ctx, req, role, current)
 	if shared == nil {
