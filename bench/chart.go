@@ -31,10 +31,13 @@ type line struct {
 
 // The drawing, in pixels.
 const (
-	chartWidth, chartHeight               = 760, 440
-	leftEdge, rightEdge                   = 80, 520
+	chartHeight                           = 440
+	leftEdge, rightEdge, margin           = 80, 520, 20
 	topEdge, bottomEdge                   = 50, 380
 	legendLeft, legendTop, legendDistance = 540, 70, 24
+	legendText                            = legendLeft + 32
+	// letterWidth is above the mean of the fonts that viewers have.
+	letterWidth = 8
 )
 
 // Colours that people who see few colours tell apart (Okabe and Ito).
@@ -43,8 +46,8 @@ var colours = []string{"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#
 // svg draws the chart.
 func (c chart) svg() string {
 	var out strings.Builder
-	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="13">`+"\n", chartWidth, chartHeight)
-	fmt.Fprintf(&out, `<rect width="%d" height="%d" fill="#ffffff"/>`+"\n", chartWidth, chartHeight)
+	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="13">`+"\n", c.width(), chartHeight)
+	fmt.Fprintf(&out, `<rect width="%d" height="%d" fill="#ffffff"/>`+"\n", c.width(), chartHeight)
 	text(&out, leftEdge, 28, "start", "16", c.title)
 	low, high := c.span()
 	for _, mark := range c.marks(low, high) {
@@ -87,7 +90,7 @@ func (c chart) drawLine(out *strings.Builder, i int, l line, low, high float64) 
 	}
 	y := float64(legendTop + i*legendDistance)
 	fmt.Fprintf(out, `<line x1="%d" y1="%.1f" x2="%d" y2="%.1f" stroke="%s" stroke-width="2"%s/>`+"\n", legendLeft, y, legendLeft+24, y, colour, dash)
-	text(out, legendLeft+32, y+4, "start", "13", l.name)
+	text(out, legendText, y+4, "start", "13", l.name)
 }
 
 func (c chart) drawBars(out *strings.Builder, l line, low, high float64) {
@@ -97,6 +100,18 @@ func (c chart) drawBars(out *strings.Builder, l line, low, high float64) {
 		fmt.Fprintf(out, `<rect x="%.1f" y="%.1f" width="%d" height="%.1f" fill="%s"/>`+"\n", c.place(step)-half, top, 2*half, bottomEdge-top, colours[step%len(colours)])
 		text(out, c.place(step), top-6, "middle", "13", number(value))
 	}
+}
+
+// width leaves room for the legend, which bars do not have.
+func (c chart) width() int {
+	if c.bars {
+		return rightEdge + margin
+	}
+	longest := 0
+	for _, l := range c.lines {
+		longest = max(longest, len(l.name))
+	}
+	return legendText + longest*letterWidth + margin
 }
 
 // place is where a step stands.

@@ -95,7 +95,7 @@ func (f *figures) latencyChart(storage string) chart {
 
 func (f *figures) memoryChart() chart {
 	c := chart{title: "Resident memory of the plugin process", xName: "live leases", yName: "MiB"}
-	made, reloaded := line{name: "of the process that made them", dashed: true}, line{name: "after a reload"}
+	made, reloaded := line{name: "of the process that made the leases", dashed: true}, line{name: "after a reload"}
 	for _, m := range f.memory {
 		c.steps = append(c.steps, number(float64(m.leases)))
 		made.values = append(made.values, m.before)
