@@ -167,7 +167,7 @@ func throughCache(kind, example, mode string, source func(address, path string) 
 // startCached starts a companion with a listener and returns its address.
 func startCached(t *testing.T, m *mount, kind, example, dir string, marks ...string) (*companion, string) {
 	t.Helper()
-	port, err := freePort()
+	port, err := FreePort()
 	require.NoError(t, err)
 	address := fmt.Sprintf("127.0.0.1:%d", port)
 	return m.companionFrom(kind, example, dir, endlessVaultToken, append(marks, "127.0.0.1:8100", address)...), address

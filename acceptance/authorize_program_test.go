@@ -87,7 +87,7 @@ func (a *authorizeProgram) end() string {
 func TestAPersonSignsInWithTheProgram(t *testing.T) {
 	t.Parallel()
 	m := newSessionMount(t)
-	port, err := freePort()
+	port, err := FreePort()
 	require.NoError(t, err)
 	// The port differs from the registered one, as a loopback address may.
 	m.write("roles/people", merge(m.peopleRole(), fields{"redirect_uri": fmt.Sprintf("http://127.0.0.1:%d/oauth/callback", port)}))

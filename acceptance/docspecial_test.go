@@ -70,7 +70,7 @@ var grantsPage = docPage{
 	instead: map[string]func(d *docRun, block docBlock) string{
 		"go run ./scripts/authorize -mount processmaker people": func(d *docRun, _ docBlock) string {
 			// The page's port may be taken on this machine.
-			port, err := freePort()
+			port, err := FreePort()
 			require.NoError(d.t, err)
 			registered := d.mount.get("roles/people")["redirect_uri"]
 			d.mount.write("roles/people", fields{"redirect_uri": fmt.Sprintf("http://127.0.0.1:%d/oauth/callback", port)})

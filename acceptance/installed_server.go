@@ -53,21 +53,19 @@ func StartInstalledServer(config ServerConfig) (*Server, error) {
 
 // initialiseInMemory makes the server's keys and opens it with them.
 func (s *Server) initialiseInMemory() error {
+	key, err := s.makeKeys()
+	if err != nil {
+		return err
+	}
 	client, err := s.NewClient(nil)
 	if err != nil {
 		return err
 	}
-	keys, err := client.Sys().Init(&api.InitRequest{SecretShares: 1, SecretThreshold: 1})
-	if err != nil {
+	if _, err := client.Sys().Unseal(key); err != nil {
 		return err
 	}
-	s.RootToken = keys.RootToken
-	if _, err := client.Sys().Unseal(keys.Keys[0]); err != nil {
-		return err
-	}
-	client.SetToken(s.RootToken)
 	// Unsealed is not yet ready: it answers 503 until it is the active node.
-	return s.waitFor(func(*api.Client) error {
+	return s.waitFor(func(client *api.Client) error {
 		_, err := client.Sys().ListMounts()
 		return err
 	})

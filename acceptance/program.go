@@ -3,6 +3,9 @@
 package acceptance
 
 import (
+	"errors"
+	"io"
+	"os"
 	"os/exec"
 )
 
@@ -24,15 +27,23 @@ func StartProgram(cmd *exec.Cmd, env ...string) (*Program, error) {
 // Stop ends the program and all that it started in good order.
 func (p *Program) Stop() error { return p.process.stop(stopTimeout) }
 
-// PID is the program's process id.
-func (p *Program) PID() int { return p.process.cmd.Process.Pid }
-
 // Children returns the process ids of the program's children whose command line
 // holds name.
-func (p *Program) Children(name string) ([]int, error) { return childrenOf(p.PID(), name) }
-
-// FreePort is a port of the loopback address that nobody listens on now.
-func FreePort() (int, error) { return freePort() }
+func (p *Program) Children(name string) ([]int, error) {
+	return childrenOf(p.process.cmd.Process.Pid, name)
+}
 
 // CopyExecutable copies a program to a path that is not taken yet.
-func CopyExecutable(from, to string) error { return copyExecutable(from, to) }
+func CopyExecutable(from, to string) (err error) {
+	source, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	target, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o700)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(target, source)
+	return errors.Join(err, target.Close())
+}

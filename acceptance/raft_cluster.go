@@ -26,10 +26,10 @@ func StartRaftCluster(config ServerConfig, nodes int) (cluster *RaftCluster, err
 	}()
 	addresses := make([]raftAddresses, nodes)
 	for i := range addresses {
-		if addresses[i].api, err = freePort(); err != nil {
+		if addresses[i].api, err = FreePort(); err != nil {
 			return nil, err
 		}
-		if addresses[i].cluster, err = freePort(); err != nil {
+		if addresses[i].cluster, err = FreePort(); err != nil {
 			return nil, err
 		}
 	}

@@ -20,17 +20,6 @@ type raftNode struct {
 	unsealKey string
 }
 
-// StartRaftServer starts a server that keeps its storage on disk, and returns
-// once it is initialised, unsealed and ready for use. It can be killed and
-// started again.
-func StartRaftServer(config ServerConfig) (*Server, error) {
-	cluster, err := StartRaftCluster(config, 1)
-	if err != nil {
-		return nil, err
-	}
-	return cluster.Nodes[0], nil
-}
-
 // raftAddresses are where one node listens.
 type raftAddresses struct{ api, cluster int }
 
@@ -96,7 +85,7 @@ func (s *Server) startRaft() error {
 // part of its cluster, as the active node or not.
 func (s *Server) Restart() error {
 	if s.raft == nil {
-		return errors.New("a server in development mode loses everything with its process")
+		return errors.New("a server whose storage is in memory loses everything with its process")
 	}
 	if err := s.startRaft(); err != nil {
 		return err
@@ -152,15 +141,10 @@ func (s *Server) waitActive() error {
 
 // initialise makes the storage of a new cluster on this node.
 func (s *Server) initialise() error {
-	client, err := s.NewClient(nil)
-	if err != nil {
+	var err error
+	if s.raft.unsealKey, err = s.makeKeys(); err != nil {
 		return err
 	}
-	made, err := client.Sys().Init(&api.InitRequest{SecretShares: 1, SecretThreshold: 1})
-	if err != nil {
-		return fmt.Errorf("initialising %s: %w", s.Address, err)
-	}
-	s.RootToken, s.raft.unsealKey = made.RootToken, made.KeysB64[0]
 	if err := s.unseal(); err != nil {
 		return err
 	}

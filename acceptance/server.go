@@ -4,10 +4,7 @@ package acceptance
 
 import (
 	"crypto/rand"
-	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -44,7 +41,7 @@ type Server struct {
 	process     *process
 	// orphaned are processes that were ended alone: their plugins may live on.
 	orphaned []*process
-	// raft is nil in development mode.
+	// raft is nil where the storage is in memory.
 	raft *raftNode
 }
 
@@ -82,7 +79,7 @@ func newServer(config ServerConfig) (*Server, error) {
 	if config.PluginBin == "" {
 		return s, nil
 	}
-	return s, copyExecutable(config.PluginBin, filepath.Join(s.PluginDir, PluginName))
+	return s, CopyExecutable(config.PluginBin, filepath.Join(s.PluginDir, PluginName))
 }
 
 // StartServer starts a server in development mode and returns once it is ready
@@ -117,7 +114,7 @@ func StartServer(config ServerConfig) (*Server, error) {
 func (s *Server) startSomewhere(ready func(*api.Client) error, arguments func(address string) ([]string, error)) (err error) {
 	for range 3 {
 		var port int
-		if port, err = freePort(); err != nil {
+		if port, err = FreePort(); err != nil {
 			return err
 		}
 		address := fmt.Sprintf("127.0.0.1:%d", port)
@@ -152,6 +149,21 @@ func (s *Server) start(ready func(*api.Client) error, args []string) error {
 		return fmt.Errorf("%w; the server's log ends:\n%s", err, s.LogTail(30))
 	}
 	return nil
+}
+
+// makeKeys initialises a server that is not in development mode: it has a root
+// token then, and is opened with the key.
+func (s *Server) makeKeys() (unsealKey string, err error) {
+	client, err := s.NewClient(nil)
+	if err != nil {
+		return "", err
+	}
+	made, err := client.Sys().Init(&api.InitRequest{SecretShares: 1, SecretThreshold: 1})
+	if err != nil {
+		return "", fmt.Errorf("initialising %s: %w", s.Address, err)
+	}
+	s.RootToken = made.RootToken
+	return made.KeysB64[0], nil
 }
 
 // waitFor waits until a request succeeds, unless the server ends before that.
@@ -242,29 +254,6 @@ func (s *Server) EnableFileAudit() error {
 		Type:    "file",
 		Options: map[string]string{"file_path": s.AuditPath},
 	})
-}
-
-func freePort() (int, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port, nil
-}
-
-func copyExecutable(from, to string) (err error) {
-	source, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer source.Close()
-	target, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o700)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(target, source)
-	return errors.Join(err, target.Close())
 }
 
 // inCatalog is an error as long as the server does not know the plugin, which

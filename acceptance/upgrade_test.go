@@ -80,7 +80,7 @@ func installedVersion(t *testing.T, server *Server) string {
 	found := regexp.MustCompile(`(?m)^const version = "(v[^"]+)"$`).FindSubmatch(source)
 	require.NotNil(t, found)
 	file := filepath.Join(server.PluginDir, PluginName)
-	require.NoError(t, copyExecutable(shared.pluginBin, file))
+	require.NoError(t, CopyExecutable(shared.pluginBin, file))
 	sum, err := exec.Command("sha256sum", file).Output()
 	require.NoError(t, err)
 	client, err := server.NewClient(nil)
