@@ -11,7 +11,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -28,50 +27,48 @@ type badDay struct {
 	dir   string
 }
 
-var (
-	shownCommands = regexp.MustCompile("(?s)\n```sh\n(.*?)```")
-	shownText     = regexp.MustCompile("(?s)\n```text\n(.*?)```")
-	placeholder   = regexp.MustCompile(`<[a-z_ -]+>`)
-)
+const reliabilityPage = "docs/reliability.md"
+
+var placeholder = regexp.MustCompile(`<[a-z_ -]+>`)
 
 // badDay opens the section with that title.
 func (m *mount) badDay(title string) *badDay {
 	m.t.Helper()
 	d := &badDay{mount: m, ran: map[string]bool{}, heard: map[string]bool{}, fills: map[string]string{}, dir: m.t.TempDir()}
-	section := reliabilitySection(m.t, title)
-	for _, block := range shownCommands.FindAllStringSubmatch(section, -1) {
-		for command := range strings.Lines(continuation.ReplaceAllString(block[1], "")) {
-			if command = strings.TrimSpace(command); command != "" && !slices.Contains(d.commands, command) {
-				d.commands = append(d.commands, command)
-			}
+	blocks, _ := docBlocks(m.t, reliabilityPage)
+	for _, block := range blocks {
+		if block.heading != title {
+			continue
+		}
+		switch block.language {
+		case "sh":
+			d.mustRun(block.text)
+		case "text":
+			d.mustHear(block.text)
 		}
 	}
-	for _, block := range shownText.FindAllStringSubmatch(section, -1) {
-		quote := words(block[1])
-		require.Greater(m.t, len(placeholder.ReplaceAllString(quote, "")), 7, "a quote that fits everything: %s", quote)
-		d.quotes = append(d.quotes, quote)
-	}
+	require.NotEmpty(m.t, d.commands, "%s shows no commands under %q", reliabilityPage, title)
 	require.NoError(m.t, os.Symlink(m.server.vaultBin, filepath.Join(d.dir, "vault")))
 	d.file("ca.pem", m.pm.CACertPEM())
 	m.t.Cleanup(d.complete)
 	return d
 }
 
-func reliabilityPage(t *testing.T) string {
-	t.Helper()
-	page, err := os.ReadFile(filepath.Join("..", "docs", "reliability.md"))
-	require.NoError(t, err)
-	return string(page)
+// mustRun takes the commands of a block.
+func (d *badDay) mustRun(text string) {
+	for command := range strings.Lines(continuation.ReplaceAllString(text, "")) {
+		if command = strings.TrimSpace(command); command != "" && !slices.Contains(d.commands, command) {
+			d.commands = append(d.commands, command)
+		}
+	}
 }
 
-func reliabilitySection(t *testing.T, title string) string {
-	t.Helper()
-	_, section, found := strings.Cut(reliabilityPage(t), "\n### "+title+"\n")
-	require.True(t, found, "docs/reliability.md has no section %q", title)
-	if end := regexp.MustCompile(`(?m)^##`).FindStringIndex(section); end != nil {
-		section = section[:end[0]]
-	}
-	return "\n" + section
+// mustHear takes a quote.
+func (d *badDay) mustHear(text string) {
+	d.t.Helper()
+	quote := words(text)
+	require.Greater(d.t, len(placeholder.ReplaceAllString(quote, "")), 7, "a quote that fits everything: %s", quote)
+	d.quotes = append(d.quotes, quote)
 }
 
 // complete requires that the test played the whole section.
@@ -131,18 +128,16 @@ func (d *badDay) try(command string) (string, error) {
 	return d.asOnThePage(output.String()), err
 }
 
-const (
-	pageMount = "processmaker"
-	pageURL   = "https://bpm.example.com"
-)
+// documentedMount is where the page has the engine.
+const documentedMount = "processmaker"
 
-var mountInCommand = regexp.MustCompile(`(^|[ =])` + pageMount + `(/|\s|$)`)
+var mountInCommand = regexp.MustCompile(`(^|[ =])` + documentedMount + `(/|\s|$)`)
 
 // translated is a command for this mount and its ProcessMaker.
 func (d *badDay) translated(command string) string {
 	d.t.Helper()
-	command = strings.ReplaceAll(command, "url="+pageURL, "url="+d.pm.URL()+" ca_cert=@ca.pem")
-	command = strings.ReplaceAll(command, pageURL, d.pm.URL())
+	command = strings.ReplaceAll(command, "url="+documentedURL, "url="+d.pm.URL()+" ca_cert=@ca.pem")
+	command = strings.ReplaceAll(command, documentedURL, d.pm.URL())
 	for name, value := range d.fills {
 		command = strings.ReplaceAll(command, name, value)
 	}
@@ -151,8 +146,8 @@ func (d *badDay) translated(command string) string {
 }
 
 func (d *badDay) asOnThePage(output string) string {
-	output = strings.ReplaceAll(output, d.pm.URL(), pageURL)
-	return strings.ReplaceAll(output, d.path+"/", pageMount+"/")
+	output = strings.ReplaceAll(output, d.pm.URL(), documentedURL)
+	return strings.ReplaceAll(output, d.path+"/", documentedMount+"/")
 }
 
 // hears requires that the page quotes a text which is said here.
@@ -185,43 +180,3 @@ func quotePattern(quote string) *regexp.Regexp {
 
 // words is a text without its line breaks and columns, which depend on widths.
 func words(text string) string { return strings.Join(strings.Fields(text), " ") }
-
-var (
-	pageTitles   = regexp.MustCompile(`(?m)^### (.+)$`)
-	playedTitles = regexp.MustCompile(`\.badDay\("([^"]+)"\)`)
-)
-
-// No bad day stands on the page that is not played here.
-func TestEveryBadDayIsPlayed(t *testing.T) {
-	t.Parallel()
-	var shown, played []string
-	for _, title := range pageTitles.FindAllStringSubmatch(reliabilityPage(t), -1) {
-		shown = append(shown, title[1])
-	}
-	files, err := filepath.Glob("*_test.go")
-	require.NoError(t, err)
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		require.NoError(t, err)
-		for _, title := range playedTitles.FindAllSubmatch(text, -1) {
-			if !slices.Contains(played, string(title[1])) {
-				played = append(played, string(title[1]))
-			}
-		}
-	}
-	require.NotEmpty(t, shown)
-	assert.ElementsMatch(t, shown, played)
-}
-
-// The page's own rules: each bad day says the four things that a reader needs.
-func TestBadDaysSayWhatToDo(t *testing.T) {
-	t.Parallel()
-	_, days, found := strings.Cut(reliabilityPage(t), "\n## On a bad day\n")
-	require.True(t, found)
-	for _, title := range pageTitles.FindAllStringSubmatch(days, -1) {
-		section := reliabilitySection(t, title[1])
-		for _, heading := range []string{"**Symptom.**", "**By itself.**", "**What to do.**", "**Over when.**"} {
-			assert.Contains(t, section, heading, title[1])
-		}
-	}
-}

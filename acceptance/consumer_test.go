@@ -24,9 +24,7 @@ import (
 // marked ones; a mark that is not there is a mistake.
 func exampleText(t *testing.T, name string, marksAndValues ...string) string {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join("..", "examples", name))
-	require.NoError(t, err)
-	text := string(raw)
+	text := repositoryText(t, "examples/"+name)
 	for i := 0; i+1 < len(marksAndValues); i += 2 {
 		require.Contains(t, text, marksAndValues[i], name)
 		text = strings.ReplaceAll(text, marksAndValues[i], marksAndValues[i+1])

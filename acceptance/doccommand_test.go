@@ -93,17 +93,7 @@ func TestCommandsInPagesFitTheEngine(t *testing.T) {
 	doc := newMount(t).description()
 	checked := 0
 	for _, page := range docPages(t) {
-		blocks, prose := docBlocks(t, page)
-		texts := []string{}
-		for _, block := range blocks {
-			if block.language == "sh" {
-				texts = append(texts, block.text)
-			}
-		}
-		for _, code := range inlineCode.FindAllStringSubmatch(prose, -1) {
-			texts = append(texts, code[1])
-		}
-		for _, text := range texts {
+		for _, text := range shellTexts(t, page) {
 			for _, command := range vaultCommands(text) {
 				assert.Empty(t, doc.check(command), "%s: vault %s processmaker/%s", page, command.verb, command.path)
 				checked++

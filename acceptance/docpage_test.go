@@ -4,7 +4,6 @@ package acceptance
 
 import (
 	"io/fs"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -34,12 +33,10 @@ var fence = regexp.MustCompile("^```(\\S*) ?(.*)$")
 // docBlocks gives the blocks of a page in their order, and the page without them.
 func docBlocks(t *testing.T, page string) (blocks []docBlock, prose string) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", page))
-	require.NoError(t, err)
 	var rest, lines []string
 	var open *docBlock
 	heading := ""
-	for i, line := range strings.Split(string(text), "\n") {
+	for i, line := range strings.Split(repositoryText(t, page), "\n") {
 		found := fence.FindStringSubmatch(line)
 		switch {
 		case open == nil && found != nil:
@@ -87,6 +84,22 @@ func docPages(t *testing.T) (pages []string) {
 }
 
 var inlineCode = regexp.MustCompile("`([^`]+)`")
+
+// shellTexts gives what a page says for a shell: its blocks, and the code within
+// its sentences, which may be anything.
+func shellTexts(t *testing.T, page string) (texts []string) {
+	t.Helper()
+	blocks, prose := docBlocks(t, page)
+	for _, block := range blocks {
+		if block.language == "sh" {
+			texts = append(texts, block.text)
+		}
+	}
+	for _, code := range inlineCode.FindAllStringSubmatch(prose, -1) {
+		texts = append(texts, code[1])
+	}
+	return texts
+}
 
 // vaultCommand is one call of the vault command line in a page.
 type vaultCommand struct {

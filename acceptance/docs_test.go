@@ -244,24 +244,12 @@ var makeCall = regexp.MustCompile(`\bmake ([a-z][a-z-]*)`)
 // Whatever a page tells to make can be made.
 func TestMakeTargetsOfPagesExist(t *testing.T) {
 	t.Parallel()
-	makefile, err := os.ReadFile(filepath.Join("..", "Makefile"))
-	require.NoError(t, err)
 	var targets []string
-	for _, found := range regexp.MustCompile(`(?m)^([a-z-]+):`).FindAllStringSubmatch(string(makefile), -1) {
+	for _, found := range regexp.MustCompile(`(?m)^([a-z-]+):`).FindAllStringSubmatch(repositoryText(t, "Makefile"), -1) {
 		targets = append(targets, found[1])
 	}
 	for _, page := range docPages(t) {
-		blocks, prose := docBlocks(t, page)
-		var code []string
-		for _, found := range inlineCode.FindAllStringSubmatch(prose, -1) {
-			code = append(code, found[1])
-		}
-		for _, block := range blocks {
-			if block.language == "sh" {
-				code = append(code, block.text)
-			}
-		}
-		for _, found := range makeCall.FindAllStringSubmatch(strings.Join(code, "\n"), -1) {
+		for _, found := range makeCall.FindAllStringSubmatch(strings.Join(shellTexts(t, page), "\n"), -1) {
 			assert.Contains(t, targets, found[1], page)
 		}
 	}

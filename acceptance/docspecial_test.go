@@ -104,9 +104,8 @@ func (d *docRun) approve(address string) *url.URL {
 }
 
 var consumersPage = docPage{prepare: func(d *docRun) {
-	step, err := os.ReadFile(filepath.Join("..", "examples", "pipeline", "with-token.sh"))
-	require.NoError(d.t, err)
-	require.NoError(d.t, os.WriteFile(filepath.Join(d.dir, "with-token.sh"), step, 0o700))
+	step := exampleText(d.t, "pipeline/with-token.sh")
+	require.NoError(d.t, os.WriteFile(filepath.Join(d.dir, "with-token.sh"), []byte(step), 0o700))
 	require.NoError(d.t, os.WriteFile(filepath.Join(d.dir, "deploy.sh"), []byte("#!/bin/sh\n[ -n \"$PROCESSMAKER_TOKEN\" ]\n"), 0o700))
 }}
 
@@ -142,16 +141,14 @@ func TestCompatibilityTable(t *testing.T) {
 		require.NotNil(t, found, module)
 		built = append(built, string(found[1]))
 	}
-	page, err := os.ReadFile(filepath.Join("..", "docs", "compatibility.md"))
-	require.NoError(t, err)
+	page := repositoryText(t, "docs/compatibility.md")
 	var named []string
-	for _, row := range regexp.MustCompile(`(?m)^\| (1\.\S+) \|`).FindAllSubmatch(page, -1) {
-		named = append(named, string(row[1]))
+	for _, row := range regexp.MustCompile(`(?m)^\| (1\.\S+) \|`).FindAllStringSubmatch(page, -1) {
+		named = append(named, row[1])
 	}
 	assert.ElementsMatch(t, built, named)
-	readme, err := os.ReadFile(filepath.Join("..", "README.md"))
-	require.NoError(t, err)
+	readme := repositoryText(t, "README.md")
 	for _, version := range built {
-		assert.Contains(t, string(readme), version)
+		assert.Contains(t, readme, version)
 	}
 }

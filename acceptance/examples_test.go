@@ -39,18 +39,16 @@ func exampleFiles(t *testing.T) (names []string) {
 	return names
 }
 
-var shownFile = regexp.MustCompile("(?s)\n```[a-z]+ examples/([^\n]+)\n(.*?)```\n")
-
 // The page shows the files, all of them, as they are.
 func TestConsumersPageShowsTheExamples(t *testing.T) {
 	t.Parallel()
-	page, err := os.ReadFile(filepath.Join("..", "docs", "consumers.md"))
-	require.NoError(t, err)
+	blocks, _ := docBlocks(t, "docs/consumers.md")
 	var shown []string
-	for _, block := range shownFile.FindAllSubmatch(page, -1) {
-		name := string(block[1])
-		assert.Equal(t, exampleText(t, name), string(block[2]), name)
-		shown = append(shown, name)
+	for _, block := range blocks {
+		if name, ok := strings.CutPrefix(block.file, "examples/"); ok {
+			assert.Equal(t, exampleText(t, name), block.text, name)
+			shown = append(shown, name)
+		}
 	}
 	assert.ElementsMatch(t, exampleFiles(t), shown)
 }

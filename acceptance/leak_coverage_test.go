@@ -5,8 +5,6 @@ package acceptance
 import (
 	"encoding/json"
 	"net/http"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -17,7 +15,7 @@ import (
 	"vault-plugin-secrets-processmaker/client/processmakertest"
 )
 
-// openAPIFile is what the engine publishes of its paths, seen from the root.
+// openAPIFile is what the engine publishes of its paths.
 const openAPIFile = "testdata/openapi.json"
 
 // operation is a method and path as the engine publishes them.
@@ -25,12 +23,10 @@ type operation struct{ method, path string }
 
 func publishedOperations(t *testing.T) (all []operation) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", openAPIFile))
-	require.NoError(t, err)
 	var document struct {
 		Paths map[string]map[string]json.RawMessage
 	}
-	require.NoError(t, json.Unmarshal(text, &document))
+	require.NoError(t, json.Unmarshal([]byte(repositoryText(t, openAPIFile)), &document))
 	for path, methods := range document.Paths {
 		for _, method := range []string{"get", "post", "patch", "delete"} {
 			if methods[method] != nil {

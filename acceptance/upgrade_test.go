@@ -75,9 +75,8 @@ func followUpgrade(t *testing.T, blocks []docBlock) {
 // installedVersion installs the plugin as the README does, and gives its version.
 func installedVersion(t *testing.T, server *Server) string {
 	t.Helper()
-	source, err := os.ReadFile(filepath.Join("..", "version.go"))
-	require.NoError(t, err)
-	found := regexp.MustCompile(`(?m)^const version = "(v[^"]+)"$`).FindSubmatch(source)
+	source := repositoryText(t, "version.go")
+	found := regexp.MustCompile(`(?m)^const version = "(v[^"]+)"$`).FindStringSubmatch(source)
 	require.NotNil(t, found)
 	file := filepath.Join(server.PluginDir, PluginName)
 	require.NoError(t, CopyExecutable(shared.pluginBin, file))
@@ -86,9 +85,9 @@ func installedVersion(t *testing.T, server *Server) string {
 	client, err := server.NewClient(nil)
 	require.NoError(t, err)
 	require.NoError(t, client.Sys().RegisterPlugin(&api.RegisterPluginInput{
-		Name: PluginName, Type: api.PluginTypeSecrets, Command: PluginName, Version: string(found[1]), SHA256: strings.Fields(string(sum))[0],
+		Name: PluginName, Type: api.PluginTypeSecrets, Command: PluginName, Version: found[1], SHA256: strings.Fields(string(sum))[0],
 	}))
-	return string(found[1])
+	return found[1]
 }
 
 // releaseOf builds a release of another version from a copy of the repository.

@@ -3,7 +3,6 @@
 package acceptance
 
 import (
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -18,8 +17,7 @@ import (
 // actions by major version.
 func TestWorkflows(t *testing.T) {
 	t.Parallel()
-	makefile, err := os.ReadFile(filepath.Join("..", "Makefile"))
-	require.NoError(t, err)
+	makefile := repositoryText(t, "Makefile")
 	files, err := filepath.Glob(filepath.Join("..", ".github", "workflows", "*.yml"))
 	require.NoError(t, err)
 	require.Len(t, files, 2)
@@ -28,9 +26,7 @@ func TestWorkflows(t *testing.T) {
 		"release.yml": {"make test", "make release-check", "make release"},
 	} {
 		var workflow document
-		text, err := os.ReadFile(filepath.Join("..", ".github", "workflows", file))
-		require.NoError(t, err)
-		require.NoError(t, yaml.Unmarshal(text, &workflow), file)
+		require.NoError(t, yaml.Unmarshal([]byte(repositoryText(t, ".github/workflows/"+file)), &workflow), file)
 		require.NotEmpty(t, workflow["on"], file)
 		var made []string
 		for name, job := range workflow["jobs"].(document) {
@@ -41,7 +37,7 @@ func TestWorkflows(t *testing.T) {
 					switch {
 					case strings.HasPrefix(run, "make "):
 						made = append(made, run)
-						assert.Regexp(t, `(?m)^`+strings.TrimPrefix(run, "make ")+`:`, string(makefile), file)
+						assert.Regexp(t, `(?m)^`+strings.TrimPrefix(run, "make ")+`:`, makefile, file)
 					case strings.HasPrefix(script, "scripts/"):
 						assert.FileExists(t, filepath.Join("..", script), file)
 					}
