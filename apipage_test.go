@@ -30,10 +30,9 @@ func TestAPIPageIsComplete(t *testing.T) {
 	for _, path := range newHarness(t).backend.Paths {
 		paths[pagePath(path.Pattern)] = path
 	}
-	page, err := os.ReadFile(apiPage)
-	require.NoError(t, err)
+	page := textOf(t, apiPage)
 	described := map[string]bool{}
-	generated := generatedPart.ReplaceAllStringFunc(string(page), func(part string) string {
+	generated := generatedPart.ReplaceAllStringFunc(page, func(part string) string {
 		found := generatedPart.FindStringSubmatch(part)
 		kind, name := found[1], found[2]
 		path := paths[name]
@@ -55,7 +54,7 @@ func TestAPIPageIsComplete(t *testing.T) {
 		require.NoError(t, os.WriteFile(apiPage, []byte(generated), 0o644))
 		return
 	}
-	require.Equal(t, generated, string(page))
+	require.Equal(t, generated, page)
 }
 
 // pagePath writes a path's pattern as Vault's pages do: creds/:name.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -13,25 +12,14 @@ import (
 // The page names files and tests; they are there.
 func TestTheArchitecturePageIsTrue(t *testing.T) {
 	t.Parallel()
-	page, err := os.ReadFile("ARCHITECTURE.md")
-	require.NoError(t, err)
-	var tests strings.Builder
-	for _, folder := range []string{".", "acceptance", "client"} {
-		files, err := filepath.Glob(folder + "/*_test.go")
-		require.NoError(t, err)
-		for _, file := range files {
-			text, err := os.ReadFile(file)
-			require.NoError(t, err)
-			tests.Write(text)
-		}
-	}
-	prose := regexp.MustCompile("(?s)```.*?```").ReplaceAllString(string(page), "")
+	page, prose := textOf(t, "ARCHITECTURE.md"), proseOf(t, "ARCHITECTURE.md")
+	tests := sourceOf(t, true, ".", "acceptance", "client")
 	named := 0
 	for _, found := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(prose, -1) {
 		name := found[1]
 		switch {
 		case strings.HasPrefix(name, "Test"):
-			require.Contains(t, tests.String(), "func "+name+"(", "a test that is not there")
+			require.Contains(t, tests, "func "+name+"(", "a test that is not there")
 			named++
 		case strings.HasSuffix(name, ".go") && !strings.Contains(name, "<"):
 			require.FileExists(t, name)
@@ -45,21 +33,15 @@ func TestTheArchitecturePageIsTrue(t *testing.T) {
 	rooms, err := filepath.Glob("internal/*")
 	require.NoError(t, err)
 	for _, room := range rooms {
-		require.Contains(t, string(page), "`"+room+"`", "a reader has to find it")
+		require.Contains(t, page, "`"+room+"`", "a reader has to find it")
 	}
 }
 
 // Each direct dependency is justified.
 func TestEveryDependencyIsJustified(t *testing.T) {
 	t.Parallel()
-	module, err := os.ReadFile("go.mod")
-	require.NoError(t, err)
-	page, err := os.ReadFile("CONTRIBUTING.md")
-	require.NoError(t, err)
-	_, table, found := strings.Cut(string(page), "## Dependencies")
-	require.True(t, found)
-	table, _, _ = strings.Cut(table, "\n## ")
-	direct := regexp.MustCompile(`(?m)^\t(\S+) v\S+$`).FindAllStringSubmatch(string(module), -1)
+	table := sectionOf(t, "CONTRIBUTING.md", "Dependencies")
+	direct := regexp.MustCompile(`(?m)^\t(\S+) v\S+$`).FindAllStringSubmatch(textOf(t, "go.mod"), -1)
 	require.NotEmpty(t, direct)
 	for _, required := range direct {
 		require.Contains(t, table, "`"+required[1]+"`")

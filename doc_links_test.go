@@ -11,7 +11,6 @@ import (
 )
 
 var (
-	pageFence = regexp.MustCompile("(?ms)^```.*?^```$")
 	pageLink  = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	pageTitle = regexp.MustCompile(`(?m)^#+ (.+)$`)
 )
@@ -29,9 +28,7 @@ func TestLinksOfPages(t *testing.T) {
 	require.Contains(t, pages, "docs/index.md")
 	ledTo := map[string]bool{}
 	for _, page := range pages {
-		text, err := os.ReadFile(page)
-		require.NoError(t, err)
-		for _, link := range pageLink.FindAllStringSubmatch(pageFence.ReplaceAllString(string(text), ""), -1) {
+		for _, link := range pageLink.FindAllStringSubmatch(proseOf(t, page), -1) {
 			if strings.Contains(link[1], "://") {
 				continue
 			}
@@ -60,9 +57,7 @@ func TestLinksOfPages(t *testing.T) {
 // titlesOf are the names that a page's headings have in links.
 func titlesOf(t *testing.T, page string) (titles []string) {
 	t.Helper()
-	text, err := os.ReadFile(page)
-	require.NoError(t, err)
-	for _, found := range pageTitle.FindAllStringSubmatch(pageFence.ReplaceAllString(string(text), ""), -1) {
+	for _, found := range pageTitle.FindAllStringSubmatch(proseOf(t, page), -1) {
 		title := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(found[1]), "")
 		titles = append(titles, strings.ReplaceAll(title, " ", "-"))
 	}

@@ -24,9 +24,8 @@ const rewriteKept = "UPDATE_UPGRADE_FILES"
 // a version of its own and with files that later releases have to read.
 func TestTheStoredFormIsKept(t *testing.T) {
 	t.Parallel()
-	changelog, err := os.ReadFile("CHANGELOG.md")
-	require.NoError(t, err)
-	released := strings.Contains(string(changelog), "\n## "+strings.TrimPrefix(version, "v")+"\n")
+	changelog := textOf(t, "CHANGELOG.md")
+	released := strings.Contains(changelog, "\n## "+strings.TrimPrefix(version, "v")+"\n")
 	now := keep(t)
 	if os.Getenv(rewriteKept) != "" {
 		require.False(t, released, "%s is released: what it has stored stays as it is; give version.go the next version", version)
@@ -38,7 +37,7 @@ func TestTheStoredFormIsKept(t *testing.T) {
 	for _, name := range sortedNames(kept) {
 		require.Equal(t, kept[name], now[name], "%s is stored in another form; if that is meant, run `%s=1 go test -run %s .`", name, rewriteKept, t.Name())
 	}
-	for line := range strings.Lines(string(changelog)) {
+	for line := range strings.Lines(changelog) {
 		if past, ok := strings.CutPrefix(line, "## "); ok && past != "Unreleased\n" {
 			require.DirExists(t, upgradeFolder+"/v"+strings.Fields(past)[0], "what a release has stored is kept for good")
 		}
