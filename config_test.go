@@ -15,8 +15,6 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
-
-	"vault-plugin-secrets-processmaker/client/processmakertest"
 )
 
 func TestConfigReadsBackWithoutSecrets(t *testing.T) {
@@ -122,113 +120,6 @@ func TestConfigRefusals(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestConfigLooksForAProcessMaker(t *testing.T) {
-	t.Parallel()
-	for name, test := range map[string]struct {
-		arrange func(h *harness)
-		says    string
-	}{
-		"down":          {func(h *harness) { h.pm.GoOffline() }, "connection refused"},
-		"something web": {inject(processmakertest.Any, processmakertest.HTMLPage(200)), "not JSON"},
-		"another API":   {inject(processmakertest.Any, processmakertest.Answer(401, jsonHeader(), `{"error":"unauthorized"}`)), "HTTP 401"},
-		"open API":      {inject(processmakertest.Any, processmakertest.Answer(200, jsonHeader(), `{"data":[]}`)), "HTTP 200"},
-		"redirect":      {inject(processmakertest.Any, processmakertest.Redirect("https://elsewhere.example.com")), "redirect"},
-		"maintenance":   {inject(processmakertest.Any, processmakertest.Maintenance(0)), "HTTP 503"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			h := newHarness(t)
-			test.arrange(h)
-			h.refusedWrite(logical.CreateOperation, "config", h.configData(), test.says)
-			require.Nil(t, h.read("config"))
-			data := h.configData()
-			data["verify_connection"] = false
-			h.mustWrite("config", data)
-		})
-	}
-}
-
-func TestConfigOverTLS(t *testing.T) {
-	t.Parallel()
-	h := newHarness(t, func(c *processmakertest.Config) { c.TLS = true })
-	h.refusedWrite(logical.CreateOperation, "config", h.configData(), "set ca_cert")
-	data := h.configData()
-	data["ca_cert"] = h.pm.CACertPEM()
-	data["tls_min_version"] = "tls13"
-	h.mustWrite("config", data)
-	h.mustWrite("roles/ci", h.roleData(nil))
-	h.issue(nil)
-
-	resp := h.mustWrite("config", map[string]any{"ca_cert": nil, "insecure_tls": true, "client_secret": h.pm.Client(3).Secret})
-	require.Contains(t, resp.Warnings[0], "insecure_tls")
-	h.issue(nil)
-
-	h.refusedWrite(logical.UpdateOperation, "config", map[string]any{"ca_cert": h.pm.CACertPEM(), "insecure_tls": false, "tls_server_name": "bpm.example.com", "client_secret": "x"}, "set tls_server_name")
-}
-
-func TestURLStaysWhileCredentialsLive(t *testing.T) {
-	t.Parallel()
-	h := newReadyHarness(t, nil)
-	other := newHarness(t)
-	l := h.issue(nil)
-	move := map[string]any{"url": other.pm.URL(), "client_secret": other.pm.Client(3).Secret}
-	h.refusedWrite(logical.UpdateOperation, "config", move, "1 credentials")
-
-	// Taking the config away and writing it anew is no way around.
-	_, err := h.do(logical.DeleteOperation, "config", nil)
-	require.NoError(t, err)
-	again := h.configData()
-	again["url"] = other.pm.URL()
-	h.refusedWrite(logical.CreateOperation, "config", again, "1 credentials")
-
-	require.NoError(t, l.tryRevoke())
-	h.mustWrite("config", again)
-
-	// The role was written for the old instance.
-	h.refusedWrite(logical.ReadOperation, "creds/ci", nil, "it was written for "+h.pm.URL())
-	h.refusedWrite(logical.UpdateOperation, "roles/ci", map[string]any{"ttl": "5m"}, "give its password")
-	require.Zero(t, other.pm.Count(processmakertest.PasswordGrant))
-	h.mustWrite("roles/ci", map[string]any{"password": other.pm.User("alice").Password})
-	h.issue(nil)
-	require.Len(t, other.pm.LiveTokens(), 1)
-}
-
-func TestDeletingTheConfigErasesItsSecrets(t *testing.T) {
-	t.Parallel()
-	h := newReadyHarness(t, nil)
-	secret := h.pm.Client(3).Secret
-	l := h.issue(nil)
-	resp, err := h.do(logical.DeleteOperation, "config", nil)
-	require.NoError(t, err)
-	require.Contains(t, resp.Warnings[0], "vault write processmaker/tidy all=true")
-	entry, err := h.storage.Storage.Get(context.Background(), "config")
-	require.NoError(t, err)
-	require.NotContains(t, string(entry.Value), secret)
-	h.tick()
-	h.clock.Advance(time.Minute)
-	require.NoError(t, l.tryRevoke(), "while credentials live, the way to them is kept")
-
-	// What was kept goes with the last credential.
-	h.tick()
-	entry, err = h.storage.Storage.Get(context.Background(), "config")
-	require.NoError(t, err)
-	require.Nil(t, entry)
-
-	_, err = h.do(logical.DeleteOperation, "config", nil)
-	require.NoError(t, err, "deleting what is not there is no error")
-}
-
-func TestDeletingTheConfigOfAQuietMountRemovesIt(t *testing.T) {
-	t.Parallel()
-	h := newReadyHarness(t, nil)
-	resp, err := h.do(logical.DeleteOperation, "config", nil)
-	require.NoError(t, err)
-	require.Nil(t, resp)
-	entry, err := h.storage.Storage.Get(context.Background(), "config")
-	require.NoError(t, err)
-	require.Nil(t, entry)
 }
 
 func TestAFailedConfigWriteChangesNothing(t *testing.T) {

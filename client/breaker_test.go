@@ -93,3 +93,29 @@ func TestBreakerObeysRetryAfterWithinReason(t *testing.T) {
 	retryAt, _ = b.refusal()
 	require.Equal(t, noon.Add(breakerLongestRetryAfter), retryAt)
 }
+
+func TestBreakerStates(t *testing.T) {
+	t.Parallel()
+	clk := clocktest.New(noon)
+	var told []bool
+	b := newBreaker(clk, func(open bool) { told = append(told, open) })
+	state, _ := b.state()
+	require.Equal(t, Closed, state)
+	fail(t, b)
+	state, until := b.state()
+	require.Equal(t, Open, state)
+	require.Equal(t, noon.Add(breakerFirstPause), until)
+	clk.Advance(breakerFirstPause)
+	state, _ = b.state()
+	require.Equal(t, HalfOpen, state)
+	fail(t, b)
+	clk.Advance(time.Minute)
+	settle, _, ok := b.admit()
+	require.True(t, ok)
+	settle(answered)
+	state, _ = b.state()
+	require.Equal(t, Closed, state)
+	b.obey(clk.Now().Add(time.Minute))
+	b.settleOrdinary(answered)
+	require.Equal(t, []bool{true, false, true, false}, told, "changes, once each")
+}

@@ -184,3 +184,26 @@ func TestNewSettingsForgetWhatTheServerAskedFor(t *testing.T) {
 	require.False(t, ok)
 	require.Equal(t, noon.Add(budgetWindow), slot, "the call of this minute still counts")
 }
+
+func TestBudgetTellsWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	clk := clocktest.New(noon)
+	free := newBudget(clk, 0)
+	require.Equal(t, NoTokenLimit, free.left())
+	free.learn(http.StatusOK, header("X-RateLimit-Remaining", "7"))
+	require.Equal(t, 7, free.left(), "the server's own count")
+	clk.Advance(2 * budgetWindow)
+	require.Equal(t, NoTokenLimit, free.left())
+
+	b := newBudget(clk, 10)
+	require.Equal(t, 10, b.left())
+	_, err := b.wait(context.Background(), "test")
+	require.NoError(t, err)
+	require.Equal(t, 9, b.left())
+	b.learn(http.StatusOK, header("X-RateLimit-Remaining", "3"))
+	require.Equal(t, 3, b.left(), "others share the server's count")
+	b.learn(http.StatusTooManyRequests, header("Retry-After", "30"))
+	require.Equal(t, 0, b.left())
+	clk.Advance(2 * budgetWindow)
+	require.Equal(t, 10, b.left())
+}

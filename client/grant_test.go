@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/client/processmakertest"
 	"vault-plugin-secrets-processmaker/internal/clock"
 )
 
@@ -65,4 +66,58 @@ func TestARefreshWithoutANewRefreshTokenKeepsTheOldOne(t *testing.T) {
 		RefreshGrant(context.Background(), client.AuthClient{ID: "3", Secret: "s"}, "old")
 	require.NoError(t, err)
 	require.Equal(t, "old", grant.Refresh)
+}
+
+func TestGrantsInBothClientAuthenticationMethods(t *testing.T) {
+	t.Parallel()
+	for _, method := range []client.AuthMethod{client.ClientSecretPost, client.ClientSecretBasic} {
+		f := newFixture(t)
+		f.auth.Method = method
+		first := f.sign(t)
+		require.Equal(t, "2", first.Access.UserID)
+		require.Equal(t, noon, first.Access.ReceivedAt)
+		second, err := f.client.RefreshGrant(context.Background(), f.auth, first.Refresh)
+		require.NoError(t, err)
+		require.NotEqual(t, first.Access.ID, second.Access.ID)
+		require.NotEqual(t, first.Refresh, second.Refresh)
+		for _, exchange := range f.pm.Exchanges() {
+			require.Equal(t, method == client.ClientSecretBasic, exchange.BasicAuth)
+			require.Equal(t, "application/x-www-form-urlencoded", exchange.ContentType)
+			require.Equal(t, "application/json", exchange.Accept)
+			require.Equal(t, "test/1", exchange.UserAgent)
+		}
+	}
+}
+
+func TestScopesAreSentOnlyIfSet(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.login.Scopes = []string{"*"}
+	f.sign(t)
+	f.login.Scopes = []string{"unknown"}
+	_, err := f.client.PasswordGrant(context.Background(), f.auth, f.login)
+	require.Equal(t, client.ScopeRefused, client.KindOf(err))
+}
+
+func TestLeague9(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(c *processmakertest.Config) { c.League9 = true })
+	grant := f.sign(t)
+	_, err := f.client.RefreshGrant(context.Background(), f.auth, grant.Refresh)
+	require.NoError(t, err)
+	_, err = f.client.RefreshGrant(context.Background(), f.auth, grant.Refresh)
+	require.Equal(t, client.GrantDead, client.KindOf(err))
+}
+
+func TestADeadRefreshTokenIsNotABadRequest(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	_, err := f.client.RefreshGrant(context.Background(), f.auth, "def50200")
+	require.Equal(t, client.GrantDead, client.KindOf(err))
+	_, err = f.client.RefreshGrant(context.Background(), f.auth, "")
+	require.Error(t, err)
+	f.auth.Secret = "wrong"
+	_, err = f.client.RefreshGrant(context.Background(), f.auth, "def50200")
+	require.Equal(t, client.ClientRefused, client.KindOf(err))
+	require.True(t, client.RefusedWithoutUse(err))
 }

@@ -1,0 +1,59 @@
+package client_test
+
+import (
+	"context"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/client/processmakertest"
+	"vault-plugin-secrets-processmaker/internal/clock/clocktest"
+)
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+type fixture struct {
+	pm     *processmakertest.Server
+	client *client.Client
+	clock  *clocktest.Clock
+	auth   client.AuthClient
+	login  client.Login
+}
+
+func configFor(t *testing.T, address string) client.Config {
+	t.Helper()
+	base, err := url.Parse(address)
+	require.NoError(t, err)
+	return client.Config{BaseURL: base, RequestTimeout: 10 * time.Second, MaxConcurrentRequests: 8, UserAgent: "test/1"}
+}
+
+func newFixture(t *testing.T, change ...func(*processmakertest.Config)) *fixture {
+	t.Helper()
+	f := &fixture{clock: clocktest.NewAuto(noon)}
+	cfg := processmakertest.Config{Clock: f.clock.Now}
+	for _, c := range change {
+		c(&cfg)
+	}
+	pm, err := processmakertest.Start(cfg)
+	require.NoError(t, err)
+	t.Cleanup(pm.Close)
+	f.pm = pm
+	clientConfig := configFor(t, pm.URL())
+	clientConfig.CACert = pm.CACertPEM()
+	f.client, err = client.New(clientConfig, f.clock)
+	require.NoError(t, err)
+	t.Cleanup(f.client.Close)
+	f.auth = client.AuthClient{ID: "3", Secret: pm.Client(3).Secret}
+	f.login = client.Login{Username: "alice", Password: pm.User("alice").Password}
+	return f
+}
+
+func (f *fixture) sign(t *testing.T) *client.Grant {
+	t.Helper()
+	grant, err := f.client.PasswordGrant(context.Background(), f.auth, f.login)
+	require.NoError(t, err)
+	return grant
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/client/processmakertest"
+)
+
+func TestForeignTokens(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"access_token", "personal_access_token"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			h := newReadyHarness(t, map[string]any{"credential_type": kind})
+			l := h.issue(nil)
+			require.NotContains(t, h.read("status/ci"), "foreign_tokens", "only when asked for")
+			lives := func() int { return len(h.liveIDs()) }
+			foreign := func() []map[string]any {
+				before := lives()
+				resp, err := h.do(logical.ReadOperation, "status/ci", map[string]any{"foreign": true})
+				require.NoError(t, err)
+				require.False(t, resp.IsError(), "%v", resp)
+				require.Equal(t, before, lives(), "it ends none and leaves none behind")
+				return resp.Data["foreign_tokens"].([]map[string]any)
+			}
+			require.Empty(t, foreign())
+
+			// The holder of the credential makes others, one of them under a
+			// name that looks like this mount's.
+			disguise := "vault:5f0d43c3:ci:" + string(l.id()[:6]) + "0123456789abcdef"
+			mine := h.mintAs(l, "mine")
+			mintedAs := h.mintAs(l, disguise)
+			got := foreign()
+			require.ElementsMatch(t, []any{mine, mintedAs}, []any{got[0]["id"], got[1]["id"]})
+			require.Equal(t, h.clock.Now().Format("2006-01-02"), got[0]["created_time"].(string)[:10])
+			require.ElementsMatch(t, []any{"mine", disguise}, []any{got[0]["name"], got[1]["name"]})
+		})
+	}
+}
+
+// A token that the ledger is still to find is not foreign.
+func TestLostTokensAreNotForeign(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, map[string]any{"credential_type": "personal_access_token"})
+	h.issue(nil)
+	h.pm.Inject(processmakertest.Fault{On: processmakertest.CreateToken, Times: 1, Do: processmakertest.LoseAnswer()})
+	_, err := h.do(logical.ReadOperation, "creds/ci", nil)
+	require.Error(t, err)
+	require.Len(t, h.livePersonal(), 2)
+	h.clock.Advance(time.Minute)
+	resp, err := h.do(logical.ReadOperation, "status/ci", map[string]any{"foreign": true})
+	require.NoError(t, err)
+	require.Empty(t, resp.Data["foreign_tokens"])
+}
+
+func TestForeignTokensOfATemplateHaveNoUser(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, map[string]any{"credential_type": "personal_access_token", "user_id": "{{identity.entity.metadata.pm}}"})
+	h.refusedWrite(logical.ReadOperation, "status/ci", map[string]any{"foreign": true}, "identity template")
+}
+
+// mintAs makes a personal access token with the token of a lease, as its holder
+// could.
+func (h *harness) mintAs(l *lease, name string) (id string) {
+	h.t.Helper()
+	s, err := h.backend.settings.load(context.Background(), h.storage.Storage, h.clock)
+	require.NoError(h.t, err)
+	record := h.record(l.id())
+	bearer := heldToken(record)
+	bearer.Value = l.token()
+	token, err := s.client.CreatePersonalToken(context.Background(), bearer, record.UserID, name)
+	require.NoError(h.t, err, fmt.Sprintf("as user %s", record.UserID))
+	return token.ID
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/internal/ledger"
+)
+
+// lease is what Vault keeps of an issued credential.
+type lease struct {
+	h      *harness
+	path   string
+	secret logical.Secret
+	data   map[string]any
+}
+
+func (h *harness) issue(data map[string]any) *lease {
+	h.t.Helper()
+	resp, err := h.do(logical.ReadOperation, "creds/ci", data)
+	require.NoError(h.t, err)
+	require.False(h.t, resp.IsError(), "%v", resp)
+	return h.register("creds/ci", resp)
+}
+
+// register does what Vault does with an answer that holds a lease.
+func (h *harness) register(path string, resp *logical.Response) *lease {
+	secret := *resp.Secret
+	secret.IssueTime = h.clock.Now()
+	return &lease{h: h, path: path, secret: secret, data: resp.Data}
+}
+
+func (l *lease) token() string { return l.data["access_token"].(string) }
+
+func (l *lease) id() ledger.ID { return ledger.ID(l.data["credential_id"].(string)) }
+
+func (l *lease) renewRequest(increment time.Duration) *logical.Request {
+	secret := l.secret
+	secret.InternalData = maps.Clone(l.secret.InternalData)
+	secret.Increment = increment
+	req := logical.RenewRequest(l.path, &secret, l.data)
+	req.Storage = l.h.storage
+	return req
+}
+
+// tryRenew renews as Vault does: the answer replaces data and secret.
+func (l *lease) tryRenew(ctx context.Context) (*logical.Response, error) {
+	resp, err := l.h.backend.HandleRequest(ctx, l.renewRequest(0))
+	if err == nil {
+		l.data, l.secret = resp.Data, *resp.Secret
+	}
+	return resp, err
+}
+
+func (l *lease) renew() *logical.Response {
+	l.h.t.Helper()
+	resp, err := l.tryRenew(context.Background())
+	require.NoError(l.h.t, err)
+	require.True(l.h.t, resp.Secret.Renewable)
+	l.h.checkSchema(resp)
+	return resp
+}
+
+func (l *lease) tryRevoke() error {
+	secret := l.secret
+	req := logical.RevokeRequest(l.path, &secret, l.data)
+	req.Storage = l.h.storage
+	resp, err := l.h.backend.HandleRequest(context.Background(), req)
+	if err == nil && resp.IsError() {
+		err = resp.Error()
+	}
+	return err
+}
