@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -176,6 +177,20 @@ func (h *harness) read(path string) map[string]any {
 	}
 	require.False(h.t, resp.IsError(), "%v", resp)
 	return resp.Data
+}
+
+// readAtOnce reads so many times at once, and each has to succeed.
+func (h *harness) readAtOnce(path string, readers int) {
+	h.t.Helper()
+	var all sync.WaitGroup
+	for range readers {
+		all.Go(func() {
+			if resp, err := h.do(logical.ReadOperation, path, nil); status(resp, err) != 200 {
+				h.t.Error(message(resp, err))
+			}
+		})
+	}
+	all.Wait()
 }
 
 // status is the HTTP status that Vault would give.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -83,15 +82,7 @@ func TestPersonalTokensCosts(t *testing.T) {
 func TestManyFirstReadsOfAPersonalRoleSignInOnce(t *testing.T) {
 	t.Parallel()
 	h := newPersonalHarness(t, nil)
-	var wg sync.WaitGroup
-	for range 200 {
-		wg.Go(func() {
-			if resp, err := h.do(logical.ReadOperation, "creds/ci", nil); status(resp, err) != 200 {
-				t.Error(message(resp, err))
-			}
-		})
-	}
-	wg.Wait()
+	h.readAtOnce("creds/ci", 200)
 	require.Equal(t, 1, h.pm.Count(processmakertest.AnyToken))
 	require.Len(t, h.livePersonal(), 200)
 }
@@ -133,15 +124,7 @@ func TestManyReadsRenewARefusedSessionOnce(t *testing.T) {
 	h.clock.Advance(time.Hour)
 	h.pm.RevokeTokenByID(h.session().TokenID)
 	h.pm.ResetLog()
-	var wg sync.WaitGroup
-	for range 50 {
-		wg.Go(func() {
-			if resp, err := h.do(logical.ReadOperation, "creds/ci", nil); status(resp, err) != 200 {
-				t.Error(message(resp, err))
-			}
-		})
-	}
-	wg.Wait()
+	h.readAtOnce("creds/ci", 50)
 	require.Equal(t, 1, h.pm.Count(processmakertest.AnyToken))
 }
 
