@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,63 +15,6 @@ import (
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
 )
-
-// troubledStorage goes wrong at one operation.
-type troubledStorage struct {
-	logical.Storage
-	mu sync.Mutex
-	// at is the operation that goes wrong, counted from 1.
-	at, count int
-	// effective: it is done all the same, and only its answer is lost.
-	effective bool
-	// onwards: so does every one after it.
-	onwards bool
-	then    func()
-}
-
-func (s *troubledStorage) goesWrong() (wrong, effective bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.count++
-	if s.count != s.at && (!s.onwards || s.count < s.at) {
-		return false, true
-	}
-	if s.count == s.at && s.then != nil {
-		s.then()
-	}
-	return true, s.effective && s.count == s.at
-}
-
-func (s *troubledStorage) do(operation func() error) error {
-	wrong, effective := s.goesWrong()
-	if effective {
-		if err := operation(); err != nil {
-			return err
-		}
-	}
-	if wrong {
-		return errDiskFull
-	}
-	return nil
-}
-
-func (s *troubledStorage) Get(ctx context.Context, key string) (entry *logical.StorageEntry, err error) {
-	err = s.do(func() error { entry, err = s.Storage.Get(ctx, key); return err })
-	return entry, err
-}
-
-func (s *troubledStorage) Put(ctx context.Context, entry *logical.StorageEntry) error {
-	return s.do(func() error { return s.Storage.Put(ctx, entry) })
-}
-
-func (s *troubledStorage) Delete(ctx context.Context, key string) error {
-	return s.do(func() error { return s.Storage.Delete(ctx, key) })
-}
-
-func (s *troubledStorage) List(ctx context.Context, prefix string) (keys []string, err error) {
-	err = s.do(func() error { keys, err = s.Storage.List(ctx, prefix); return err })
-	return keys, err
-}
 
 // newSharedUserHarness has two roles of alice. It starts with nothing in memory.
 func newSharedUserHarness(t *testing.T) *harness {
@@ -147,6 +89,31 @@ func (h *harness) reportedByHand(id string) bool {
 	return false
 }
 
+// rotateOn rotates on storage that goes wrong, and tells whether it came that far.
+func (h *harness) rotateOn(troubled *troubledStorage) (reached bool, err error) {
+	sound := h.storage.Storage
+	troubled.Storage = sound
+	h.storage.Storage = troubled
+	err = h.rotate()
+	h.storage.Storage = sound
+	return troubled.count >= troubled.at, err
+}
+
+// atEachStep has one rotation go wrong at its first step, another at its second
+// and so on, until one has no such step. There have to be more than least.
+func atEachStep(t *testing.T, what string, least int, rotate func(h *harness, step int) (reached bool, err error)) {
+	t.Helper()
+	step, reached := 0, true
+	for reached {
+		step++
+		h := newSharedUserHarness(t)
+		var err error
+		reached, err = rotate(h, step)
+		h.requireWorking(fmt.Sprintf("%sstep %d (%v)", what, step, err))
+	}
+	require.Greater(t, step, least)
+}
+
 func TestStorageTroubleAtAnyStepLeavesWorkingRoles(t *testing.T) {
 	t.Parallel()
 	for name, trouble := range map[string]*troubledStorage{
@@ -157,22 +124,13 @@ func TestStorageTroubleAtAnyStepLeavesWorkingRoles(t *testing.T) {
 		for _, restart := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, restart %t", name, restart), func(t *testing.T) {
 				t.Parallel()
-				step, cut := 0, true
-				for cut {
-					step++
-					h := newSharedUserHarness(t)
-					sound := h.storage.Storage
-					troubled := &troubledStorage{Storage: sound, at: step, effective: trouble.effective, onwards: trouble.onwards}
-					h.storage.Storage = troubled
-					err := h.rotate()
-					cut = troubled.count >= step
-					h.storage.Storage = sound
+				atEachStep(t, "", 12, func(h *harness, step int) (bool, error) {
+					reached, err := h.rotateOn(&troubledStorage{at: step, effective: trouble.effective, onwards: trouble.onwards})
 					if restart {
 						h.restart()
 					}
-					h.requireWorking(fmt.Sprintf("step %d (%v)", step, err))
-				}
-				require.Greater(t, step, 12)
+					return reached, err
+				})
 			})
 		}
 	}
@@ -185,22 +143,14 @@ func TestACrashAtAnyStepLeavesWorkingRoles(t *testing.T) {
 	for _, effective := range []bool{false, true} {
 		t.Run(fmt.Sprintf("storing %t", effective), func(t *testing.T) {
 			t.Parallel()
-			step, cut := 0, true
-			for cut {
-				step++
-				h := newSharedUserHarness(t)
-				sound := h.storage.Storage
-				troubled := &troubledStorage{Storage: sound, at: step, effective: effective, onwards: true, then: h.pm.GoOffline}
-				h.storage.Storage = troubled
-				err := h.rotate()
-				h.storage.Storage = sound
-				if cut = troubled.count >= step; cut {
+			atEachStep(t, "", 12, func(h *harness, step int) (bool, error) {
+				reached, err := h.rotateOn(&troubledStorage{at: step, effective: effective, onwards: true, then: h.pm.GoOffline})
+				if reached {
 					require.NoError(t, h.pm.GoOnline())
 				}
 				h.restart()
-				h.requireWorking(fmt.Sprintf("step %d (%v)", step, err))
-			}
-			require.Greater(t, step, 12)
+				return reached, err
+			})
 		})
 	}
 }
@@ -235,21 +185,18 @@ func TestTroubleAtAnyExchangeLeavesWorkingRoles(t *testing.T) {
 // once or from there on.
 func troubleAtEachExchange(t *testing.T, effect processmakertest.Effect, times int, restart bool) {
 	t.Helper()
-	step, cut := 0, true
-	for cut {
-		step++
-		h := newSharedUserHarness(t)
+	what := fmt.Sprintf("times %d, restart %t, ", times, restart)
+	atEachStep(t, what, 5, func(h *harness, step int) (bool, error) {
 		var seen atomic.Int64
 		remove := h.pm.Inject(processmakertest.Fault{On: processmakertest.Any, Times: times, Do: effect, Match: func(*http.Request) bool {
 			return seen.Add(1) >= int64(step)
 		}})
 		err := h.rotate()
-		cut = seen.Load() >= int64(step)
+		reached := seen.Load() >= int64(step)
 		remove()
 		if restart {
 			h.restart()
 		}
-		h.requireWorking(fmt.Sprintf("exchange %d, times %d, restart %t (%v)", step, times, restart, err))
-	}
-	require.Greater(t, step, 5)
+		return reached, err
+	})
 }
