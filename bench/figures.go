@@ -3,12 +3,8 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"fmt"
 	"os"
-	"os/exec"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -24,92 +20,6 @@ type figures struct {
 	memory   []memoryFigures
 	starts   []startFigures
 	handlers []string
-}
-
-// setting is where and how a run was made.
-type setting struct {
-	begin                 time.Time
-	processor             string
-	vault                 string
-	loadBefore, loadAfter string
-	took                  time.Duration
-}
-
-func newSetting(vaultBin string) setting {
-	s := setting{begin: time.Now(), loadBefore: loadAverage(), processor: "unknown processor"}
-	if version, err := exec.Command(vaultBin, "version").Output(); err == nil {
-		name, _, _ := strings.Cut(string(version), " (")
-		s.vault, _, _ = strings.Cut(name, ",")
-	}
-	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for lines := bufio.NewScanner(bytes.NewReader(info)); lines.Scan(); {
-			if name, value, _ := strings.Cut(lines.Text(), ":"); strings.TrimSpace(name) == "model name" {
-				s.processor = strings.TrimSpace(value)
-				break
-			}
-		}
-	}
-	return s
-}
-
-func (s *setting) finish(took time.Duration) { s.took, s.loadAfter = took, loadAverage() }
-
-func (s *setting) String() string {
-	return fmt.Sprintf("%s, %s, %d cores of %s, linux/%s; %s in all; load average before %s, after %s",
-		s.vault, runtime.Version(), runtime.NumCPU(), s.processor, runtime.GOARCH, s.took.Round(time.Second), s.loadBefore, s.loadAfter)
-}
-
-// loadAverage is that of the last minute.
-func loadAverage() string {
-	text, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
-		return "unknown"
-	}
-	first, _, _ := strings.Cut(string(text), " ")
-	return first
-}
-
-// ratio is a comparison, and how it has to come out.
-type ratio struct {
-	name  string
-	value estimate
-	// bound is 0 where the ratio is only published; atMost says on which side
-	// of it the ratio has to be.
-	bound  float64
-	atMost bool
-}
-
-func (r ratio) held() bool {
-	switch {
-	case r.bound == 0:
-		return true
-	case r.atMost:
-		return r.value.Median <= r.bound
-	default:
-		return r.value.Median >= r.bound
-	}
-}
-
-func (r ratio) boundText() string {
-	switch {
-	case r.bound == 0:
-		return ""
-	case r.atMost:
-		return fmt.Sprintf("≤ %.2f", r.bound)
-	default:
-		return fmt.Sprintf("≥ %.2f", r.bound)
-	}
-}
-
-func (r ratio) String() string {
-	text := fmt.Sprintf("%s %.3f [%.3f, %.3f]", r.name, r.value.Median, r.value.Low, r.value.High)
-	if r.bound != 0 {
-		text += ", bound " + r.boundText()
-	}
-	if !r.held() {
-		text += ", NOT HELD"
-	}
-	return text
 }
 
 // contestFigures are those of one storage and number of connections.
@@ -136,13 +46,15 @@ type contestRow struct {
 // contestOrder is the order of the rows.
 var contestOrder = []string{ourPassword, ourPersonal, referenceRead, leasedRead, barePost, ourStatic, plainRead}
 
-// The bounds of the design.
+// The bounds that a run has to keep.
 const (
 	leastLeased  = 0.85
 	leastStatic  = 0.90
 	mostCPU      = 1.3
 	mostMemory   = 1.1
-	mostLimited  = 15.0 // seconds for 1,000 leases
+	mostLimited  = 15.0 // seconds for 1,000 leases under the limit
+	mostCalls    = 2    // token calls for them
+	revokeLane   = 8    // revocations at a time
 	boundedWidth = 16   // the most connections for which leastLeased holds
 )
 
@@ -269,10 +181,10 @@ func (f *figures) missed() []string {
 	if memory, measured := f.memoryRatio(); measured && !memory.held() {
 		names = append(names, memory.name)
 	}
-	if f.limit != nil && (slices.Max(f.limit.seconds) >= mostLimited || f.limit.tokenCalls > 2 || f.limit.throttled > 0) {
+	if f.limit != nil && (slices.Max(f.limit.seconds) >= mostLimited || f.limit.tokenCalls > mostCalls || f.limit.throttled > 0) {
 		names = append(names, "leases under the limit")
 	}
-	if f.storm != nil && (f.storm.mostAtOnce > 8 || f.storm.irrevocable != "0" || !f.storm.gone) {
+	if f.storm != nil && (f.storm.mostAtOnce > revokeLane || f.storm.irrevocable != "0" || !f.storm.gone) {
 		names = append(names, "leases that expire together")
 	}
 	return names

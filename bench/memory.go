@@ -2,9 +2,7 @@
 
 package main
 
-import (
-	"time"
-)
+import "time"
 
 // settleTime is what a plugin process gets after a reload to come to rest.
 const settleTime = time.Second

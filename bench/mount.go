@@ -34,7 +34,7 @@ func mountOurs(c *caller, v *vault, u *upstream, perMinute int) error {
 	}); err != nil {
 		return err
 	}
-	secret, err := u.user("alice")
+	word, err := u.passwordOf("alice")
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func mountOurs(c *caller, v *vault, u *upstream, perMinute int) error {
 		personal:  {"credential_type": "personal_access_token"},
 		shared:    {"rotation_period": "24h"},
 	} {
-		role := map[string]any{"username": "alice", "password": secret, "ttl": "1h", "max_ttl": "24h"}
+		role := map[string]any{"username": "alice", "password": word, "ttl": "1h", "max_ttl": "24h"}
 		maps.Copy(role, more)
 		if err := c.write(ours+"/roles/"+name, role); err != nil {
 			return err
@@ -94,9 +94,9 @@ func mountTheirs(c *caller, v *vault, u *upstream) error {
 
 // grantForm is the body of a login, as the product sends it.
 func grantForm(u *upstream) (string, error) {
-	secret, err := u.user("alice")
+	word, err := u.passwordOf("alice")
 	return url.Values{
-		"grant_type": {"password"}, "username": {"alice"}, "password": {secret},
+		"grant_type": {"password"}, "username": {"alice"}, "password": {word},
 		"client_id": {u.ClientID}, "client_secret": {u.ClientSecret},
 	}.Encode(), err
 }

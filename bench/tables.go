@@ -123,7 +123,7 @@ func (f *figures) printStorm(w io.Writer) {
 	table(w, fmt.Sprintf("%d leases that expire in the same second", s.leases), []string{"what", "figure"}, [][]string{
 		{"revoked at ProcessMaker", fmt.Sprint(s.revoked)},
 		{"from the end of the leases to the last revocation", fmt.Sprintf("%.1f s, %.0f a second", s.took.Seconds(), quotient(float64(s.leases), s.took.Seconds()))},
-		{"revocations at a time, at most", fmt.Sprintf("%d of the lane's 8", s.mostAtOnce)},
+		{"revocations at a time, at most", fmt.Sprintf("%d of the lane's %d", s.mostAtOnce, revokeLane)},
 		{"leases afterwards", leases + ", irrevocable " + s.irrevocable},
 	})
 }

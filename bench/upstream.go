@@ -68,14 +68,14 @@ func startUpstream(tools tools, arguments ...string) (*upstream, error) {
 
 func (u *upstream) stop() error { return u.program.Stop() }
 
-// user is the account with the name.
-func (u *upstream) user(name string) (password string, err error) {
+// passwordOf is what the user logs in with.
+func (u *upstream) passwordOf(username string) (string, error) {
 	for _, user := range u.Users {
-		if user.Username == name {
+		if user.Username == username {
 			return user.Password, nil
 		}
 	}
-	return "", fmt.Errorf("the ProcessMaker double has no user %q", name)
+	return "", fmt.Errorf("the ProcessMaker double has no user %q", username)
 }
 
 // counts are what a canned double has seen.
