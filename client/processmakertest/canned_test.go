@@ -18,7 +18,11 @@ import (
 	"vault-plugin-secrets-processmaker/internal/clock"
 )
 
-func cannedClient(t testing.TB, pm *processmakertest.Canned) *client.Client {
+// engineClient is the engine's own client of a double.
+func engineClient(t *testing.T, pm interface {
+	URL() string
+	CACertPEM() string
+}) *client.Client {
 	t.Helper()
 	base, err := url.Parse(pm.URL())
 	require.NoError(t, err)
@@ -40,7 +44,7 @@ func TestCannedAnswersAreTheProducts(t *testing.T) {
 	full, err := processmakertest.Start(processmakertest.Config{TLS: true})
 	require.NoError(t, err)
 	t.Cleanup(full.Close)
-	c, auth := cannedClient(t, pm), client.AuthClient{ID: "3", Secret: "any"}
+	c, auth := engineClient(t, pm), client.AuthClient{ID: "3", Secret: "any"}
 
 	require.NoError(t, c.CheckConnection(t.Context()))
 	first, err := c.PasswordGrant(t.Context(), auth, client.Login{Username: "any", Password: "any"})
@@ -53,14 +57,7 @@ func TestCannedAnswersAreTheProducts(t *testing.T) {
 	assert.Len(t, ids, 3)
 
 	registered := full.Client(3)
-	base, err := url.Parse(full.URL())
-	require.NoError(t, err)
-	fullClient, err := client.New(client.Config{
-		BaseURL: base, CACert: full.CACertPEM(), RequestTimeout: 10 * time.Second, MaxConcurrentRequests: 8,
-	}, clock.System())
-	require.NoError(t, err)
-	t.Cleanup(fullClient.Close)
-	genuine, err := fullClient.PasswordGrant(t.Context(), client.AuthClient{ID: "3", Secret: registered.Secret},
+	genuine, err := engineClient(t, full).PasswordGrant(t.Context(), client.AuthClient{ID: "3", Secret: registered.Secret},
 		client.Login{Username: "alice", Password: full.User("alice").Password})
 	require.NoError(t, err)
 	assert.Len(t, first.Access.ID, len(genuine.Access.ID))

@@ -7,51 +7,31 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
+	"vault-plugin-secrets-processmaker/internal/clock/clocktest"
 )
 
-// testClock is a clock that only moves when told to.
-type testClock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-// newTestClock begins in a year without a 29 February ahead, on a fraction of
-// a second, as real times are.
-func newTestClock() *testClock {
-	return &testClock{now: time.Date(2026, 11, 20, 12, 0, 0, 151061000, time.UTC)}
-}
-
-func (c *testClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *testClock) Advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
+// start is in a year without a 29 February ahead, on a fraction of a second, as
+// real times are.
+var start = time.Date(2026, 11, 20, 12, 0, 0, 151061000, time.UTC)
 
 // stage is a server under test with a client of its own.
 type stage struct {
 	*testing.T
 	server *processmakertest.Server
-	clock  *testClock
+	clock  *clocktest.Clock
 	client *http.Client
 }
 
 // newStage starts a server; adjust may be nil.
 func newStage(t *testing.T, adjust func(*processmakertest.Config)) *stage {
 	t.Helper()
-	clock := newTestClock()
+	clock := clocktest.New(start)
 	config := processmakertest.Config{Clock: clock.Now, Seed: t.Name()}
 	if adjust != nil {
 		adjust(&config)
