@@ -78,22 +78,25 @@ func (l *leakTest) driveMistakes() {
 	l.t.Helper()
 	for i, mistake := range l.configMistakes() {
 		change := mistake(l.secret(fmt.Sprintf("config mistake %d", i)))
-		l.attempt(http.MethodPost, "config", change)
-		l.attempt(http.MethodPatch, "config", change)
-		l.attempt(http.MethodGet, "config", nil)
-		l.attempt(http.MethodGet, "creds/ci", nil)
+		l.attemptChange("config", change)
 		l.write("config", l.config)
 	}
 	for i, mistake := range l.roleMistakes() {
 		change := mistake(l.secret(fmt.Sprintf("role mistake %d", i)))
-		l.attempt(http.MethodPost, "roles/ci", change)
-		l.attempt(http.MethodPatch, "roles/ci", change)
-		l.attempt(http.MethodGet, "roles/ci", nil)
-		l.attempt(http.MethodGet, "creds/ci", nil)
+		l.attemptChange("roles/ci", change)
 		l.delete("roles/ci")
 		l.write("roles/ci", l.role)
 	}
 	_, _ = l.tryRead("no-such-role")
+}
+
+// attemptChange writes in both ways, and looks at what can be read afterwards.
+func (l *leakTest) attemptChange(path string, change fields) {
+	l.t.Helper()
+	l.attempt(http.MethodPost, path, change)
+	l.attempt(http.MethodPatch, path, change)
+	l.attempt(http.MethodGet, path, nil)
+	l.attempt(http.MethodGet, "creds/ci", nil)
 }
 
 // configMistakes are writes of the config with a secret that is not to be seen.

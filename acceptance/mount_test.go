@@ -178,6 +178,25 @@ func (m *mount) tryPatch(path string, body fields) error {
 	return err
 }
 
+// refusedChange is a change of fields that must not go through, and what the
+// refusal speaks of.
+type refusedChange struct {
+	change fields
+	says   string
+}
+
+// refusesChanges requires that none of the changes is made, in either way.
+func (m *mount) refusesChanges(path string, changes map[string]refusedChange) {
+	before := m.get(path)
+	for name, c := range changes {
+		m.t.Run(name, func(t *testing.T) {
+			requireStatus(t, m.tryWrite(path, c.change), http.StatusBadRequest, c.says)
+			requireStatus(t, m.tryPatch(path, c.change), http.StatusBadRequest, c.says)
+			assert.Equal(t, before, m.get(path))
+		})
+	}
+}
+
 func (m *mount) delete(path string) *api.Secret {
 	m.t.Helper()
 	secret, err := m.client.Logical().Delete(m.at(path))

@@ -45,33 +45,40 @@ func TestTwoMountsInOneProcess(t *testing.T) {
 	b.revoke(again)
 }
 
+// outlivedMount is a mount with leases that have to outlive the process of its
+// plugin, which no other mount shares.
+type outlivedMount struct {
+	*mount
+	renewed, revoked, steady credential
+}
+
+func newOutlivedMount(t *testing.T) *outlivedMount {
+	t.Helper()
+	m := newReadyMount(t, onServer(ownServer(t)))
+	m.writeRole("steady", fields{"renew_mode": "extend"})
+	return &outlivedMount{mount: m, renewed: m.read("ci"), revoked: m.read("ci"), steady: m.read("steady")}
+}
+
 // A reload ends the process that all mounts share, with what is under way there.
 func TestLeasesOutliveAReload(t *testing.T) {
 	t.Parallel()
-	server := ownServer(t)
-	m := newReadyMount(t, onServer(server))
-	m.writeRole("steady", fields{"renew_mode": "extend"})
-	renewed, revoked, steady := m.read("ci"), m.read("ci"), m.read("steady")
-	before, err := server.PluginPIDs()
+	m := newOutlivedMount(t)
+	before, err := m.server.PluginPIDs()
 	require.NoError(t, err)
 	_, err = m.client.Sys().ReloadPlugin(&api.ReloadPluginInput{Mounts: []string{m.path}})
 	require.NoError(t, err)
-	after, err := server.PluginPIDs()
+	after, err := m.server.PluginPIDs()
 	require.NoError(t, err)
 	assert.NotEqual(t, before, after)
 
-	requireLeasesWork(t, m, renewed, revoked, steady)
+	m.requireLeasesWork()
 }
 
 // The plugin's process dies: Vault starts another, which knows all leases.
 func TestLeasesOutliveACrashOfThePlugin(t *testing.T) {
 	t.Parallel()
-	server := ownServer(t)
-	m := newReadyMount(t, onServer(server))
-	m.writeRole("steady", fields{"renew_mode": "extend"})
-	renewed, revoked, steady := m.read("ci"), m.read("ci"), m.read("steady")
-
-	before, err := server.PluginPIDs()
+	m := newOutlivedMount(t)
+	before, err := m.server.PluginPIDs()
 	require.NoError(t, err)
 	require.Len(t, before, 1)
 	require.NoError(t, syscall.Kill(before[0], syscall.SIGKILL))
@@ -81,25 +88,25 @@ func TestLeasesOutliveACrashOfThePlugin(t *testing.T) {
 		return err == nil
 	})
 
-	requireLeasesWork(t, m, renewed, revoked, steady)
-	after, err := server.PluginPIDs()
+	m.requireLeasesWork()
+	after, err := m.server.PluginPIDs()
 	require.NoError(t, err)
 	require.Len(t, after, 1)
 	assert.NotEqual(t, before, after)
 }
 
-func requireLeasesWork(t *testing.T, m *mount, renewed, revoked, steady credential) {
-	t.Helper()
-	for _, c := range []credential{renewed, revoked, steady} {
-		assert.True(t, m.accepts(c.Token))
+func (m *outlivedMount) requireLeasesWork() {
+	m.t.Helper()
+	for _, c := range []credential{m.renewed, m.revoked, m.steady} {
+		assert.True(m.t, m.accepts(c.Token))
 	}
-	next := m.renew(renewed, 7200)
-	assert.True(t, m.accepts(next.Token))
-	assert.False(t, m.accepts(renewed.Token))
-	assert.Equal(t, 1, m.pm.Count("refresh grant"))
-	assert.Equal(t, steady.Token, m.renew(steady, 7200).Token)
-	m.revoke(revoked)
-	assert.False(t, m.accepts(revoked.Token))
-	assert.True(t, m.accepts(m.read("ci").Token))
-	assert.Len(t, m.pm.LiveTokens(), 3)
+	next := m.renew(m.renewed, 7200)
+	assert.True(m.t, m.accepts(next.Token))
+	assert.False(m.t, m.accepts(m.renewed.Token))
+	assert.Equal(m.t, 1, m.pm.Count("refresh grant"))
+	assert.Equal(m.t, m.steady.Token, m.renew(m.steady, 7200).Token)
+	m.revoke(m.revoked)
+	assert.False(m.t, m.accepts(m.revoked.Token))
+	assert.True(m.t, m.accepts(m.read("ci").Token))
+	assert.Len(m.t, m.pm.LiveTokens(), 3)
 }
