@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/client/processmakertest"
 )
 
 func TestConfigIsReadWithoutItsSecrets(t *testing.T) {
@@ -130,7 +132,7 @@ func TestConfigURLIsNotChangedUnderLiveCredentials(t *testing.T) {
 	m.write("config", elsewhere)
 	_, err := m.tryRead("ci")
 	requireStatus(t, err, http.StatusBadRequest, `role "ci"`, m.pm.URL(), other.pm.URL())
-	assert.Zero(t, other.pm.Count("password grant"), "the role's password went to a server it was not written for")
+	assert.Zero(t, other.pm.Count(processmakertest.PasswordGrant), "the role's password went to a server it was not written for")
 }
 
 func TestConfigDeleteStopsIssuingAndSaysWhatIsAlive(t *testing.T) {

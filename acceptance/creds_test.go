@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/client/processmakertest"
 )
 
 func TestCredsAnswer(t *testing.T) {
@@ -44,7 +46,7 @@ func TestCredsAnswer(t *testing.T) {
 	live := m.pm.LiveTokens()
 	require.Len(t, live, 1)
 	assert.Equal(t, live[0].ID, c.TokenID)
-	assert.Equal(t, 1, m.pm.Count("any token call"), "exchanges for one read")
+	assert.Equal(t, 1, m.pm.Count(processmakertest.AnyToken), "exchanges for one read")
 }
 
 func TestCredsByPost(t *testing.T) {
@@ -93,7 +95,7 @@ func TestCredsOverridesTowardsMoreRotation(t *testing.T) {
 		_, err := m.tryRead(role, "renew_mode", mode)
 		requireStatus(t, err, http.StatusBadRequest, "renew_mode")
 	}
-	assert.Zero(t, m.pm.Count("any token call"), "signed in for a refused read")
+	assert.Zero(t, m.pm.Count(processmakertest.AnyToken), "signed in for a refused read")
 	assert.Equal(t, "none", m.read("steady", "renew_mode", "none").Data["renew_mode"])
 }
 

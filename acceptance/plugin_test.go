@@ -9,6 +9,8 @@ import (
 	"github.com/hashicorp/vault/api"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/client/processmakertest"
 )
 
 // Mounts share a process, and nothing else.
@@ -103,7 +105,7 @@ func (m *outlivedMount) requireLeasesWork() {
 	next := m.renew(m.renewed, 7200)
 	assert.True(m.t, m.accepts(next.Token))
 	assert.False(m.t, m.accepts(m.renewed.Token))
-	assert.Equal(m.t, 1, m.pm.Count("refresh grant"))
+	assert.Equal(m.t, 1, m.pm.Count(processmakertest.RefreshGrant))
 	assert.Equal(m.t, m.steady.Token, m.renew(m.steady, 7200).Token)
 	m.revoke(m.revoked)
 	assert.False(m.t, m.accepts(m.revoked.Token))

@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/client/processmakertest"
 )
 
 // requireSameFields requires that a renewal answers as fully as a read.
@@ -38,8 +40,8 @@ func TestRenewByRefresh(t *testing.T) {
 	third := m.renew(second, 10800)
 	assert.False(t, m.accepts(second.Token))
 	assert.True(t, m.accepts(third.Token))
-	assert.Equal(t, 2, m.pm.Count("refresh grant"))
-	assert.Equal(t, 3, m.pm.Count("any token call"))
+	assert.Equal(t, 2, m.pm.Count(processmakertest.RefreshGrant))
+	assert.Equal(t, 3, m.pm.Count(processmakertest.AnyToken))
 
 	m.revoke(third)
 	assert.Empty(t, m.pm.LiveTokens())
@@ -57,7 +59,7 @@ func TestRenewDoesNotRotateWhatCannotGrow(t *testing.T) {
 	assert.True(t, again.Renewable)
 	assert.LessOrEqual(t, again.LeaseDuration, 3600)
 	assert.True(t, m.accepts(again.Token))
-	assert.Zero(t, m.pm.Count("refresh grant"))
+	assert.Zero(t, m.pm.Count(processmakertest.RefreshGrant))
 }
 
 // A lease ends for good at its role's max_ttl, whatever the client asks for.
@@ -84,7 +86,7 @@ func TestRenewOfAYoungTokenExtends(t *testing.T) {
 	requireSameFields(t, first, again)
 	assert.Equal(t, first.Token, again.Token)
 	assert.Equal(t, 7200, again.LeaseDuration)
-	assert.Zero(t, m.pm.Count("refresh grant"))
+	assert.Zero(t, m.pm.Count(processmakertest.RefreshGrant))
 }
 
 func TestRenewByExtending(t *testing.T) {

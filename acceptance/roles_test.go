@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/client/processmakertest"
 )
 
 func TestRolesAreListedReadAndDeleted(t *testing.T) {
@@ -100,7 +102,7 @@ func TestRolesVerify(t *testing.T) {
 	m := newMount(t)
 	m.writeConfig(nil)
 	m.writeRole("ci", fields{"verify": true})
-	assert.Equal(t, 1, m.pm.Count("password grant"))
+	assert.Equal(t, 1, m.pm.Count(processmakertest.PasswordGrant))
 	assert.Empty(t, m.pm.LiveTokens())
 	assert.NotContains(t, m.get("roles/ci"), "verify")
 
