@@ -157,7 +157,6 @@ func TestACrashAtAnyStepLeavesWorkingRoles(t *testing.T) {
 
 func TestTroubleAtAnyExchangeLeavesWorkingRoles(t *testing.T) {
 	t.Parallel()
-	json := http.Header{"Content-Type": {"application/json"}}
 	for name, effect := range map[string]processmakertest.Effect{
 		"refused":       processmakertest.Refuse(),
 		"answer lost":   processmakertest.LoseAnswer(),
@@ -165,10 +164,10 @@ func TestTroubleAtAnyExchangeLeavesWorkingRoles(t *testing.T) {
 		"page after":    processmakertest.AnswerAfter(502, nil, ""),
 		"throttled":     processmakertest.Throttled(5),
 		"not confirmed": processmakertest.FailedSave(),
-		"confirmed not": processmakertest.AnswerAfter(200, json, `"false"`),
-		"token refused": processmakertest.Answer(401, json, `{"error":"Unauthenticated."}`),
-		"login refused": processmakertest.Answer(400, json, `{"error":"invalid_grant"}`),
-		"client gone":   processmakertest.Answer(401, json, `{"error":"invalid_client"}`),
+		"confirmed not": processmakertest.AnswerAfter(200, jsonHeader(), `"false"`),
+		"token refused": processmakertest.Answer(401, jsonHeader(), `{"error":"Unauthenticated."}`),
+		"login refused": processmakertest.Answer(400, jsonHeader(), `{"error":"invalid_grant"}`),
+		"client gone":   processmakertest.Answer(401, jsonHeader(), `{"error":"invalid_client"}`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,7 +1,7 @@
 // Package acceptance drives the plugin through a real Vault server, running as
 // a process of its own, against a ProcessMaker that behaves as the real one
 // (client/processmakertest). What is not a test file here is the machinery to
-// start, watch and end that server.
+// start, watch and end that server; the benchmark starts its own by parts of it.
 //
 // `make acceptance` runs it. It sets two variables, without which the tests
 // are skipped: ACCEPTANCE_VAULT_BIN, the Vault server to use, and

@@ -12,7 +12,7 @@ import (
 
 // RaftCluster is a number of Vault servers with one storage between them.
 type RaftCluster struct {
-	Nodes []*Server
+	Nodes []*Server // in the order of their start; any may be the active one
 }
 
 // StartRaftCluster starts so many nodes on this machine and returns once all of

@@ -25,8 +25,10 @@ const (
 // PluginName is the name the plugin has in the server's catalog.
 const PluginName = "vault-plugin-secrets-processmaker"
 
-// Server is a Vault server, running as a process of its own, with the plugin in
-// its catalog: one in development mode, or one that keeps its storage on disk.
+// Server is a Vault server, running as a process of its own: one in development
+// mode (StartServer) or a node that keeps its storage on disk (StartRaftCluster),
+// with the plugin in its catalog, or one that knows no plugin yet
+// (StartInstalledServer).
 type Server struct {
 	Address   string // URL of the API
 	RootToken string
@@ -48,7 +50,7 @@ type Server struct {
 // ServerConfig says what to start and where its files go.
 type ServerConfig struct {
 	VaultBin string
-	// PluginBin is copied into the server's PluginDir.
+	// PluginBin is copied into the server's PluginDir, unless it is empty.
 	PluginBin string
 	// Dir is an empty folder for everything the server writes; it is left in
 	// place when the server ends.

@@ -57,3 +57,11 @@ func (f *fixture) sign(t *testing.T) *client.Grant {
 	require.NoError(t, err)
 	return grant
 }
+
+func jsonAnswer(status int, body string) processmakertest.Effect {
+	return processmakertest.Answer(status, map[string][]string{"Content-Type": {"application/json"}}, body)
+}
+
+func fault(on processmakertest.Endpoint, do processmakertest.Effect) processmakertest.Fault {
+	return processmakertest.Fault{On: on, Do: do}
+}

@@ -32,7 +32,6 @@ func TestChangePassword(t *testing.T) {
 // the old password holds, and never from a text that repeats the new one.
 func TestWhatAFailedPasswordChangeLeaves(t *testing.T) {
 	t.Parallel()
-	json := http.Header{"Content-Type": {"application/json"}}
 	for name, test := range map[string]struct {
 		effect   processmakertest.Effect
 		password string
@@ -42,8 +41,8 @@ func TestWhatAFailedPasswordChangeLeaves(t *testing.T) {
 	}{
 		"refused":                {password: "short", kind: client.PasswordRefused, holds: true},
 		"a failed save":          {effect: processmakertest.FailedSave(), kind: client.Unavailable},
-		"success in other words": {effect: processmakertest.AnswerAfter(200, json, `{"success":true}`), kind: client.Unavailable, changed: true},
-		"success as a list":      {effect: processmakertest.Answer(200, json, `["success","ok"]`), kind: client.Unavailable},
+		"success in other words": {effect: processmakertest.AnswerAfter(200, http.Header{"Content-Type": {"application/json"}}, `{"success":true}`), kind: client.Unavailable, changed: true},
+		"success as a list":      {effect: jsonAnswer(200, `["success","ok"]`), kind: client.Unavailable},
 		"a page":                 {effect: processmakertest.HTMLPage(200), kind: client.NotProcessMaker},
 		"an empty success":       {effect: processmakertest.Answer(204, nil, ""), kind: client.NotProcessMaker},
 		"lost before":            {effect: processmakertest.Refuse(), kind: client.Unavailable},
@@ -51,9 +50,9 @@ func TestWhatAFailedPasswordChangeLeaves(t *testing.T) {
 		"cut after":              {effect: processmakertest.Truncated(), kind: client.Unavailable, changed: true},
 		"server error":           {effect: processmakertest.ServerError(), kind: client.Unavailable},
 		"throttled":              {effect: processmakertest.Throttled(7), kind: client.Throttled, holds: true},
-		"not allowed":            {effect: processmakertest.Answer(403, json, `{"message":"no"}`), kind: client.Forbidden, holds: true},
-		"token refused":          {effect: processmakertest.Answer(401, json, `{"error":"Unauthenticated."}`), kind: client.TokenRefused, holds: true},
-		"a gateway's 401":        {effect: processmakertest.Answer(401, json, `{}`), kind: client.NotProcessMaker},
+		"not allowed":            {effect: jsonAnswer(403, `{"message":"no"}`), kind: client.Forbidden, holds: true},
+		"token refused":          {effect: jsonAnswer(401, `{"error":"Unauthenticated."}`), kind: client.TokenRefused, holds: true},
+		"a gateway's 401":        {effect: jsonAnswer(401, `{}`), kind: client.NotProcessMaker},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -10,10 +10,6 @@ import (
 	"vault-plugin-secrets-processmaker/client/processmakertest"
 )
 
-func jsonAnswer(status int, body string) processmakertest.Effect {
-	return processmakertest.Answer(status, map[string][]string{"Content-Type": {"application/json"}}, body)
-}
-
 // TestRevokingATokenOfAnotherIsBelievedOnlyOfProcessMaker: what is believed dead
 // is forgotten.
 func TestRevokingATokenOfAnotherIsBelievedOnlyOfProcessMaker(t *testing.T) {
@@ -54,10 +50,6 @@ func TestRevokingATokenOfAnotherIsBelievedOnlyOfProcessMaker(t *testing.T) {
 			require.Equal(t, test.fails, f.pm.Accepts(token.Value))
 		})
 	}
-}
-
-func fault(on processmakertest.Endpoint, do processmakertest.Effect) processmakertest.Fault {
-	return processmakertest.Fault{On: on, Do: do}
 }
 
 func TestNoListIsNotAnEmptyOne(t *testing.T) {

@@ -25,6 +25,8 @@ type Source struct {
 	changed chan struct{} // closed when token is replaced
 }
 
+// NewSource returns a Source of the role's tokens at path. It has none until Keep
+// runs.
 func NewSource(vault *api.Client, path string) *Source {
 	return &Source{vault: vault, path: path, changed: make(chan struct{})}
 }

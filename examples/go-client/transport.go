@@ -16,11 +16,14 @@ const overtaken = 10 * time.Second
 // falls into that moment is refused, which also says that nothing was done; it is
 // sent again with the new token.
 type Transport struct {
-	Source   *Source
-	Next     http.RoundTripper
+	Source *Source
+	// Next does the sending.
+	Next http.RoundTripper
+	// Repeated counts the calls that were sent again.
 	Repeated atomic.Int64
 }
 
+// RoundTrip sends a call, and once more if a renewal overtook it.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	token, changed := t.Source.Token()
 	resp, err := t.send(req, req.Body, token)

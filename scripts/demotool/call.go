@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// longestAnswer is how much of an answer is shown, largestAnswer how much is read.
+// maxShown is how many bytes of an answer are shown, maxRead how many are read.
 const (
-	longestAnswer = 90
-	largestAnswer = 16 << 20
+	maxShown = 90
+	maxRead  = 16 << 20
 )
 
 // call prints status and answer of a GET with a bearer token.
@@ -25,8 +25,8 @@ func call(out io.Writer, caFile, url, token string) error {
 		return err
 	}
 	text := strings.TrimSpace(string(body))
-	if len(text) > longestAnswer {
-		text = text[:longestAnswer] + " ..."
+	if len(text) > maxShown {
+		text = text[:maxShown] + " ..."
 	}
 	_, err = fmt.Fprintf(out, "%d %s\n", status, text)
 	return err
@@ -57,6 +57,6 @@ func get(caFile, url, token string) (status int, body []byte, err error) {
 		return 0, nil, err
 	}
 	defer answer.Body.Close()
-	body, err = io.ReadAll(io.LimitReader(answer.Body, largestAnswer))
+	body, err = io.ReadAll(io.LimitReader(answer.Body, maxRead))
 	return answer.StatusCode, body, err
 }
