@@ -15,6 +15,8 @@ type delivery struct {
 	// foreign marks an answer that is not the product's: the client gets it,
 	// but not what the product had to say.
 	foreign bool
+	// stray follows the answer, on a connection that ends with it.
+	stray []byte
 }
 
 // dropped is the delivery of a request that nothing was done for.
@@ -57,16 +59,24 @@ func (v *visit) deliver(w http.ResponseWriter, d delivery) {
 	if flushErr := http.NewResponseController(w).Flush(); err == nil {
 		err = flushErr
 	}
+	if len(d.stray) > 0 {
+		// The connection would keep it back once the answer counts as sent.
+		cut(w, d.stray...)
+		return
+	}
 	connection.answerSent(err)
 	if d.half {
 		cut(w)
 	}
 }
 
-// cut ends the connection of a request at once.
-func cut(w http.ResponseWriter) {
+// cut ends the connection of a request at once, after a last word if there is one.
+func cut(w http.ResponseWriter, last ...byte) {
 	connection, _, err := http.NewResponseController(w).Hijack()
-	if err == nil {
-		connection.Close()
+	if err != nil {
+		return
 	}
+	// Whoever does not listen any more misses nothing.
+	_, _ = connection.Write(last)
+	connection.Close()
 }

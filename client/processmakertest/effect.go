@@ -79,10 +79,29 @@ func AnswerAfter(status int, header http.Header, body string) Effect {
 // Replace processes and lets the test rewrite the answer. The exchange counts
 // as read, as only the test knows what it left of the answer.
 func Replace(rewrite func(status int, body []byte) (int, []byte)) Effect {
+	return Rewrite(func(r *Reply) { r.Status, r.Body = rewrite(r.Status, r.Body) })
+}
+
+// Reply is an answer of the product that a test may change before it is sent.
+type Reply struct {
+	Status int
+	// Header is without Content-Length, which is that of Body. A Content-Type
+	// without values is one that is not sent.
+	Header http.Header
+	Body   []byte
+	// Stray is sent after the whole answer, as by a server that miscounts or
+	// gives a body to a 204. The connection ends with it.
+	Stray []byte
+}
+
+// Rewrite processes and lets the test change all of the answer. As with
+// Replace, the exchange counts as read.
+func Rewrite(change func(*Reply)) Effect {
 	return Effect{run: func(v *visit) delivery {
 		a := v.process()
-		a.status, a.body = rewrite(a.status, a.body)
-		return delivery{answer: a}
+		r := &Reply{Status: a.status, Header: a.header, Body: a.body}
+		change(r)
+		return delivery{answer: answer{status: r.Status, header: r.Header, body: r.Body}, stray: r.Stray}
 	}}
 }
 

@@ -2,8 +2,12 @@ package processmakertest_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -127,6 +131,44 @@ func TestDetailsOfAnswers(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, http.StatusCreated, got.status)
 	assert.Contains(t, got.body, `"token_type":7`)
+	assert.Len(t, s.server.LiveTokens(), 1, "what was rewritten has been processed")
+
+	got, err = s.hit(processmakertest.Rewrite(func(r *processmakertest.Reply) {
+		r.Header["Content-Type"] = nil
+		r.Header.Set("X-Added", "a")
+		r.Body = []byte(`{}`)
+	}))
+	require.NoError(t, err)
+	assert.Empty(t, got.header.Values("Content-Type"))
+	assert.Equal(t, "a", got.header.Get("X-Added"))
+	assert.Equal(t, `{}`, got.body)
+}
+
+func TestStrayBytesFollowTheAnswer(t *testing.T) {
+	t.Parallel()
+	for _, secure := range []bool{false, true} {
+		s := newStage(t, func(c *processmakertest.Config) { c.TLS = secure })
+		s.server.Inject(processmakertest.Fault{On: processmakertest.PasswordGrant, Do: processmakertest.Rewrite(func(r *processmakertest.Reply) {
+			r.Status, r.Body, r.Stray = http.StatusNoContent, nil, []byte("stray")
+		})})
+		_, address, _ := strings.Cut(s.server.URL(), "://")
+		connection, err := net.Dial("tcp", address)
+		require.NoError(t, err)
+		defer connection.Close()
+		if secure {
+			roots := x509.NewCertPool()
+			require.True(t, roots.AppendCertsFromPEM([]byte(s.server.CACertPEM())))
+			connection = tls.Client(connection, &tls.Config{RootCAs: roots, ServerName: "127.0.0.1"})
+		}
+		body := s.grantBody(s.passwordFields("admin"))
+		_, err = fmt.Fprintf(connection, "POST /oauth/token HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+		require.NoError(t, err)
+		all, err := io.ReadAll(connection)
+		require.NoError(t, err)
+		assert.Contains(t, string(all), "HTTP/1.1 204 ")
+		assert.True(t, strings.HasSuffix(string(all), "\r\n\r\nstray"), "%q", all)
+		assert.Empty(t, s.server.UnreadTokens())
+	}
 }
 
 func TestFaultsHappenInOrderAndAsOftenAsTold(t *testing.T) {
