@@ -5,6 +5,8 @@
 package main
 
 import (
+	"io"
+	"log"
 	"os"
 
 	"github.com/hashicorp/go-hclog"
@@ -13,6 +15,10 @@ import (
 )
 
 func main() {
+	// Go's HTTP client quotes there what a server sends after its answer, which
+	// may be a token. Nothing else of this process uses it.
+	log.SetOutput(io.Discard)
+
 	meta := &api.PluginAPIClientMeta{}
 	// Vault passes only flags that this set knows; anything else on the
 	// command line is a person's, who is told below what this program is.
