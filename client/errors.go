@@ -163,7 +163,7 @@ func AnswerLost(err error) bool {
 		// A gateway's word on a request that it had passed on.
 		return e.Status == 0 || e.Status == http.StatusBadGateway || e.Status == http.StatusGatewayTimeout
 	default:
-		// A success in which no token could be found.
-		return e.Kind == NotProcessMaker && e.Status == http.StatusOK
+		// A success, of whatever number, in which no token could be found.
+		return e.Kind == NotProcessMaker && e.Status >= 200 && e.Status < 300
 	}
 }

@@ -28,6 +28,8 @@ func TestAnswerLost(t *testing.T) {
 			{Kind: Unavailable, Status: http.StatusGatewayTimeout},
 			{Kind: UnusableToken, Status: http.StatusOK},
 			{Kind: NotProcessMaker, Status: http.StatusOK},
+			{Kind: NotProcessMaker, Status: http.StatusCreated},
+			{Kind: NotProcessMaker, Status: http.StatusNoContent},
 		},
 		false: {
 			{Kind: Unavailable, NotSent: true},
