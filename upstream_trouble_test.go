@@ -35,7 +35,7 @@ func TestUpstreamTroubleAtIssue(t *testing.T) {
 		"wrong host":            {inject(on, processmakertest.Answer(499, nil, "{}")), 502, "no tenant"},
 		"not found":             {inject(on, processmakertest.Answer(404, jsonHeader(), "{}")), 502, "check the url"},
 		"success without token": {inject(on, processmakertest.Answer(200, jsonHeader(), "{}")), 502, "no access_token"},
-		"token is a number":     {inject(on, processmakertest.Answer(200, jsonHeader(), `{"access_token":12}`)), 502, "no access_token"},
+		"token is a number":     {inject(on, processmakertest.Answer(200, jsonHeader(), `{"access_token":12}`)), 502, "the access_token of the answer is no text"},
 		"token is opaque":       {inject(on, processmakertest.Answer(200, jsonHeader(), `{"access_token":"SECRETabc","token_type":"bearer"}`)), 502, "ProcessMaker 3 is not supported"},
 		"malformed request":     {inject(on, processmakertest.Answer(400, jsonHeader(), `{"error":"invalid_request"}`)), 500, "malformed"},
 		"league 7":              {inject(on, processmakertest.Answer(401, jsonHeader(), `{"error":"invalid_credentials"}`)), 400, "wrong username or password"},

@@ -154,7 +154,13 @@ func (g *grantExchanger) RoundTrip(req *http.Request) (*http.Response, error) {
 	if r.status != http.StatusOK || !r.json {
 		return nil, grantFailure(g.operation, r)
 	}
-	if json.Unmarshal(r.body, &g.issued) != nil || g.issued.Access == "" {
+	err = json.Unmarshal(r.body, &g.issued)
+	var mistyped *json.UnmarshalTypeError
+	if errors.As(err, &mistyped) && mistyped.Field != "" {
+		// Field is a name of ours; the rest of the error quotes the answer.
+		return nil, &Error{Kind: NotProcessMaker, Operation: g.operation, Status: g.status, Detail: "the " + mistyped.Field + " of the answer is no text"}
+	}
+	if err != nil || g.issued.Access == "" {
 		return nil, noTokenError(g.operation, g.status)
 	}
 	return &http.Response{

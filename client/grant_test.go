@@ -48,6 +48,25 @@ func TestWhatATokenAnswerHasToHold(t *testing.T) {
 	}
 }
 
+func TestAConfusedFieldIsNamed(t *testing.T) {
+	t.Parallel()
+	const marker = "S3CR3T-MARKER"
+	for body, says := range map[string]string{
+		`"token_type":["` + marker + `"]`:        "the token_type of the answer is no text",
+		`"refresh_token":{"a":"` + marker + `"}`: "the refresh_token of the answer is no text",
+		`"refresh_token":1e400`:                  "the refresh_token of the answer is no text",
+		`"access_token":["` + marker + `"]`:      "the access_token of the answer is no text",
+		`"access_token":""`:                      "no access_token",
+		`"token_type":"` + marker + `"`:          "token_type is not Bearer",
+	} {
+		answer := `{"access_token":"` + signedWith("RS256") + `",` + body + `}`
+		_, err := answering(t, answer).PasswordGrant(context.Background(), client.AuthClient{ID: "3", Secret: "s"}, client.Login{Username: "a", Password: "b"})
+		require.ErrorContains(t, err, says, body)
+		require.NotContains(t, err.Error(), marker)
+		require.True(t, client.AnswerLost(err), "a token may live")
+	}
+}
+
 // What is not used must not spoil a token that lives.
 func TestATokenAnswerIsTakenWhateverElseItSays(t *testing.T) {
 	t.Parallel()
