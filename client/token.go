@@ -106,13 +106,16 @@ type claims struct {
 	ExpireTime numericDate `json:"exp"`
 }
 
-// text is a string or a number.
+// text is a string or, as ids may be, a whole number.
 type text string
 
 func (t *text) UnmarshalJSON(data []byte) error {
 	decoded, err := textOrNumber(data)
 	if err != nil {
 		return err
+	}
+	if data[0] != '"' && strings.ContainsAny(decoded, "-.eE") {
+		return errors.New("neither text nor whole number")
 	}
 	*t = text(decoded)
 	return nil

@@ -47,6 +47,8 @@ func TestParseTokenSaysWhatIsWrong(t *testing.T) {
 		"id leaves the path":           {jwtOf(`{"jti":"../../1","exp":1795170566,"sub":"42"}`), "jti"},
 		"no user (client_credentials)": {jwtOf(`{"jti":"a","exp":1795170566,"sub":""}`), "no user"},
 		"user is a path":               {jwtOf(`{"jti":"a","exp":1795170566,"sub":"1/../2"}`), "no user"},
+		"id is no whole number":        {jwtOf(`{"jti":1e400,"exp":1795170566,"sub":"42"}`), "cannot be read"},
+		"id is negative":               {jwtOf(`{"jti":-7,"exp":1795170566,"sub":"42"}`), "cannot be read"},
 		"no end":                       {jwtOf(`{"jti":"a","sub":"1"}`), "exp"},
 		"end is no date":               {jwtOf(`{"jti":"a","sub":"1","exp":"never"}`), "cannot be read"},
 		"end is beyond time":           {jwtOf(`{"jti":"a","sub":"1","exp":1e300}`), "cannot be read"},
