@@ -95,10 +95,14 @@ func (c *Client) PersonalTokens(ctx context.Context, bearer Token, userID string
 		}
 		var listed struct {
 			Data []*struct {
-				ID        text   `json:"id"`
-				Name      string `json:"name"`
-				CreatedAt any    `json:"created_at"`
+				// Passport's ids are texts; a number is no token's.
+				ID        string          `json:"id"`
+				Name      json.RawMessage `json:"name"`
+				CreatedAt any             `json:"created_at"`
 			} `json:"data"`
+			Meta struct {
+				Total int `json:"total"`
+			} `json:"meta"`
 		}
 		switch {
 		case r.status != http.StatusOK:
@@ -112,11 +116,19 @@ func (c *Client) PersonalTokens(ctx context.Context, bearer Token, userID string
 			if token == nil || token.ID == "" {
 				return nil, &Error{Kind: NotProcessMaker, Operation: listTokens, Status: r.status, Detail: "the answer lists a token without an id"}
 			}
+			var name string
+			// There are tokens without a name, whose name is null.
+			if token.Name == nil || json.Unmarshal(token.Name, &name) != nil {
+				return nil, &Error{Kind: NotProcessMaker, Operation: listTokens, Status: r.status, Detail: "the answer lists a token without saying its name"}
+			}
 			created, _ := token.CreatedAt.(string)
-			all = append(all, NamedToken{ID: string(token.ID), Name: token.Name, CreatedTime: createdTime(created)})
+			all = append(all, NamedToken{ID: token.ID, Name: name, CreatedTime: createdTime(created)})
 		}
-		if len(listed.Data) < tokensPerPage {
+		switch complete := len(all) >= listed.Meta.Total; {
+		case complete && (listed.Meta.Total > 0 || len(listed.Data) < tokensPerPage):
 			return all, nil
+		case !complete && len(listed.Data) == 0:
+			return nil, &Error{Kind: NotProcessMaker, Operation: listTokens, Status: r.status, Detail: "the answer lists fewer tokens than it says there are"}
 		}
 	}
 	return nil, &Error{Kind: NotProcessMaker, Operation: listTokens, Detail: "the user has too many live personal access tokens to list; delete those in ProcessMaker that nobody needs"}

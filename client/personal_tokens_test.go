@@ -59,9 +59,49 @@ func TestNoListIsNotAnEmptyOne(t *testing.T) {
 	listed, err := f.client.PersonalTokens(context.Background(), bearer, bearer.UserID)
 	require.NoError(t, err)
 	require.Empty(t, listed)
-	for _, body := range []string{`{}`, `{"data":null}`, `{"message":"ok"}`, `[]`, `{"data":{}}`} {
+	for _, body := range []string{
+		`{}`, `{"data":null}`, `{"message":"ok"}`, `[]`, `{"data":{}}`,
+		// A token that is looked for by its name must not seem gone.
+		`{"data":[{"id":"a"}]}`, `{"data":[{"id":"a","name":7}]}`, `{"data":[{"id":7,"name":"n"}]}`, `{"data":[null]}`,
+		`{"data":[],"meta":{"total":1}}`,
+	} {
 		f.pm.Inject(fault(processmakertest.ListTokens, jsonAnswer(200, body)))
 		_, err := f.client.PersonalTokens(context.Background(), bearer, bearer.UserID)
 		require.Equal(t, client.NotProcessMaker, client.KindOf(err), body)
+	}
+}
+
+func TestAListIsReadToItsEnd(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		pages []string
+		names []string
+		fails bool
+	}{
+		"without a total":             {[]string{`{"data":[{"id":"a","name":"1"}]}`}, []string{"1"}, false},
+		"a token without a name":      {[]string{`{"data":[{"id":"a","name":null}],"meta":{"total":1}}`}, []string{""}, false},
+		"pages smaller than asked":    {[]string{`{"data":[{"id":"a","name":"1"}],"meta":{"total":2}}`, `{"data":[{"id":"b","name":"2"}],"meta":{"total":2}}`}, []string{"1", "2"}, false},
+		"some ended while it is read": {[]string{`{"data":[{"id":"a","name":"1"}],"meta":{"total":2}}`, `{"data":[],"meta":{"total":1}}`}, []string{"1"}, false},
+		"all ended while it is read":  {[]string{`{"data":[{"id":"a","name":"1"}],"meta":{"total":2}}`, `{"data":[],"meta":{"total":0}}`}, []string{"1"}, false},
+		"fewer than it says":          {[]string{`{"data":[{"id":"a","name":"1"}],"meta":{"total":2}}`, `{"data":[],"meta":{"total":2}}`}, nil, true},
+		"an odd total":                {[]string{`{"data":[{"id":"a","name":"1"}],"meta":{"total":"1"}}`}, nil, true},
+		"odd other facts":             {[]string{`{"data":[{"id":"a","name":"1","created_at":[],"client":7}],"meta":{"total":1,"per_page":{}}}`}, []string{"1"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			bearer := f.sign(t).Access
+			for _, page := range test.pages {
+				f.pm.Inject(fault(processmakertest.ListTokens, jsonAnswer(200, page)))
+			}
+			listed, err := f.client.PersonalTokens(context.Background(), bearer, bearer.UserID)
+			require.Equal(t, test.fails, err != nil, "%v", err)
+			var names []string
+			for _, token := range listed {
+				names = append(names, token.Name)
+			}
+			require.Equal(t, test.names, names)
+			require.Equal(t, len(test.pages), f.pm.Count(processmakertest.ListTokens))
+		})
 	}
 }
