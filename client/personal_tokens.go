@@ -192,8 +192,9 @@ func (c *Client) ShowUser(ctx context.Context, bearer Token, userID string) (Use
 		Username      string `json:"username"`
 		Administrator *bool  `json:"is_administrator"`
 	}
-	// Not to say whether a user is an administrator is not to say no.
-	if !r.json || json.Unmarshal(r.body, &shown) != nil || string(shown.ID) != userID || shown.Administrator == nil {
+	// Not to say whether a user is an administrator is not to say no, and a
+	// record without a name would not tell an auditor whose token it was.
+	if !r.json || json.Unmarshal(r.body, &shown) != nil || string(shown.ID) != userID || shown.Username == "" || shown.Administrator == nil {
 		return User{}, &Error{Kind: NotProcessMaker, Operation: showUser, Status: r.status, Detail: "the answer is not the user"}
 	}
 	return User{ID: string(shown.ID), Username: shown.Username, Administrator: *shown.Administrator}, nil

@@ -105,3 +105,23 @@ func TestAListIsReadToItsEnd(t *testing.T) {
 		})
 	}
 }
+
+func TestAUserHasAName(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	bearer := f.sign(t).Access
+	for body, fails := range map[string]bool{
+		`{"id":2,"username":"alice","is_administrator":false}`:   false,
+		`{"id":"2","username":"alice","is_administrator":false}`: false,
+		`{"id":2,"username":"","is_administrator":false}`:        true,
+		`{"id":2,"username":null,"is_administrator":false}`:      true,
+		`{"id":2,"is_administrator":false}`:                      true,
+		`{"id":2,"username":"alice"}`:                            true,
+		`{"id":2.0,"username":"alice","is_administrator":false}`: true,
+		`{"id":3,"username":"alice","is_administrator":false}`:   true,
+	} {
+		f.pm.Inject(fault(processmakertest.ShowUser, jsonAnswer(200, body)))
+		_, err := f.client.ShowUser(context.Background(), bearer, "2")
+		require.Equal(t, fails, err != nil, "%s: %v", body, err)
+	}
+}
