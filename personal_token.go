@@ -33,7 +33,7 @@ func (b *backend) mintPersonalToken(ctx context.Context, req *logical.Request, o
 	minting := &minting{backend: b, storage: req.Storage, order: order, target: target, record: record}
 
 	if err := b.asSession(ctx, req.Storage, role, s, func(session *session) error { return minting.mint(ctx, session) }); err != nil {
-		minting.abandon(err)
+		minting.abandon()
 		resp, err := b.issueFailed(role, b.personalTrouble(role, s, record, err), err)
 		return nil, resp, err
 	}
@@ -62,8 +62,10 @@ type minting struct {
 	order   *issueOrder
 	target  string
 	record  *ledger.Record
-	// recorded: the record is stored, so there may be a token.
+	// recorded: the record is stored.
 	recorded bool
+	// mayExist: the token was asked for, and not certainly refused.
+	mayExist bool
 	token    client.Token
 }
 
@@ -95,6 +97,7 @@ func (m *minting) mint(ctx context.Context, session *session) error {
 		m.recorded = true
 	}
 	token, err := api.CreatePersonalToken(ctx, session.token(), user.ID, m.record.TokenName)
+	m.mayExist = mayHaveMinted(err)
 	switch {
 	case serverError(err):
 		return &explained{err.Error() + ". If this goes on, ProcessMaker's personal access client is missing: run \"php artisan passport:client --personal\" on its server", err}
@@ -108,13 +111,13 @@ func (m *minting) mint(ctx context.Context, session *session) error {
 // abandon cleans up after a token that was not handed out. If it certainly was
 // not made, its record goes; otherwise the record is put down as due, and the
 // ledger looks for the token by its name.
-func (m *minting) abandon(cause error) {
+func (m *minting) abandon() {
 	if !m.recorded {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), cleanupTimeout)
 	defer cancel()
-	if !mayHaveMinted(cause) {
+	if !m.mayExist {
 		if err := ledger.Delete(ctx, m.storage, m.record.ID); err != nil {
 			m.backend.log(hclog.Warn, aboutRecord(m.record), "the record of a token that was not made could not be deleted; it goes at its deadline", "error", err)
 		}
