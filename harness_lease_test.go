@@ -50,6 +50,7 @@ func (l *lease) renewRequest(increment time.Duration) *logical.Request {
 // tryRenew renews as Vault does: the answer replaces data and secret.
 func (l *lease) tryRenew(ctx context.Context) (*logical.Response, error) {
 	resp, err := l.h.backend.HandleRequest(ctx, l.renewRequest(0))
+	l.h.tell("renew", resp, err)
 	if err == nil {
 		l.data, l.secret = resp.Data, *resp.Secret
 	}
@@ -70,6 +71,7 @@ func (l *lease) tryRevoke() error {
 	req := logical.RevokeRequest(l.path, &secret, l.data)
 	req.Storage = l.h.storage
 	resp, err := l.h.backend.HandleRequest(context.Background(), req)
+	l.h.tell("revoke", resp, err)
 	if err == nil && resp.IsError() {
 		err = resp.Error()
 	}

@@ -35,6 +35,14 @@ type harness struct {
 	log     *lockedBuffer
 	system  *logical.StaticSystemView
 	events  *logical.MockEventSender
+	// answered, if set, is told of every answer.
+	answered func(to string, resp *logical.Response, err error)
+}
+
+func (h *harness) tell(to string, resp *logical.Response, err error) {
+	if h.answered != nil {
+		h.answered(to, resp, err)
+	}
 }
 
 func newHarness(t *testing.T, configure ...func(*processmakertest.Config)) *harness {
@@ -117,6 +125,7 @@ func (h *harness) request(ctx context.Context, operation logical.Operation, path
 		DisplayName: "token-ci",
 	})
 	h.checkAnswer(operation, path, resp, err)
+	h.tell(path, resp, err)
 	return resp, err
 }
 
