@@ -2,9 +2,11 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net"
@@ -14,8 +16,8 @@ import (
 	"time"
 )
 
-// maxReplyBytes is far above any answer this package asks for.
-const maxReplyBytes = 1 << 20
+// usualReplyBytes is far above any answer this package asks for, lists excepted.
+const usualReplyBytes = 1 << 20
 
 // call says how an exchange is to be made.
 type call struct {
@@ -26,6 +28,9 @@ type call struct {
 	// passBreaker: it is made even when the instance is thought unreachable,
 	// because the answer decides what becomes of a token.
 	passBreaker bool
+	// mostBytes is the size up to which an answer is read; 0 stands for
+	// usualReplyBytes.
+	mostBytes int
 }
 
 // reply is an answer that was read to its end.
@@ -77,7 +82,7 @@ func (c *Client) exchange(ctx context.Context, req *http.Request, call call) (*r
 		c.breaker.obey(leaveAloneUntil)
 	}()
 
-	reply, failure, hurried := c.send(ctx, req, call.operation)
+	reply, failure, hurried := c.send(ctx, req, call)
 	outcome = answered
 	if failure != nil {
 		switch {
@@ -105,7 +110,8 @@ func (c *Client) exchange(ctx context.Context, req *http.Request, call call) (*r
 
 // send tells of a failure also whether it was hurried: the caller's time, which
 // was shorter than the settings give an exchange, ran out.
-func (c *Client) send(ctx context.Context, req *http.Request, operation string) (_ *reply, _ *Error, hurried bool) {
+func (c *Client) send(ctx context.Context, req *http.Request, call call) (_ *reply, _ *Error, hurried bool) {
+	operation, mostBytes := call.operation, cmp.Or(call.mostBytes, usualReplyBytes)
 	timeout := c.timeout
 	if deadline, ok := ctx.Deadline(); ok {
 		// Contexts know the real time alone.
@@ -133,7 +139,7 @@ func (c *Client) send(ctx context.Context, req *http.Request, operation string) 
 		}, ranOut()
 	}
 	defer response.Body.Close()
-	body, err := readReply(response)
+	body, err := readReply(response, mostBytes)
 	if err != nil {
 		return nil, &Error{
 			Kind:      Unavailable,
@@ -141,12 +147,12 @@ func (c *Client) send(ctx context.Context, req *http.Request, operation string) 
 			Detail:    "the answer broke off: " + reasonFor(err, c.timeout),
 		}, ranOut()
 	}
-	if len(body) > maxReplyBytes {
+	if len(body) > mostBytes {
 		return nil, &Error{
 			Kind:      NotProcessMaker,
 			Operation: operation,
 			Status:    response.StatusCode,
-			Detail:    "the answer is larger than 1 MiB",
+			Detail:    fmt.Sprintf("the answer is larger than %d MiB", mostBytes>>20),
 		}, false
 	}
 	return &reply{
@@ -159,12 +165,12 @@ func (c *Client) send(ctx context.Context, req *http.Request, operation string) 
 }
 
 // readReply reads an answer, and a byte more than any that is of use.
-func readReply(response *http.Response) ([]byte, error) {
+func readReply(response *http.Response, mostBytes int) ([]byte, error) {
 	// Room for all that was announced and for the end to be seen, so that
 	// nothing is copied on the way.
-	room := min(max(response.ContentLength, 0), maxReplyBytes) + bytes.MinRead
+	room := int(min(max(response.ContentLength, 0), int64(mostBytes))) + bytes.MinRead
 	body := bytes.NewBuffer(make([]byte, 0, room))
-	_, err := body.ReadFrom(io.LimitReader(response.Body, maxReplyBytes+1))
+	_, err := body.ReadFrom(io.LimitReader(response.Body, int64(mostBytes)+1))
 	return body.Bytes(), err
 }
 

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strconv"
-	"time"
 )
 
 const (
@@ -17,35 +15,9 @@ const (
 	showUser    = "user look-up"
 )
 
-const (
-	// tokensPerPage keeps a page (about 560 bytes a token) below the size
-	// that is read of an answer. ProcessMaker loads all tokens of the user
-	// for every page, so few large pages are the cheaper way.
-	tokensPerPage = 1000
-	// mostTokenPages bounds a listing.
-	mostTokenPages = 50
-	// unknownToken is the body of ProcessMaker's 404 to the look-up of a token
-	// that it does not know. Its other 404s have an object.
-	unknownToken = "[]"
-)
-
-// NamedToken is a personal access token as ProcessMaker lists it.
-type NamedToken struct {
-	ID, Name string
-	// CreatedTime is zero where the answer tells none.
-	CreatedTime time.Time
-}
-
-// createdTime reads the time of creation in both of ProcessMaker's forms:
-// releases before 4.3 write it without a time zone, in UTC.
-func createdTime(text string) time.Time {
-	for _, layout := range []string{time.RFC3339, time.DateTime} {
-		if at, err := time.Parse(layout, text); err == nil {
-			return at.UTC()
-		}
-	}
-	return time.Time{}
-}
+// unknownToken is the body of ProcessMaker's 404 to the look-up of a token that it
+// does not know. Its other 404s have an object.
+const unknownToken = "[]"
 
 // User is what is needed to know of a ProcessMaker user.
 type User struct {
@@ -81,57 +53,6 @@ func (c *Client) CreatePersonalToken(ctx context.Context, bearer Token, userID, 
 		return Token{}, &Error{Kind: UnusableToken, Operation: createToken, Status: r.status, Detail: err.Error()}
 	}
 	return token, nil
-}
-
-// PersonalTokens lists the personal access tokens of the user userID that are
-// not revoked, with the authority of bearer. It is dear for the server.
-func (c *Client) PersonalTokens(ctx context.Context, bearer Token, userID string) ([]NamedToken, error) {
-	var all []NamedToken
-	for page := 1; page <= mostTokenPages; page++ {
-		query := url.Values{"per_page": {strconv.Itoa(tokensPerPage)}, "page": {strconv.Itoa(page)}}
-		r, err := c.askAPI(ctx, http.MethodGet, bearer, nil, call{operation: listTokens, lane: background}, query, "users", userID, "tokens")
-		if err != nil {
-			return nil, err
-		}
-		var listed struct {
-			Data []*struct {
-				// Passport's ids are texts; a number is no token's.
-				ID        string          `json:"id"`
-				Name      json.RawMessage `json:"name"`
-				CreatedAt any             `json:"created_at"`
-			} `json:"data"`
-			Meta struct {
-				Total int `json:"total"`
-			} `json:"meta"`
-		}
-		switch {
-		case r.status != http.StatusOK:
-			return nil, apiFailure(listTokens, r)
-		case !r.json || json.Unmarshal(r.body, &listed) != nil || listed.Data == nil:
-			// A list that is missing is not an empty one: who looks for a token
-			// would think it dead.
-			return nil, &Error{Kind: NotProcessMaker, Operation: listTokens, Status: r.status, Detail: "the answer is no list of tokens"}
-		}
-		for _, token := range listed.Data {
-			if token == nil || token.ID == "" {
-				return nil, &Error{Kind: NotProcessMaker, Operation: listTokens, Status: r.status, Detail: "the answer lists a token without an id"}
-			}
-			var name string
-			// There are tokens without a name, whose name is null.
-			if token.Name == nil || json.Unmarshal(token.Name, &name) != nil {
-				return nil, &Error{Kind: NotProcessMaker, Operation: listTokens, Status: r.status, Detail: "the answer lists a token without saying its name"}
-			}
-			created, _ := token.CreatedAt.(string)
-			all = append(all, NamedToken{ID: token.ID, Name: name, CreatedTime: createdTime(created)})
-		}
-		switch complete := len(all) >= listed.Meta.Total; {
-		case complete && (listed.Meta.Total > 0 || len(listed.Data) < tokensPerPage):
-			return all, nil
-		case !complete && len(listed.Data) == 0:
-			return nil, &Error{Kind: NotProcessMaker, Operation: listTokens, Status: r.status, Detail: "the answer lists fewer tokens than it says there are"}
-		}
-	}
-	return nil, &Error{Kind: NotProcessMaker, Operation: listTokens, Detail: "the user has too many live personal access tokens to list; delete those in ProcessMaker that nobody needs"}
 }
 
 // RevokeTokenOf ends a token of the user userID with the authority of bearer.

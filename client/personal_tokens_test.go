@@ -2,6 +2,9 @@ package client_test
 
 import (
 	"context"
+	"net/http"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -71,21 +74,18 @@ func TestNoListIsNotAnEmptyOne(t *testing.T) {
 	}
 }
 
-func TestAListIsReadToItsEnd(t *testing.T) {
+func TestAListIsTakenAsAWholeOrNotAtAll(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		pages []string
 		names []string
 		fails bool
 	}{
-		"without a total":             {[]string{`{"data":[{"id":"a","name":"1"}]}`}, []string{"1"}, false},
-		"a token without a name":      {[]string{`{"data":[{"id":"a","name":null}],"meta":{"total":1}}`}, []string{""}, false},
-		"pages smaller than asked":    {[]string{`{"data":[{"id":"a","name":"1"}],"meta":{"total":2}}`, `{"data":[{"id":"b","name":"2"}],"meta":{"total":2}}`}, []string{"1", "2"}, false},
-		"some ended while it is read": {[]string{`{"data":[{"id":"a","name":"1"}],"meta":{"total":2}}`, `{"data":[],"meta":{"total":1}}`}, []string{"1"}, false},
-		"all ended while it is read":  {[]string{`{"data":[{"id":"a","name":"1"}],"meta":{"total":2}}`, `{"data":[],"meta":{"total":0}}`}, []string{"1"}, false},
-		"fewer than it says":          {[]string{`{"data":[{"id":"a","name":"1"}],"meta":{"total":2}}`, `{"data":[],"meta":{"total":2}}`}, nil, true},
-		"an odd total":                {[]string{`{"data":[{"id":"a","name":"1"}],"meta":{"total":"1"}}`}, nil, true},
-		"odd other facts":             {[]string{`{"data":[{"id":"a","name":"1","created_at":[],"client":7}],"meta":{"total":1,"per_page":{}}}`}, []string{"1"}, false},
+		"without a total":        {[]string{`{"data":[{"id":"a","name":"1"}]}`}, []string{"1"}, false},
+		"a token without a name": {[]string{`{"data":[{"id":"a","name":null}],"meta":{"total":1}}`}, []string{""}, false},
+		"fewer than it says":     {[]string{`{"data":[{"id":"a","name":"1"}],"meta":{"total":2}}`}, nil, true},
+		"an odd total":           {[]string{`{"data":[{"id":"a","name":"1"}],"meta":{"total":"1"}}`}, nil, true},
+		"odd other facts":        {[]string{`{"data":[{"id":"a","name":"1","created_at":[],"client":7}],"meta":{"total":1,"per_page":{}}}`}, []string{"1"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -124,4 +124,39 @@ func TestAUserHasAName(t *testing.T) {
 		_, err := f.client.ShowUser(context.Background(), bearer, "2")
 		require.Equal(t, fails, err != nil, "%s: %v", body, err)
 	}
+}
+
+// Tokens that are ended while a list is read move those behind them forward: on
+// pages some would be passed over, and be taken for dead.
+func TestALongListIsOneAnswer(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	bearer := f.sign(t).Access
+	for range 1100 {
+		_, err := f.client.CreatePersonalToken(context.Background(), bearer, bearer.UserID, "n")
+		require.NoError(t, err)
+	}
+	all := f.pm.LiveTokens()
+	slices.SortFunc(all, func(a, b processmakertest.Token) int { return strings.Compare(a.ID, b.ID) })
+	asked := 0
+	defer f.pm.Inject(processmakertest.Fault{On: processmakertest.ListTokens, Times: -1, Match: func(*http.Request) bool {
+		if asked++; asked == 2 {
+			for _, token := range all[:50] {
+				if token.Name != "" {
+					f.pm.RevokeTokenByID(token.ID)
+				}
+			}
+		}
+		return false
+	}})()
+	listed, err := f.client.PersonalTokens(context.Background(), bearer, bearer.UserID)
+	require.NoError(t, err)
+	known := map[string]bool{}
+	for _, token := range listed {
+		known[token.ID] = true
+	}
+	for _, token := range f.pm.LiveTokens() {
+		require.True(t, known[token.ID] || token.Name == "", "a token that lives was passed over")
+	}
+	require.Equal(t, 2, asked)
 }
