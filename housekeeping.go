@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -88,7 +89,9 @@ func (b *backend) renewOldSession(ctx context.Context, storage logical.Storage, 
 	if b.clock.Now().Before(stored.TokenReceivedAt.Add(life * 2 / 3)) {
 		return nil
 	}
-	_, err = b.renewSession(ctx, storage, role, current, stored)
+	if _, err = b.renewSession(ctx, storage, role, current, stored); errors.Is(err, errSessionOver) {
+		return nil
+	}
 	return err
 }
 

@@ -117,7 +117,8 @@ func (b *backend) endReplaced(storage logical.Storage, s *settings, auth authCli
 
 // renewSession gives a session that ProcessMaker no longer accepts, or that is
 // old, a new pair. seen is the session as the caller knew it: if another
-// request has renewed it since, that is the answer.
+// request has renewed it since, that is the answer; if one has ended it, nothing
+// brings it back.
 func (b *backend) renewSession(ctx context.Context, storage logical.Storage, role *loadedRole, s *settings, seen *session) (*session, error) {
 	began := b.clock.Now()
 	workCtx, cancel := context.WithTimeout(context.Background(), exchangesTimeout)
@@ -131,7 +132,11 @@ func (b *backend) renewSession(ctx context.Context, storage logical.Storage, rol
 	if err != nil {
 		return nil, err
 	}
-	if stored != nil && stored.TokenID != seen.TokenID && stored.LostBecause == "" {
+	switch {
+	case stored == nil || stored.LostBecause != "":
+		role.session.Store(nil)
+		return nil, errSessionOver
+	case stored.TokenID != seen.TokenID:
 		role.session.Store(stored)
 		return stored, nil
 	}
@@ -194,8 +199,11 @@ func (b *backend) loseSession(storage logical.Storage, role *loadedRole, seen, s
 	return needsSignIn(role, why)
 }
 
+// errSessionOver: the session as the caller knew it was deleted or lost.
+var errSessionOver = errors.New("the session was ended by another request at the same time; try again")
+
 // asSession runs an exchange with the session's token. A refused token is
-// renewed.
+// renewed; a session that is over is asked for anew.
 func (b *backend) asSession(ctx context.Context, storage logical.Storage, role *loadedRole, s *settings, do func(*session) error) error {
 	current, err := b.useSession(ctx, storage, role, s)
 	if err != nil {
@@ -209,6 +217,9 @@ func (b *backend) asSession(ctx context.Context, storage logical.Storage, role *
 		return err
 	}
 	renewed, err := b.renewSession(ctx, storage, role, s, current)
+	if errors.Is(err, errSessionOver) {
+		renewed, err = b.useSession(ctx, storage, role, s)
+	}
 	if err != nil {
 		return err
 	}
