@@ -196,8 +196,9 @@ func (b *backend) withdraw(ctx context.Context, storage logical.Storage, previou
 	}
 	key := passwordChangeKey(previous.URL, previous.Username)
 	change, err := readPasswordChange(ctx, storage, key)
-	if isUnreadable(err) {
-		// It would stand in the way of every rotation to come.
+	if isUnreadable(err) && !isNewer(err) {
+		// It would stand in the way of every rotation to come. One of a newer
+		// release may hold the password that other roles wait for.
 		err = storage.Delete(ctx, key)
 	}
 	if err == nil && change != nil && !(changed != nil && change.concerns(previous.name, changed)) {

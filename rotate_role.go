@@ -85,6 +85,9 @@ func (r *passwordRotation) run(ctx context.Context, updateAll bool) (*passwordCh
 // come to it, it does no harm.
 func (r *passwordRotation) openPassword(ctx context.Context) (string, error) {
 	open, err := readPasswordChange(ctx, r.storage, passwordChangeKey(r.settings.config.URL, r.username))
+	if isNewer(err) {
+		return "", &refusal{"a newer release has left a change of this user's password open, which that release alone can complete; nothing was changed", "Install it again"}
+	}
 	if err != nil || open == nil {
 		return "", err
 	}

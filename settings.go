@@ -53,7 +53,7 @@ func (c *settingsCache) loadLocked(ctx context.Context, storage logical.Storage,
 	}
 	loaded, err := c.make(stored, clk)
 	if err != nil {
-		return nil, &unreadable{fmt.Sprintf("the stored config cannot be used: %s; write config again, with everything that it needs", err)}
+		return nil, &unreadable{text: fmt.Sprintf("the stored config cannot be used: %s; write config again, with everything that it needs", err)}
 	}
 	if c.forgotten.Load() == forgotten {
 		c.current.Store(loaded)

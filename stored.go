@@ -18,13 +18,22 @@ type stored interface {
 
 // unreadable is an entry that this release cannot use: damaged, of another kind,
 // or of a newer release.
-type unreadable struct{ text string }
+type unreadable struct {
+	text  string
+	newer bool
+}
 
 func (u *unreadable) Error() string { return u.text }
 
 func isUnreadable(err error) bool {
 	var u *unreadable
 	return errors.As(err, &u)
+}
+
+// isNewer tells whether err is about an entry that a newer release can use.
+func isNewer(err error) bool {
+	var u *unreadable
+	return errors.As(err, &u) && u.newer
 }
 
 // decodeStored reads an entry. what names it, and cure is the way out where it
@@ -34,10 +43,11 @@ func decodeStored(entry *logical.StorageEntry, into stored, what, cure string) e
 		Version int `json:"version"`
 	}
 	if json.Unmarshal(entry.Value, &head) == nil && head.Version > into.newest() {
-		return &unreadable{fmt.Sprintf("the stored %s was written by a newer release (version %d, known is %d): install that release again, or %s", what, head.Version, into.newest(), cure)}
+		text := fmt.Sprintf("the stored %s was written by a newer release (version %d, known is %d): install that release again, or %s", what, head.Version, into.newest(), cure)
+		return &unreadable{text: text, newer: true}
 	}
 	if head.Version < 1 || json.Unmarshal(entry.Value, into) != nil || !into.whole() {
-		return &unreadable{fmt.Sprintf("the stored %s cannot be read: it is not in the form of this release; %s", what, cure)}
+		return &unreadable{text: fmt.Sprintf("the stored %s cannot be read: it is not in the form of this release; %s", what, cure)}
 	}
 	return nil
 }
