@@ -114,6 +114,10 @@ func (c *passwordChange) whole() bool {
 func (b *backend) loginAsChanged(ctx context.Context, storage logical.Storage, role *loadedRole, s *settings, auth authClient, refused error) (*client.Grant, error) {
 	// The change comes first: it is deleted after the role is written.
 	change, err := readPasswordChange(ctx, storage, passwordChangeKey(role.URL, role.Username))
+	if isUnreadable(err) {
+		// The login is refused all the same, and remembered as that.
+		return nil, errors.Join(&refusal{text: fmt.Sprintf("ProcessMaker refused the login of user %q, and %s", role.Username, err)}, refused)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -229,8 +229,11 @@ func TestAStrangersEntryIsNotTaken(t *testing.T) {
 			h, _ := newCutHarness(t)
 			key := h.openChanges()[0]
 			h.damage(key, entry)
-			_, err := h.do(logical.ReadOperation, "creds/ci", nil)
-			require.ErrorContains(t, err, "stored change of a password")
+			h.refusedWrite(logical.ReadOperation, "creds/ci", nil, "stored change of a password")
+			h.pm.ResetLog()
+			h.refusedWrite(logical.ReadOperation, "creds/ci", nil, "not tried again for 5s")
+			require.Zero(t, h.pm.Count(), "every read would cost a token call")
+			require.Contains(t, h.read("status/ci")["last_error"], "stored change of a password")
 			require.ErrorContains(t, h.rotate(), test.rotation)
 			h.tick()
 			require.Contains(t, h.log.String(), "could not be completed yet")
@@ -242,7 +245,7 @@ func TestAStrangersEntryIsNotTaken(t *testing.T) {
 				require.Empty(t, h.openChanges())
 				return
 			}
-			_, err = h.do(logical.DeleteOperation, "roles/other", nil)
+			_, err := h.do(logical.DeleteOperation, "roles/other", nil)
 			require.NoError(t, err)
 			require.Equal(t, entry, h.snapshot()[key])
 			require.Contains(t, h.log.String(), "could not be withdrawn")
