@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -27,6 +28,11 @@ token. What is not found was ended already.
 	credentialRevokeHelpDescription = `
 For incident response: the token is ended at ProcessMaker now. Its lease can
 then neither be renewed nor do any harm, and goes at its own end.
+
+A record whose storage entry is damaged cannot be ended with, and stays overdue.
+force=true drops it: the token is not ended then, and lives on at ProcessMaker,
+up to a year from its issue, unless it is ended there. Where the record can be
+read, force=true changes nothing.
 `
 )
 
@@ -55,7 +61,10 @@ func (b *backend) credentialPaths() []*framework.Path {
 		DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix},
 		HelpSynopsis:    credentialRevokeHelpSynopsis,
 		HelpDescription: credentialRevokeHelpDescription,
-		Fields:          fields,
+		Fields: map[string]*framework.FieldSchema{
+			"credential_id": fields["credential_id"],
+			"force":         {Type: framework.TypeBool, Description: "Drop a record that cannot be read; its token is not ended.", DisplayAttrs: display("Force", "")},
+		},
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.UpdateOperation: &framework.PathOperation{
 				Callback:                  b.revokeCredential,
@@ -115,6 +124,10 @@ func (b *backend) revokeCredential(ctx context.Context, req *logical.Request, da
 	}
 	asked := id
 	found, err := b.findCredential(ctx, req.Storage, id)
+	var unreadable *ledger.Unreadable
+	if errors.As(err, &unreadable) && unreadable.Damaged && data.Get("force").(bool) {
+		return b.dropUnreadableRecord(ctx, req.Storage, id)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -144,6 +157,31 @@ func (b *backend) revokeCredential(ctx context.Context, req *logical.Request, da
 	b.forgetTrouble(id)
 	b.notice(hclog.Info, credsRevoked, aboutRecord(record), "credential ended on demand")
 	return nil, nil
+}
+
+// dropUnreadableRecord forgets a credential whose token nobody here can end any
+// more.
+func (b *backend) dropUnreadableRecord(ctx context.Context, storage logical.Storage, id ledger.ID) (*logical.Response, error) {
+	unlock, err := b.lockRecord(ctx, ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	_, why := ledger.Get(ctx, storage, id)
+	var unreadable *ledger.Unreadable
+	if !errors.As(why, &unreadable) || !unreadable.Damaged {
+		return nil, logical.CodedError(http.StatusConflict, fmt.Sprintf("the record of credential %s was changed at the same time; nothing was dropped, try again", id))
+	}
+	if err := ledger.Delete(ctx, storage, id); err != nil {
+		return nil, err
+	}
+	b.forgetTrouble(id)
+	b.notice(hclog.Warn, ledgerUnaccounted, about{path: "credentials/" + string(id), id: id}, "a record that cannot be read was dropped; its token lives on unless it is ended in ProcessMaker", "error", why)
+	resp := &logical.Response{}
+	resp.AddWarning(fmt.Sprintf("the record was dropped and the token of credential %s was not ended: it lives up to a year from its issue. "+
+		"A personal access token is named \"vault:%s:<role>:%s\" in ProcessMaker, and status/<role> foreign=true lists it: delete it there. "+
+		"That of a login has no name: end those of its auth client with \"php artisan processmaker:revoke-oauth-access-tokens\" on ProcessMaker's server", id, b.shortMountID(), id))
+	return resp, nil
 }
 
 func recordAnswerFields() map[string]*framework.FieldSchema {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -95,6 +96,16 @@ func (b *backend) readStatus(ctx context.Context, req *logical.Request, _ *frame
 	resp.Data["overdue"], resp.Data["oldest_due"] = len(late.ids), timeText(late.oldest)
 	if !late.all {
 		resp.AddWarning("there is more overdue than was counted")
+	}
+	var unreadable int
+	var why error
+	for _, id := range late.ids {
+		if err := b.failures.WhyHopeless(string(id)); err != nil {
+			unreadable, why = unreadable+1, err
+		}
+	}
+	if unreadable > 0 {
+		resp.AddWarning(fmt.Sprintf("what is overdue cannot be ended where its record cannot be read (%d of it, one is this): %s", unreadable, why))
 	}
 	current, err := b.settings.load(ctx, req.Storage, b.clock)
 	switch {

@@ -95,9 +95,13 @@ func (b *backend) tidy(ctx context.Context, req *logical.Request, data *framewor
 }
 
 func tidied(report sweepReport, remainingDue int) *logical.Response {
-	return &logical.Response{Data: map[string]any{
+	resp := &logical.Response{Data: map[string]any{
 		"ended":         report.ended,
 		"failed":        report.failed,
 		"remaining_due": remainingDue,
 	}}
+	if report.unreadable != nil {
+		resp.AddWarning(report.unreadable.Error())
+	}
+	return resp
 }

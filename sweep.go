@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -40,6 +41,8 @@ type sweeper struct {
 // sweepReport says what one pass did.
 type sweepReport struct {
 	ended, failed int
+	// unreadable is one of the records that could not be read; nil if all could.
+	unreadable *ledger.Unreadable
 	// unreachable: the pass was cut short, because nothing can be ended now.
 	unreachable bool
 	caughtUp    bool
@@ -48,6 +51,9 @@ type sweepReport struct {
 func (r *sweepReport) add(other sweepReport) {
 	r.ended += other.ended
 	r.failed += other.failed
+	if other.unreadable != nil {
+		r.unreadable = other.unreadable
+	}
 	r.unreachable = r.unreachable || other.unreachable
 }
 
@@ -175,7 +181,11 @@ func (b *backend) endOne(ctx context.Context, storage logical.Storage, id ledger
 	record, err := ledger.Get(ctx, storage, id)
 	if err != nil {
 		b.log(hclog.Warn, about{id: id}, "a credential of the ledger could not be read", "error", err)
-		return sweepReport{failed: 1}
+		var unreadable *ledger.Unreadable
+		if errors.As(err, &unreadable) {
+			b.failures.Hopeless(string(id), b.clock.Now(), err)
+		}
+		return sweepReport{failed: 1, unreadable: unreadable}
 	}
 	if record == nil || !matches(record) {
 		return sweepReport{}

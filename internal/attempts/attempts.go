@@ -18,6 +18,7 @@ type entry struct {
 	count            int
 	last             time.Time
 	unreachableSince time.Time // zero unless it was
+	hopeless         error     // nil unless further attempts are of no use
 }
 
 // Failed takes a failure down and tells since when the other side has been
@@ -25,6 +26,19 @@ type entry struct {
 func (l *Log) Failed(id string, now time.Time, unreachable bool) time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	known := l.counted(id, now)
+	known.hopeless = nil
+	if !unreachable {
+		return time.Time{}
+	}
+	if known.unreachableSince.IsZero() {
+		known.unreachableSince = now
+	}
+	return known.unreachableSince
+}
+
+// counted is the entry of an id with a failure more. The mutex is held.
+func (l *Log) counted(id string, now time.Time) *entry {
 	if l.byID == nil {
 		l.byID = map[string]*entry{}
 	}
@@ -35,13 +49,25 @@ func (l *Log) Failed(id string, now time.Time, unreachable bool) time.Time {
 	}
 	known.count++
 	known.last = now
-	if !unreachable {
-		return time.Time{}
+	return known
+}
+
+// Hopeless takes down a failure that no repetition mends.
+func (l *Log) Hopeless(id string, now time.Time, why error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.counted(id, now).hopeless = why
+}
+
+// WhyHopeless says what stood in the way of the last attempt that no repetition
+// mends; nil if there is nothing.
+func (l *Log) WhyHopeless(id string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if known := l.byID[id]; known != nil {
+		return known.hopeless
 	}
-	if known.unreachableSince.IsZero() {
-		known.unreachableSince = now
-	}
-	return known.unreachableSince
+	return nil
 }
 
 // Number is that of the attempt that is under way, from 1.

@@ -1,6 +1,7 @@
 package attempts
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -21,6 +22,17 @@ func TestAnOutageCountsFromItsFirstFailure(t *testing.T) {
 	log.Over("a")
 	require.Equal(t, 1, log.Number("a"))
 	require.Equal(t, 1, log.Len())
+}
+
+func TestWhatIsHopelessMayBecomeOrdinary(t *testing.T) {
+	t.Parallel()
+	var log Log
+	require.NoError(t, log.WhyHopeless("a"))
+	log.Hopeless("a", noon, errors.New("damaged"))
+	require.EqualError(t, log.WhyHopeless("a"), "damaged")
+	require.Equal(t, 2, log.Number("a"))
+	log.Failed("a", noon, true)
+	require.NoError(t, log.WhyHopeless("a"))
 }
 
 func TestOldFailuresAreForgotten(t *testing.T) {
