@@ -15,29 +15,34 @@ import (
 // foreignTokens lists the personal access tokens of the role's user that this
 // mount has no record of. A token has its user's full rights, to make further
 // tokens included, and those do not end with it.
-func (b *backend) foreignTokens(ctx context.Context, storage logical.Storage, role *loadedRole, s *settings) ([]client.NamedToken, error) {
+// unreadable is one of the records that cannot be read, nil where there are none.
+func (b *backend) foreignTokens(ctx context.Context, storage logical.Storage, role *loadedRole, s *settings) (foreign []client.NamedToken, unreadable *ledger.Unreadable, err error) {
 	if userIDTemplate.MatchString(role.UserID) {
-		return nil, &refusal{"user_id is an identity template, so the role has no one user whose tokens could be listed", "Look at the users' tokens in ProcessMaker"}
+		return nil, nil, &refusal{"user_id is an identity template, so the role has no one user whose tokens could be listed", "Look at the users' tokens in ProcessMaker"}
 	}
 	all, err := b.tokensOfRole(ctx, storage, role, s)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	due, err := b.dueTokenNames(ctx, storage)
-	if err != nil {
-		return nil, err
+	if unreadable = unreadableRecord(err); err != nil && unreadable == nil {
+		return nil, nil, err
 	}
-	foreign := []client.NamedToken{}
+	foreign = []client.NamedToken{}
 	for _, token := range all {
 		ours, err := b.isOurs(ctx, storage, token.Name, due)
+		if bad := unreadableRecord(err); bad != nil {
+			// Whoever ends the token of a damaged record has to find it.
+			unreadable, ours, err = bad, !bad.Damaged, nil
+		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if !ours {
 			foreign = append(foreign, token)
 		}
 	}
-	return foreign, nil
+	return foreign, unreadable, nil
 }
 
 func (b *backend) tokensOfRole(ctx context.Context, storage logical.Storage, role *loadedRole, s *settings) (tokens []client.NamedToken, err error) {
@@ -82,7 +87,8 @@ func (b *backend) isOurs(ctx context.Context, storage logical.Storage, name stri
 }
 
 // dueTokenNames are the names of tokens whose record was put down as due, under
-// another id than the name's.
+// another id than the name's. They are all that can be read even where the error
+// is about one that cannot.
 func (b *backend) dueTokenNames(ctx context.Context, storage logical.Storage) (map[string]bool, error) {
 	names := map[string]bool{}
 	_, err := b.findDue(ctx, storage, func(record *ledger.Record) bool {

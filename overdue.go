@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -49,9 +50,19 @@ func (b *backend) findOverdue(ctx context.Context, storage logical.Storage) (ove
 	return found, nil
 }
 
+// unreadableRecord is what err says of a record that cannot be read; nil where it
+// is about something else.
+func unreadableRecord(err error) *ledger.Unreadable {
+	var unreadable *ledger.Unreadable
+	if errors.As(err, &unreadable) {
+		return unreadable
+	}
+	return nil
+}
+
 // findDue returns the first record that matches among those that are due, those
-// of the present minute included; nil where none does. One that cannot be read
-// is passed over: nothing can be said of it.
+// of the present minute included; nil where none does. Where one of them cannot be
+// read, it may be that, so the error says so.
 func (b *backend) findDue(ctx context.Context, storage logical.Storage, matches func(*ledger.Record) bool) (*ledger.Record, error) {
 	late, err := b.findOverdue(ctx, storage)
 	if err != nil {
@@ -61,14 +72,20 @@ func (b *backend) findDue(ctx context.Context, storage logical.Storage, matches 
 	if err != nil {
 		return nil, err
 	}
+	var unreadable error
 	for _, id := range append(late.ids, current...) {
-		record, err := ledger.Get(ctx, storage, id)
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if err == nil && record != nil && matches(record) {
+		record, err := ledger.Get(ctx, storage, id)
+		switch {
+		case unreadableRecord(err) != nil:
+			unreadable = err
+		case err != nil:
+			return nil, err
+		case record != nil && matches(record):
 			return record, nil
 		}
 	}
-	return nil, nil
+	return nil, unreadable
 }

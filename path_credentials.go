@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -113,7 +112,11 @@ func (b *backend) findCredential(ctx context.Context, storage logical.Storage, i
 	if err != nil || record != nil {
 		return record, err
 	}
-	return b.findDue(ctx, storage, func(record *ledger.Record) bool { return record.FormerID == id })
+	record, err = b.findDue(ctx, storage, func(record *ledger.Record) bool { return record.FormerID == id })
+	if unreadableRecord(err) != nil {
+		err = fmt.Errorf("credential %s was not found; it was ended already, the id is mistyped, or it is what cannot be read: %w", id, err)
+	}
+	return record, err
 }
 
 func (b *backend) revokeCredential(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
@@ -124,8 +127,7 @@ func (b *backend) revokeCredential(ctx context.Context, req *logical.Request, da
 	}
 	asked := id
 	found, err := b.findCredential(ctx, req.Storage, id)
-	var unreadable *ledger.Unreadable
-	if errors.As(err, &unreadable) && unreadable.Damaged && data.Get("force").(bool) {
+	if bad := unreadableRecord(err); bad != nil && bad.Damaged && bad.ID == id && data.Get("force").(bool) {
 		return b.dropUnreadableRecord(ctx, req.Storage, id)
 	}
 	if err != nil {
@@ -168,8 +170,7 @@ func (b *backend) dropUnreadableRecord(ctx context.Context, storage logical.Stor
 	}
 	defer unlock()
 	_, why := ledger.Get(ctx, storage, id)
-	var unreadable *ledger.Unreadable
-	if !errors.As(why, &unreadable) || !unreadable.Damaged {
+	if bad := unreadableRecord(why); bad == nil || !bad.Damaged {
 		return nil, logical.CodedError(http.StatusConflict, fmt.Sprintf("the record of credential %s was changed at the same time; nothing was dropped, try again", id))
 	}
 	if err := ledger.Delete(ctx, storage, id); err != nil {

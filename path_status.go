@@ -168,13 +168,17 @@ func (b *backend) readRoleStatus(ctx context.Context, req *logical.Request, data
 	if current == nil {
 		return resp, err
 	}
-	foreign, err := b.foreignTokens(ctx, req.Storage, role, current)
+	foreign, unreadable, err := b.foreignTokens(ctx, req.Storage, role, current)
 	if err != nil {
 		auth, _ := role.authClient(current)
 		return upstreamAnswer(loginTrouble(role.name, &role.role, auth, err, b.clock.Now()), err)
 	}
 	answer["foreign_tokens"] = foreignAnswer(foreign)
-	return &logical.Response{Data: answer}, nil
+	listed := &logical.Response{Data: answer}
+	if unreadable != nil {
+		listed.AddWarning("the token of a record that cannot be read may be among them: " + unreadable.Error())
+	}
+	return listed, nil
 }
 
 func (b *backend) addSessionStatus(ctx context.Context, storage logical.Storage, name string, answer map[string]any) error {

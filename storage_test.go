@@ -16,6 +16,7 @@ type watchedStorage struct {
 	gets, puts, deletes, lists atomic.Int64
 
 	mu      sync.Mutex
+	failGet func(key string) bool
 	failPut func(key string) bool
 	failDel bool
 	keys    []string
@@ -44,6 +45,12 @@ func (s *watchedStorage) failPuts(match func(key string) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.failPut = match
+}
+
+func (s *watchedStorage) failGets(match func(key string) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failGet = match
 }
 
 func (s *watchedStorage) failDeletes(fail bool) {
@@ -82,6 +89,12 @@ func (s *watchedStorage) Get(ctx context.Context, key string) (*logical.StorageE
 	s.gets.Add(1)
 	if err := s.pass(key); err != nil {
 		return nil, err
+	}
+	s.mu.Lock()
+	fails := s.failGet != nil && s.failGet(key)
+	s.mu.Unlock()
+	if fails {
+		return nil, errDiskFull
 	}
 	return s.Storage.Get(ctx, key)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -181,8 +180,8 @@ func (b *backend) endOne(ctx context.Context, storage logical.Storage, id ledger
 	record, err := ledger.Get(ctx, storage, id)
 	if err != nil {
 		b.log(hclog.Warn, about{id: id}, "a credential of the ledger could not be read", "error", err)
-		var unreadable *ledger.Unreadable
-		if errors.As(err, &unreadable) {
+		unreadable := unreadableRecord(err)
+		if unreadable != nil {
 			b.failures.Hopeless(string(id), b.clock.Now(), err)
 		}
 		return sweepReport{failed: 1, unreadable: unreadable}

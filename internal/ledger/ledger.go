@@ -34,19 +34,20 @@ func Get(ctx context.Context, storage logical.Storage, id ID) (*Record, error) {
 		Version int `json:"version"`
 	}
 	if entry.DecodeJSON(&head) == nil && head.Version > RecordVersion {
-		return nil, &Unreadable{text: fmt.Sprintf("record of credential %s was written by a newer release (version %d, known is %d): install that release again", id, head.Version, RecordVersion)}
+		return nil, &Unreadable{ID: id, text: fmt.Sprintf("record of credential %s was written by a newer release (version %d, known is %d): install that release again", id, head.Version, RecordVersion)}
 	}
 	var record Record
 	if entry.DecodeJSON(&record) != nil || !record.describes(id) {
 		// The decoder's error may quote what it read.
 		const way = "restore it from a backup, or end the token in ProcessMaker, where a personal access token has this id in its name, and drop the record with \"vault write <mount>/credentials/%s/revoke force=true\""
-		return nil, &Unreadable{text: fmt.Sprintf("record of credential %s cannot be read: it is not in the form of this release; "+way, id, id), Damaged: true}
+		return nil, &Unreadable{ID: id, text: fmt.Sprintf("record of credential %s cannot be read: it is not in the form of this release; "+way, id, id), Damaged: true}
 	}
 	return &record, nil
 }
 
 // Unreadable is a record that this release cannot use.
 type Unreadable struct {
+	ID   ID
 	text string
 	// Damaged: nor can any other.
 	Damaged bool
