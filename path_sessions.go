@@ -105,14 +105,15 @@ func (b *backend) sessionPaths() []*framework.Path {
 	}}
 }
 
-// sessionRole returns what a request about a session needs, or what to answer.
+// sessionRole returns what a request about a session needs, or what to answer where
+// there is no role.
 func (b *backend) sessionRole(ctx context.Context, req *logical.Request, data *framework.FieldData) (*loadedRole, *settings, *logical.Response, error) {
 	role, current, resp, err := b.requestedRole(ctx, req, data)
 	if role == nil {
-		return nil, nil, resp, err
+		return nil, current, resp, err
 	}
 	if err := role.belongsTo(current); err != nil {
-		return nil, nil, logical.ErrorResponse("role %q: %s", role.name, err), nil
+		return nil, current, logical.ErrorResponse("role %q: %s", role.name, err), nil
 	}
 	return role, current, nil, nil
 }
@@ -189,18 +190,35 @@ func (b *backend) listSessions(ctx context.Context, req *logical.Request, _ *fra
 
 func (b *backend) deleteSession(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	defer b.inflight.Join()()
+	name := data.Get("name").(string)
 	role, current, resp, err := b.sessionRole(ctx, req, data)
-	if role == nil {
+	var auth authClient
+	switch {
+	case role != nil:
+		auth, err = role.authClient(current)
+	case current == nil || !b.leftSession(ctx, req.Storage, name):
 		return resp, err
+	default:
+		auth, err = current.config.AuthClient, nil
 	}
-	auth, err := role.authClient(current)
 	if err == nil {
-		err = b.dropSession(ctx, req.Storage, role.name, auth, current, anyFingerprint)
+		err = b.dropSession(ctx, req.Storage, name, auth, current, anyFingerprint)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("role %q: the session could not be ended: %w", role.name, err)
+		return nil, fmt.Errorf("role %q: the session could not be ended: %w", name, err)
 	}
 	return nil, nil
+}
+
+// leftSession tells whether there is a session, sound or damaged, of a role that
+// is gone or cannot be read.
+func (b *backend) leftSession(ctx context.Context, storage logical.Storage, name string) bool {
+	role, err := b.roles.load(ctx, storage, name)
+	if role != nil || (err != nil && !isUnreadable(err)) {
+		return false
+	}
+	left, err := readSession(ctx, storage, name)
+	return left != nil || isUnreadable(err)
 }
 
 func sessionAnswer(s *session) map[string]any {

@@ -33,9 +33,9 @@ func (b *backend) requestedRole(ctx context.Context, req *logical.Request, data 
 	role, err := b.roles.load(ctx, req.Storage, name)
 	switch {
 	case err != nil:
-		return nil, nil, nil, err
+		return nil, current, nil, err
 	case role == nil:
-		return nil, nil, logical.ErrorResponse("there is no role %q: write it to %sroles/%s, or list %sroles", name, req.MountPoint, name, req.MountPoint), nil
+		return nil, current, logical.ErrorResponse("there is no role %q: write it to %sroles/%s, or list %sroles", name, req.MountPoint, name, req.MountPoint), nil
 	}
 	return role, current, nil, nil
 }

@@ -169,7 +169,8 @@ func (b *backend) dropStatic(ctx context.Context, storage logical.Storage, name 
 	}
 	defer unlock()
 	stored, err := readStatic(ctx, storage, name)
-	if isUnreadable(err) && matches(ledger.Fingerprint{}) {
+	if isUnreadable(err) && (!isNewer(err) || matches(ledger.Fingerprint{})) {
+		b.log(hclog.Warn, about{role: name}, "a shared credential that cannot be read was dropped; its record in the ledger ends it", "error", err)
 		return storage.Delete(ctx, staticPrefix+name)
 	}
 	if err != nil || stored == nil || !matches(stored.Record.Fingerprint) {
