@@ -145,17 +145,12 @@ func (b *backend) endAll(ctx context.Context, storage logical.Storage, ids []led
 		mu     sync.Mutex
 		report sweepReport
 		group  errgroup.Group
+		first  firstAlone
 	)
-	// The first that is tried goes alone: after an outage it finds out whether
-	// ProcessMaker is back, and all others would be refused meanwhile.
-	for len(ids) > 0 && report.ended+report.failed == 0 {
-		report.add(b.endOne(ctx, storage, ids[0], finder, matches))
-		ids = ids[1:]
-	}
 	group.SetLimit(sweepWidth)
 	for _, id := range ids {
 		group.Go(func() error {
-			one := b.endOne(ctx, storage, id, finder, matches)
+			one := b.endOne(ctx, storage, id, finder, matches, &first)
 			mu.Lock()
 			defer mu.Unlock()
 			report.add(one)
@@ -166,7 +161,27 @@ func (b *backend) endAll(ctx context.Context, storage logical.Storage, ids []led
 	return report
 }
 
-func (b *backend) endOne(ctx context.Context, storage logical.Storage, id ledger.ID, finder *tokenFinder, matches func(*ledger.Record) bool) (report sweepReport) {
+// firstAlone lets the first that is ended go alone: after an outage it finds out
+// whether ProcessMaker is back, and all others would be refused meanwhile.
+type firstAlone struct {
+	mu   sync.Mutex
+	over bool
+}
+
+// enter waits until the first has left.
+func (f *firstAlone) enter() (leave func()) {
+	f.mu.Lock()
+	if f.over {
+		f.mu.Unlock()
+		return func() {}
+	}
+	return func() {
+		f.over = true
+		f.mu.Unlock()
+	}
+}
+
+func (b *backend) endOne(ctx context.Context, storage logical.Storage, id ledger.ID, finder *tokenFinder, matches func(*ledger.Record) bool, first *firstAlone) (report sweepReport) {
 	defer func() {
 		if b.caught(recover(), "ending a credential") {
 			report = sweepReport{failed: 1}
@@ -189,6 +204,7 @@ func (b *backend) endOne(ctx context.Context, storage logical.Storage, id ledger
 	if record == nil || !matches(record) {
 		return sweepReport{}
 	}
+	defer first.enter()()
 	token, known := heldToken(record), record.AccessToken != ""
 	told := aboutRecord(record).startedAt(b.clock.Now()).try(b.failures.Number(string(id)))
 	if err := b.end(ctx, storage, record, token, known, finder); err != nil {

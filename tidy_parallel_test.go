@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/internal/ledger"
+)
+
+// crowdStorage holds the first readers of records until there are as many as it
+// waits for.
+type crowdStorage struct {
+	logical.Storage
+	waits   int64
+	arrived atomic.Int64
+	most    atomic.Int64
+	inside  atomic.Int64
+	open    chan struct{}
+	late    atomic.Bool
+}
+
+func (s *crowdStorage) Get(ctx context.Context, key string) (*logical.StorageEntry, error) {
+	if !strings.HasPrefix(key, ledger.Prefix) {
+		return s.Storage.Get(ctx, key)
+	}
+	inside := s.inside.Add(1)
+	defer s.inside.Add(-1)
+	for most := s.most.Load(); inside > most && !s.most.CompareAndSwap(most, inside); most = s.most.Load() {
+	}
+	if s.arrived.Add(1) == s.waits {
+		close(s.open)
+	}
+	if !s.late.Load() {
+		select {
+		case <-s.open:
+		case <-time.After(5 * time.Second):
+			s.late.Store(true)
+		}
+	}
+	return s.Storage.Get(ctx, key)
+}
+
+// What is not of the role is passed over as fast as what is: only the first that
+// is to be ended goes alone.
+func TestTidyOfARoleReadsManyRecordsAtATime(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	h.mustWrite("roles/other", h.roleData(nil))
+	for range 3 * sweepWidth {
+		h.read("creds/other")
+	}
+	mine := h.issue(nil)
+	crowd := &crowdStorage{Storage: h.storage.Storage, waits: sweepWidth, open: make(chan struct{})}
+	h.storage.Storage = crowd
+	resp := h.mustWrite("tidy", map[string]any{"role": "ci"})
+	require.Equal(t, map[string]any{"ended": 1, "failed": 0, "remaining_due": 0}, resp.Data)
+	require.False(t, crowd.late.Load(), "records were read one at a time")
+	require.EqualValues(t, sweepWidth, crowd.most.Load())
+	require.False(t, h.pm.Accepts(mine.token()))
+	require.Len(t, h.recordIDs(), 3*sweepWidth)
+}
+
+// After an outage the first finds out whether ProcessMaker is back, and all others
+// would be refused meanwhile.
+func TestTidyOfARoleAfterAnOutage(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	h.mustWrite("roles/other", h.roleData(nil))
+	for range 2 * sweepWidth {
+		h.issue(nil)
+		h.read("creds/other")
+	}
+	h.goDown()
+	resp := h.mustWrite("tidy", map[string]any{"role": "ci"})
+	require.Equal(t, 2*sweepWidth, resp.Data["failed"])
+	require.NoError(t, h.pm.GoOnline())
+	h.clock.Advance(time.Minute)
+	resp = h.mustWrite("tidy", map[string]any{"role": "ci"})
+	require.Equal(t, map[string]any{"ended": 2 * sweepWidth, "failed": 0, "remaining_due": 0}, resp.Data)
+}
