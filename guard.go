@@ -5,13 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
 
 	"github.com/hashicorp/go-hclog"
-	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/helper/errutil"
 	"github.com/hashicorp/vault/sdk/logical"
 )
@@ -31,7 +31,11 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp
 		}
 	}()
 	b.rememberMount(req.MountPoint)
-	if err := refuseHostile(req); err != nil {
+	err = refuseHostile(req)
+	if err == nil {
+		err = b.refuseUnknownFields(req)
+	}
+	if err != nil {
 		return logical.ErrorResponse(err.Error()), nil
 	}
 	resp, err = b.Backend.HandleRequest(ctx, req)
@@ -115,11 +119,24 @@ func refuseConfusedSecrets(req *logical.Request) error {
 }
 
 // refuseUnknownFields makes a mistyped field name an error: ignoring it could
-// mean another renewal mode, or a secret that is believed stored.
-func refuseUnknownFields(data *framework.FieldData) error {
+// mean another renewal mode, or a secret that is believed stored. Lists may be
+// asked for by who gives parameters to all of them.
+func (b *backend) refuseUnknownFields(req *logical.Request) error {
+	switch req.Operation {
+	case logical.ReadOperation, logical.CreateOperation, logical.UpdateOperation, logical.PatchOperation, logical.DeleteOperation:
+	default:
+		return nil
+	}
+	if len(req.Data) == 0 {
+		return nil // as with most reads, which need not be routed twice
+	}
+	path := b.Route(req.Path)
+	if path == nil {
+		return nil
+	}
 	var unknown []string
-	for name := range data.Raw {
-		if _, known := data.Schema[name]; !known {
+	for name := range req.Data {
+		if path.Fields[name] == nil {
 			unknown = append(unknown, name)
 		}
 	}
@@ -127,12 +144,11 @@ func refuseUnknownFields(data *framework.FieldData) error {
 		return nil
 	}
 	slices.Sort(unknown)
-	known := make([]string, 0, len(data.Schema))
-	for name := range data.Schema {
-		known = append(known, name)
+	fields := strings.Join(slices.Sorted(maps.Keys(path.Fields)), ", ")
+	if fields == "" {
+		fields = "none here"
 	}
-	slices.Sort(known)
-	return fmt.Errorf("unknown field %s; the fields are: %s", quoted(unknown), strings.Join(known, ", "))
+	return fmt.Errorf("unknown field %s; the fields are: %s", quoted(unknown), fields)
 }
 
 const (

@@ -90,9 +90,6 @@ func (b *backend) configExists(ctx context.Context, req *logical.Request, _ *fra
 const verifyTimeout = 40 * time.Second
 
 func (b *backend) writeConfig(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	if err := refuseUnknownFields(data); err != nil {
-		return logical.ErrorResponse(err.Error()), nil
-	}
 	previous, err := b.settings.load(ctx, req.Storage, b.clock)
 	if err != nil && (!isUnreadable(err) || req.Operation == logical.PatchOperation) {
 		return nil, err

@@ -101,9 +101,6 @@ func (b *backend) roleExists(ctx context.Context, req *logical.Request, data *fr
 
 func (b *backend) writeRole(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	name := data.Get("name").(string)
-	if err := refuseUnknownFields(data); err != nil {
-		return logical.ErrorResponse(err.Error()), nil
-	}
 	if len(name) > longestRoleName {
 		return logical.ErrorResponse("the role's name has %d characters, %d are possible: it becomes part of names at ProcessMaker", len(name), longestRoleName), nil
 	}

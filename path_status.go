@@ -138,9 +138,6 @@ func (b *backend) countersAnswer() map[string]any {
 }
 
 func (b *backend) readRoleStatus(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	if err := refuseUnknownFields(data); err != nil {
-		return logical.ErrorResponse(err.Error()), nil
-	}
 	role, err := b.roles.load(ctx, req.Storage, data.Get("name").(string))
 	if err != nil || role == nil {
 		return nil, err

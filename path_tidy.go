@@ -51,9 +51,6 @@ func (b *backend) tidyPaths() []*framework.Path {
 
 func (b *backend) tidy(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	defer b.inflight.Join()()
-	if err := refuseUnknownFields(data); err != nil {
-		return logical.ErrorResponse(err.Error()), nil
-	}
 	role, all := data.Get("role").(string), data.Get("all").(bool)
 	switch {
 	case role != "" && all:

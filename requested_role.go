@@ -22,9 +22,6 @@ func (b *backend) configured(ctx context.Context, req *logical.Request) (*settin
 // requestedRole returns the role that a request names, with the settings, or what to
 // answer where one of them is not there.
 func (b *backend) requestedRole(ctx context.Context, req *logical.Request, data *framework.FieldData) (*loadedRole, *settings, *logical.Response, error) {
-	if err := refuseUnknownFields(data); err != nil {
-		return nil, nil, logical.ErrorResponse(err.Error()), nil
-	}
 	current, resp, err := b.configured(ctx, req)
 	if current == nil {
 		return nil, nil, resp, err

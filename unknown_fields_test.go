@@ -1,0 +1,47 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/hashicorp/vault/sdk/logical"
+	"github.com/stretchr/testify/require"
+)
+
+// A parameter that is not there is refused by every path and says so, be it of a
+// write, a read or a deletion: what was meant by it is not done.
+func TestUnknownFieldsAreRefusedEverywhere(t *testing.T) {
+	t.Parallel()
+	a := newAttack(t)
+	tried := 0
+	for _, path := range a.backend.Paths {
+		for operation := range path.Operations {
+			if operation == logical.ListOperation {
+				continue
+			}
+			for _, address := range a.pathsOf(path.Pattern, "ci") {
+				data := a.wanted(operation, address)
+				if data == nil {
+					data = map[string]any{}
+				}
+				data["tll"] = "5m"
+				code, text := a.try(string(operation)+" "+address, operation, address, data)
+				require.Equal(t, 400, code, "%s %s: %s", operation, address, text)
+				require.Contains(t, text, `unknown field "tll"`, "%s %s", operation, address)
+				tried++
+			}
+		}
+	}
+	require.Greater(t, tried, 20)
+}
+
+// Vault's own requests of leases name no fields of ours.
+func TestLeasesMayHoldUnknownFields(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	l := h.issue(nil)
+	l.data["of_a_newer_release"] = "x"
+	l.renew()
+	l.data["of_a_newer_release"] = "x"
+	require.NoError(t, l.tryRevoke())
+	require.Empty(t, h.liveIDs())
+}
