@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
@@ -185,7 +186,7 @@ func (c *confused) checkStored() {
 	}
 	leased := []ledger.ID{}
 	for _, l := range c.leases {
-		id, err := credentialOf(&l.secret)
+		id, err := credentialOf(&logical.Request{Secret: &l.secret})
 		require.NoError(c.t, err)
 		leased = append(leased, id)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"maps"
 	"time"
 
@@ -174,26 +175,27 @@ func renewed(req *logical.Request, record *ledger.Record, token client.Token, t 
 
 // leasedToken is the token that a lease is for. A personal access token is not
 // in the record, which is written before the token is made, but in the lease's
-// own data; false where it is not there either.
+// own data; false where it is not there either. What it says of itself is taken
+// for true: with another id, or a value that ProcessMaker never made, it would seem
+// to be dead.
 func leasedToken(req *logical.Request, record *ledger.Record) (client.Token, bool) {
 	if record.AccessToken != "" {
 		return heldToken(record), true
 	}
 	value, _ := req.Data["access_token"].(string)
-	id, _ := req.Data["token_id"].(string)
-	kind, _ := req.Data["token_type"].(string)
-	text, _ := req.Data["token_expire_time"].(string)
-	end, err := time.Parse(time.RFC3339, text)
-	if value == "" || id == "" || err != nil {
-		return client.Token{}, false
-	}
-	return client.Token{Value: value, Type: kind, ID: id, UserID: record.UserID, ReceivedAt: record.IssueTime, ExpireTime: end}, true
+	token, err := client.ReadToken(value, record.IssueTime)
+	return token, err == nil
 }
 
-// credentialOf reads the credential's id out of a lease.
-func credentialOf(secret *logical.Secret) (ledger.ID, error) {
-	text, _ := secret.InternalData[internalCredentialID].(string)
-	return ledger.ParseID(text)
+// credentialOf reads the credential's id out of a lease. It stands there twice.
+func credentialOf(req *logical.Request) (ledger.ID, error) {
+	for _, half := range []map[string]any{req.Secret.InternalData, req.Data} {
+		text, _ := half[internalCredentialID].(string)
+		if id, err := ledger.ParseID(text); err == nil {
+			return id, nil
+		}
+	}
+	return "", errors.New("the lease names no credential")
 }
 
 // leaseEndOf reads where the lease ends, or the zero time if that is unknown.

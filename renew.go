@@ -36,9 +36,9 @@ var errEnded = errors.New("the credential of this lease has ended; read the role
 func (b *backend) renew(ctx context.Context, req *logical.Request, _ *framework.FieldData) (resp *logical.Response, err error) {
 	defer b.inflight.Join()()
 	began := b.clock.Now()
-	id, err := credentialOf(req.Secret)
+	id, err := credentialOf(req)
 	if err != nil {
-		return nil, fmt.Errorf("the lease names no credential: %w", err)
+		return nil, fmt.Errorf("%w; read the role again", err)
 	}
 	workCtx, cancel := context.WithTimeout(context.Background(), exchangesTimeout)
 	defer cancel()

@@ -229,6 +229,7 @@ func TestRenewalsWithoutWhatALeaseHolds(t *testing.T) {
 	h := newReadyHarness(t, nil)
 	l := h.issue(nil)
 	l.secret.InternalData = map[string]any{"secret_type": credentialSecretType, "credential_id": "../config"}
+	delete(l.data, "credential_id")
 	_, err := l.tryRenew(context.Background())
 	require.ErrorContains(t, err, "names no credential")
 	require.ErrorContains(t, l.tryRevoke(), "names no credential")

@@ -19,9 +19,9 @@ func (b *backend) revoke(ctx context.Context, req *logical.Request, _ *framework
 	defer b.inflight.Join()()
 	began := b.clock.Now()
 
-	id, err := credentialOf(req.Secret)
+	id, err := credentialOf(req)
 	if err != nil {
-		return nil, fmt.Errorf("the lease names no credential: %w", err)
+		return nil, fmt.Errorf("%w; the ledger ends its token at its deadline, and \"vault lease revoke -force -prefix <lease_id>\" removes the lease", err)
 	}
 	unlock, err := b.lockRecord(ctx, ctx, id)
 	if err != nil {

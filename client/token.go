@@ -39,6 +39,11 @@ var (
 	tokenIDPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 )
 
+// ReadToken is a bearer token that was received before.
+func ReadToken(value string, receivedAt time.Time) (Token, error) {
+	return parseToken(value, bearer, receivedAt)
+}
+
 // parseToken reads the claims of a token that has just come from the server
 // itself. The signature is not checked: Passport publishes no key, and the
 // connection vouches for the sender.
