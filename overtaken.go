@@ -48,3 +48,23 @@ func (b *backend) sessionOvertaken(storage logical.Storage, role string, known *
 	}
 	return err
 }
+
+var errRoleOvertaken = errors.New("the role was changed or deleted by another request at the same time; try again")
+
+// roleOvertaken looks whether the role still signs in as it did when the caller
+// loaded it. A session of what it was before would pass for that of what it is.
+func (b *backend) roleOvertaken(storage logical.Storage, role *loadedRole, s *settings, fingerprint ledger.Fingerprint) error {
+	ctx, cancel := context.WithTimeout(context.Background(), storageTimeout)
+	defer cancel()
+	current, err := b.roles.load(ctx, storage, role.name)
+	if err != nil {
+		return err
+	}
+	if current == nil {
+		return errRoleOvertaken
+	}
+	if auth, err := current.authClient(s); err != nil || current.fingerprint(auth.ID) != fingerprint {
+		return errRoleOvertaken
+	}
+	return nil
+}

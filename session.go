@@ -81,6 +81,9 @@ func (b *backend) startSession(ctx context.Context, storage logical.Storage, rol
 // lock.
 func (b *backend) adoptSession(storage logical.Storage, role *loadedRole, s *settings, auth authClient, started, old *session) error {
 	err := b.sessionOvertaken(storage, role.name, old)
+	if err == nil {
+		err = b.roleOvertaken(storage, role, s, started.Fingerprint)
+	}
 	var remains *ledger.Record
 	if err == nil && old != nil && old.LostBecause == "" && old.Fingerprint.URL == s.config.URL {
 		remains, err = b.recordAsDue(storage, old.token(), role.name, old.Fingerprint)

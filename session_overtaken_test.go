@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/client/processmakertest"
+)
+
+// A reader that loaded the role before its user was changed, and comes to begin
+// a session after the new user's has begun.
+func TestALateReaderDoesNotReplaceANewUsersSession(t *testing.T) {
+	t.Parallel()
+	h := newPersonalHarness(t, nil)
+	ctx := context.Background()
+	former, err := h.backend.roles.load(ctx, h.storage, "ci")
+	require.NoError(t, err)
+	current, err := h.backend.settings.load(ctx, h.storage, h.clock)
+	require.NoError(t, err)
+	bob := h.pm.AddUser(processmakertest.User{Username: "robert", Password: "robert's"})
+	h.mustWrite("roles/ci", map[string]any{"username": bob.Username, "password": bob.Password})
+	h.issue(nil)
+	session := h.session()
+
+	_, err = h.backend.useSession(ctx, h.storage, former, current)
+	require.ErrorIs(t, err, errRoleOvertaken)
+	require.Equal(t, session, h.session())
+	require.Len(t, h.pm.LiveTokens(), 2, "the session and the lease")
+
+	h.clock.Advance(time.Hour)
+	h.pm.RevokeTokenByID(session.TokenID)
+	require.Equal(t, bob.Username, h.issue(nil).data["username"])
+
+	resp, err := h.do(logical.DeleteOperation, "roles/ci", nil)
+	require.Equal(t, 200, status(resp, err), message(resp, err))
+	_, err = h.backend.useSession(ctx, h.storage, former, current)
+	require.ErrorIs(t, err, errRoleOvertaken)
+	require.NotContains(t, h.snapshot(), "session/ci")
+}
