@@ -97,6 +97,6 @@ func TestADamagedSharedCredentialIsReplaced(t *testing.T) {
 	h.read("static-creds/ci")
 	h.damage(staticPrefix+"ci", `{"version":1}`)
 	h.nextHour()
-	require.NotContains(t, h.log.String(), "of a former role")
+	require.NotContains(t, h.log.String(), "an outdated ")
 	require.True(t, h.pm.Accepts(h.read("static-creds/ci")["access_token"].(string)))
 }

@@ -49,8 +49,8 @@ func (b *backend) keepHouse(ctx context.Context, storage logical.Storage) {
 		do     func(context.Context, logical.Storage, string) error
 		failed string
 	}{
-		{staticPrefix, b.endForgotten, "the shared credential of a former role could not be ended"},
-		{sessionPrefix, b.endForgotten, "the session of a former role could not be ended"},
+		{staticPrefix, b.endForgotten, "an outdated shared credential could not be ended"},
+		{sessionPrefix, b.endForgotten, "an outdated session could not be ended"},
 		{sessionPrefix, b.renewOldSession, "the session could not be renewed ahead of its end"},
 	} {
 		names, err := storage.List(ctx, task.prefix)

@@ -206,6 +206,7 @@ func (p *policyPage) testResponder(t *testing.T) {
 	}
 
 	require.True(t, p.accepts(c.Token))
+	responder.mayNot(attempt{http.MethodPost, "credentials/" + c.CredentialID + "/revoke", fields{"force": true}})
 	responder.may(attempt{http.MethodPost, "credentials/" + c.CredentialID + "/revoke", nil})
 	assert.False(t, p.accepts(c.Token))
 	for _, end := range []func(c credential) attempt{
