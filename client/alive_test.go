@@ -40,3 +40,15 @@ func TestAYoungTokensQuestionThatRunsOutOfTime(t *testing.T) {
 	_, err = still.TokenAlive(ctx, grant.Access)
 	require.ErrorContains(t, err, "no time to ask again")
 }
+
+// Something in between may answer 200 to anything.
+func TestALookUpIsBelievedOnlyOfTheToken(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	token := f.sign(t).Access
+	for _, body := range []string{`{}`, `[]`, `null`, `{"status":"ok"}`, `{"id":7}`, `{"id":"another"}`, `<html>`} {
+		f.pm.Inject(fault(processmakertest.ShowToken, jsonAnswer(200, body)))
+		_, err := f.client.TokenAlive(context.Background(), token)
+		require.Equal(t, client.NotProcessMaker, client.KindOf(err), body)
+	}
+}

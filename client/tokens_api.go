@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"time"
@@ -74,16 +75,27 @@ func (c *Client) TokenAlive(ctx context.Context, token Token) (alive bool, err e
 		switch {
 		case err != nil:
 			return false, err
-		case r.status == http.StatusOK && r.json:
-			alive = true
-			return false, nil
 		case isUnauthenticated(r):
 			return true, nil
-		default:
+		case r.status != http.StatusOK:
 			return false, apiFailure(showToken, r)
+		case !shows(r, token):
+			return false, &Error{Kind: NotProcessMaker, Operation: showToken, Status: r.status, Detail: "the answer is not the token"}
+		default:
+			alive = true
+			return false, nil
 		}
 	})
 	return alive, err
+}
+
+// shows tells whether an answer is the look-up of token: anything between may
+// answer 200, which says nothing of it.
+func shows(r *reply, token Token) bool {
+	var shown struct {
+		ID string `json:"id"`
+	}
+	return r.json && json.Unmarshal(r.body, &shown) == nil && shown.ID == token.ID
 }
 
 // untilSettled repeats ask while it says that the token was refused and the
