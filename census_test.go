@@ -3,10 +3,11 @@ package main
 import (
 	"context"
 	"slices"
-	"vault-plugin-secrets-processmaker/client/processmakertest"
 
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/client/processmakertest"
 )
 
 // stored are the ids and names of the tokens that storage knows.

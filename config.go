@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/internal/fields"
 )
 
 const configVersion = 1
@@ -61,14 +62,13 @@ func (a authClient) forClient() client.AuthClient {
 
 // change takes the fields of a write. A secret belongs to its client: another
 // id with the old secret would send that secret in another client's name.
-func (a *authClient) change(in *input) {
+func (a *authClient) change(in *fields.Input) {
 	before := *a
-	in.address("client_id", &a.ID)
-	in.secret("client_secret", &a.Secret)
-	in.choice("client_auth_method", &a.Method)
-	_, secretGiven := in.data.Raw["client_secret"]
-	if before.Secret != "" && a.ID != before.ID && !secretGiven && in.err == nil {
-		in.err = errors.New("changing client_id needs client_secret in the same request: the stored secret belongs to the old client")
+	in.Address("client_id", &a.ID)
+	in.Secret("client_secret", &a.Secret)
+	in.Choice("client_auth_method", &a.Method)
+	if before.Secret != "" && a.ID != before.ID && !in.Given("client_secret") && in.Err == nil {
+		in.Err = errors.New("changing client_id needs client_secret in the same request: the stored secret belongs to the old client")
 	}
 }
 
@@ -95,23 +95,23 @@ func newConfig() *config {
 }
 
 // change takes the fields of a write.
-func (c *config) change(in *input) {
-	in.address("url", &c.URL)
+func (c *config) change(in *fields.Input) {
+	in.Address("url", &c.URL)
 	c.URL = strings.TrimRight(c.URL, "/")
-	in.boolean("allow_http", &c.AllowHTTP)
+	in.Boolean("allow_http", &c.AllowHTTP)
 	c.AuthClient.change(in)
-	in.pem("ca_cert", &c.CACert)
-	in.pem("client_cert", &c.ClientCert)
-	in.pem("client_key", &c.ClientKey)
-	in.address("tls_server_name", &c.TLSServerName)
-	in.choice("tls_min_version", &c.TLSMinVersion)
-	in.boolean("insecure_tls", &c.InsecureTLS)
-	in.address("proxy_url", &c.ProxyURL)
-	in.duration("request_timeout", &c.RequestTimeout, time.Second, 30*time.Second)
-	in.number("max_concurrent_requests", &c.MaxConcurrentRequests, 2, 1000)
-	in.number("token_requests_per_minute", &c.TokenRequestsPerMinute, 0, 100000)
-	in.text("password_policy", &c.PasswordPolicy)
-	in.boolean("verify_connection", &c.VerifyConnection)
+	in.PEM("ca_cert", &c.CACert)
+	in.PEM("client_cert", &c.ClientCert)
+	in.PEM("client_key", &c.ClientKey)
+	in.Address("tls_server_name", &c.TLSServerName)
+	in.Choice("tls_min_version", &c.TLSMinVersion)
+	in.Boolean("insecure_tls", &c.InsecureTLS)
+	in.Address("proxy_url", &c.ProxyURL)
+	in.Duration("request_timeout", &c.RequestTimeout, time.Second, 30*time.Second)
+	in.Number("max_concurrent_requests", &c.MaxConcurrentRequests, 2, 1000)
+	in.Number("token_requests_per_minute", &c.TokenRequestsPerMinute, 0, 100000)
+	in.Text("password_policy", &c.PasswordPolicy)
+	in.Boolean("verify_connection", &c.VerifyConnection)
 }
 
 func (c *config) validate() error {

@@ -4,10 +4,11 @@ import (
 	"context"
 	"testing"
 	"time"
-	"vault-plugin-secrets-processmaker/internal/ledger"
 
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/internal/ledger"
 )
 
 func TestCredentialsCanBeLookedUpAndEnded(t *testing.T) {

@@ -4,10 +4,11 @@ import (
 	"context"
 	"testing"
 	"time"
-	"vault-plugin-secrets-processmaker/client/processmakertest"
 
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/client/processmakertest"
 )
 
 // unmount does what Vault does after the leases are revoked.

@@ -7,11 +7,12 @@ import (
 	"sync"
 	"testing"
 	"time"
-	"vault-plugin-secrets-processmaker/internal/eventqueue"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/internal/eventqueue"
 )
 
 // settledEvents waits until all events have been sent.

@@ -2,11 +2,10 @@ package main
 
 import (
 	"context"
-
-	"github.com/hashicorp/vault/sdk/logical"
-
 	"strings"
 	"sync/atomic"
+
+	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/internal/ledger"
 )

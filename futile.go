@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
 	"vault-plugin-secrets-processmaker/internal/logingate"
 )
 

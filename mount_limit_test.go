@@ -3,10 +3,11 @@ package main
 import (
 	"testing"
 	"time"
-	"vault-plugin-secrets-processmaker/internal/leasing"
 
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/internal/leasing"
 )
 
 // askedSystem counts what is asked of Vault.

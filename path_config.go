@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-processmaker/internal/fields"
 	"vault-plugin-secrets-processmaker/internal/ledger"
 )
 
@@ -100,10 +101,10 @@ func (b *backend) writeConfig(ctx context.Context, req *logical.Request, data *f
 	} else if req.Operation == logical.PatchOperation {
 		return logical.ErrorResponse("there is no config to patch: create it with a POST"), nil
 	}
-	in := &input{data: data}
+	in := &fields.Input{Data: data}
 	changed.change(in)
-	if in.err != nil {
-		return logical.ErrorResponse(in.err.Error()), nil
+	if in.Err != nil {
+		return logical.ErrorResponse(in.Err.Error()), nil
 	}
 	if err := changed.validate(); err != nil {
 		return logical.ErrorResponse("config: " + err.Error()), nil

@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"time"
-	"vault-plugin-secrets-processmaker/internal/leasing"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-processmaker/internal/fields"
+	"vault-plugin-secrets-processmaker/internal/leasing"
 )
 
 const (
@@ -57,18 +59,18 @@ func (b *backend) readCreds(ctx context.Context, req *logical.Request, data *fra
 		return resp, err
 	}
 	mode := role.RenewMode
-	in := &input{data: data}
+	in := &fields.Input{Data: data}
 	for _, field := range []string{"ttl", "renew_mode"} {
 		if data.Raw[field] == nil {
 			delete(data.Raw, field) // null asks for the role's own
 		}
 	}
 	var asked time.Duration
-	in.duration("ttl", &asked, time.Second, longestTTL)
+	in.Duration("ttl", &asked, time.Second, longestTTL)
 	text := string(mode)
-	in.choice("renew_mode", &text)
-	if in.err != nil {
-		return logical.ErrorResponse("role %q: %s", role.name, in.err), nil
+	in.Choice("renew_mode", &text)
+	if in.Err != nil {
+		return logical.ErrorResponse("role %q: %s", role.name, in.Err), nil
 	}
 	if !mode.Allows(leasing.Mode(text)) {
 		return logical.ErrorResponse("role %q: renew_mode %s rotates more than the role's own (%s) and cannot be asked for", role.name, text, mode), nil

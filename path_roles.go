@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"vault-plugin-secrets-processmaker/internal/leasing"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-processmaker/internal/fields"
+	"vault-plugin-secrets-processmaker/internal/leasing"
 )
 
 const (
@@ -123,10 +125,10 @@ func (b *backend) writeRole(ctx context.Context, req *logical.Request, data *fra
 	} else if req.Operation == logical.PatchOperation {
 		return logical.ErrorResponse("there is no role %q to patch: create it with a POST", name), nil
 	}
-	in := &input{data: data}
+	in := &fields.Input{Data: data}
 	changed.change(in)
-	if in.err != nil {
-		return logical.ErrorResponse("role %q: %s", name, in.err), nil
+	if in.Err != nil {
+		return logical.ErrorResponse("role %q: %s", name, in.Err), nil
 	}
 	if err := changed.moveTo(current.config.URL, data); err != nil {
 		return logical.ErrorResponse("role %q: %s", name, err), nil

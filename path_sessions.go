@@ -7,6 +7,8 @@ import (
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-processmaker/internal/fields"
 )
 
 const (
@@ -144,13 +146,13 @@ func (b *backend) writeSession(ctx context.Context, req *logical.Request, data *
 	if role == nil {
 		return resp, err
 	}
-	in := &input{data: data}
+	in := &fields.Input{Data: data}
 	var code, state, refreshToken string
-	in.secret("code", &code)
-	in.secret("state", &state)
-	in.secret("refresh_token", &refreshToken)
-	if in.err != nil {
-		return logical.ErrorResponse("role %q: %s", role.name, in.err), nil
+	in.Secret("code", &code)
+	in.Secret("state", &state)
+	in.Secret("refresh_token", &refreshToken)
+	if in.Err != nil {
+		return logical.ErrorResponse("role %q: %s", role.name, in.Err), nil
 	}
 	var started *session
 	switch {

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/internal/fields"
 	"vault-plugin-secrets-processmaker/internal/leasing"
 	"vault-plugin-secrets-processmaker/internal/ledger"
 )
@@ -95,38 +96,36 @@ func (r *role) whole() bool {
 }
 
 // change takes the fields of a write.
-func (r *role) change(in *input) {
+func (r *role) change(in *fields.Input) {
 	r.AuthClient.change(in)
-	in.choice("grant_type", &r.GrantType)
-	in.text("username", &r.Username)
-	in.secret("password", &r.Password)
-	in.scopes("scopes", &r.Scopes)
-	in.address("redirect_uri", &r.RedirectURI)
-	in.address("session_user_id", &r.SessionUserID)
-	in.choice("credential_type", &r.CredentialType)
-	in.address("user_id", &r.UserID)
-	in.boolean("allow_administrators", &r.AllowAdministrators)
-	in.duration("ttl", &r.TTL, time.Second, longestTTL)
-	in.duration("max_ttl", &r.MaxTTL, time.Second, longestTTL)
+	in.Choice("grant_type", &r.GrantType)
+	in.Text("username", &r.Username)
+	in.Secret("password", &r.Password)
+	in.Scopes("scopes", &r.Scopes)
+	in.Address("redirect_uri", &r.RedirectURI)
+	in.Address("session_user_id", &r.SessionUserID)
+	in.Choice("credential_type", &r.CredentialType)
+	in.Address("user_id", &r.UserID)
+	in.Boolean("allow_administrators", &r.AllowAdministrators)
+	in.Duration("ttl", &r.TTL, time.Second, longestTTL)
+	in.Duration("max_ttl", &r.MaxTTL, time.Second, longestTTL)
 	r.changeRenewMode(in)
-	in.duration("refresh_min_age", &r.RefreshMinAge, 0, longestTTL)
-	in.duration("rotation_period", &r.RotationPeriod, 0, longestTTL)
-	in.duration("rotation_overlap", &r.RotationOverlap, 0, longestTTL)
+	in.Duration("refresh_min_age", &r.RefreshMinAge, 0, longestTTL)
+	in.Duration("rotation_period", &r.RotationPeriod, 0, longestTTL)
+	in.Duration("rotation_overlap", &r.RotationOverlap, 0, longestTTL)
 }
 
 // changeRenewMode takes the mode of a write. Its default is what the kind of
 // credential can do, so a change of kind brings its own along.
-func (r *role) changeRenewMode(in *input) {
-	if raw, given := in.data.Raw["renew_mode"]; given && raw == nil {
+func (r *role) changeRenewMode(in *fields.Input) {
+	if in.Null("renew_mode") {
 		r.RenewMode = ""
 	} else {
 		mode := string(r.RenewMode)
-		in.choice("renew_mode", &mode)
+		in.Choice("renew_mode", &mode)
 		r.RenewMode = leasing.Mode(mode)
 	}
-	_, kindGiven := in.data.Raw["credential_type"]
-	_, modeGiven := in.data.Raw["renew_mode"]
-	if r.RenewMode == "" || (kindGiven && !modeGiven && r.RenewMode == leasing.Refresh) {
+	if r.RenewMode == "" || (in.Given("credential_type") && !in.Given("renew_mode") && r.RenewMode == leasing.Refresh) {
 		r.RenewMode = defaultRenewMode(r.CredentialType)
 	}
 }

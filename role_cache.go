@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"vault-plugin-secrets-processmaker/internal/logingate"
 
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-processmaker/internal/logingate"
 )
 
 // loadedRole is a role in memory and what is known of its login. It is made

@@ -1,0 +1,184 @@
+// Package fields reads the fields of a write and refuses values that cannot be
+// meant. Its errors name the field and repeat no text: a secret may have been put
+// into the wrong field, and errors stand in the audit log in clear.
+package fields
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/framework"
+)
+
+// Input applies the fields of a write to what is stored: a field that is given
+// replaces, null puts its default back, one that is absent changes nothing.
+type Input struct {
+	Data *framework.FieldData
+	// Err is the first error.
+	Err error
+}
+
+// Given tells whether the write has the field, be it null.
+func (in *Input) Given(name string) bool {
+	_, given := in.Data.Raw[name]
+	return given
+}
+
+// Null tells whether the write puts the field's default back.
+func (in *Input) Null(name string) bool {
+	raw, given := in.Data.Raw[name]
+	return given && raw == nil
+}
+
+// value returns a given field, or its default for null.
+func (in *Input) value(name string) (value any, given bool) {
+	raw, given := in.Data.Raw[name]
+	if !given || in.Err != nil {
+		return nil, false
+	}
+	if raw == nil {
+		return in.Data.Schema[name].DefaultOrZero(), true
+	}
+	if in.Err = misfit(name, raw, in.Data.Schema[name].Type); in.Err != nil {
+		return nil, false
+	}
+	value, _, err := in.Data.GetOkErr(name)
+	if err != nil {
+		// The framework's text may quote the value.
+		in.Err = fmt.Errorf("field %q does not hold what it should", name)
+		return nil, false
+	}
+	return value, true
+}
+
+// misfit refuses what the framework would silently take for something else: a
+// truth for the text "1", and nothing for 0 or false.
+func misfit(name string, raw any, wanted framework.FieldType) error {
+	_, truth := raw.(bool)
+	isText := wanted == framework.TypeString
+	switch {
+	case isText && truth:
+		return fmt.Errorf("field %q must be a text", name)
+	case !isText && wanted != framework.TypeCommaStringSlice && raw == "":
+		return fmt.Errorf("field %q is empty: leave it out, or set its default back with a PATCH and null", name)
+	default:
+		return nil
+	}
+}
+
+// checked takes a text that check has nothing against.
+func (in *Input) checked(name string, into *string, check func(name, text string) error) {
+	value, given := in.value(name)
+	if !given {
+		return
+	}
+	text, _ := value.(string)
+	if in.Err = check(name, text); in.Err == nil {
+		*into = text
+	}
+}
+
+// Text is one line for people.
+func (in *Input) Text(name string, into *string) { in.checked(name, into, checkLine) }
+
+// Address is one line of which every character is seen.
+func (in *Input) Address(name string, into *string) { in.checked(name, into, checkVisible) }
+
+// Secret is a text that is sent as it is.
+func (in *Input) Secret(name string, into *string) { in.checked(name, into, checkSecret) }
+
+// PEM is a text of many lines.
+func (in *Input) PEM(name string, into *string) {
+	in.checked(name, into, func(name, text string) error { return checkLength(name, text, longestPEM) })
+}
+
+// Choice is a text out of a few.
+func (in *Input) Choice(name string, into *string) {
+	value, given := in.value(name)
+	if !given {
+		return
+	}
+	text, _ := value.(string)
+	allowed := make([]string, 0, len(in.Data.Schema[name].AllowedValues))
+	for _, one := range in.Data.Schema[name].AllowedValues {
+		allowed = append(allowed, fmt.Sprint(one))
+	}
+	if !slices.Contains(allowed, text) {
+		// The value is left out: a secret may have been put into the wrong
+		// field, and errors stand in the audit log in clear.
+		in.Err = fmt.Errorf("%s does not hold one of its values, which are: %s", name, strings.Join(allowed, ", "))
+		return
+	}
+	*into = text
+}
+
+// Boolean is a truth.
+func (in *Input) Boolean(name string, into *bool) {
+	if value, given := in.value(name); given {
+		*into, _ = value.(bool)
+	}
+}
+
+// fraction refuses a number with a fraction, which would be cut off silently.
+func (in *Input) fraction(name string) bool {
+	var number float64
+	switch raw := in.Data.Raw[name].(type) {
+	case float64:
+		number = raw
+	case json.Number:
+		number, _ = raw.Float64()
+	case string:
+		number, _ = strconv.ParseFloat(raw, 64)
+	}
+	if number == math.Trunc(number) {
+		return false
+	}
+	in.Err = fmt.Errorf("%s has to be a whole number", name)
+	return true
+}
+
+// Number is a whole number from least to most.
+func (in *Input) Number(name string, into *int, least, most int) {
+	value, given := in.value(name)
+	if !given || in.fraction(name) {
+		return
+	}
+	number, _ := value.(int)
+	if number < least || number > most {
+		in.Err = fmt.Errorf("%s cannot be %d: it lies between %d and %d", name, number, least, most)
+		return
+	}
+	*into = number
+}
+
+// Duration is a number of whole seconds, or a text such as 90m, from least to most.
+func (in *Input) Duration(name string, into *time.Duration, least, most time.Duration) {
+	value, given := in.value(name)
+	if !given || in.fraction(name) {
+		return
+	}
+	seconds, _ := value.(int)
+	duration := time.Duration(seconds) * time.Second
+	if duration < least || duration > most {
+		in.Err = fmt.Errorf("%s cannot be %s: it lies between %s and %s", name, duration, least, most)
+		return
+	}
+	*into = duration
+}
+
+// Scopes are those of RFC 6749 §3.3.
+func (in *Input) Scopes(name string, into *[]string) {
+	value, given := in.value(name)
+	if !given {
+		return
+	}
+	scopes, _ := value.([]string)
+	if in.Err = checkScopes(name, scopes); in.Err == nil {
+		*into = scopes
+	}
+}
