@@ -1,6 +1,6 @@
 // Package client talks to one ProcessMaker instance over HTTP: its OAuth 2.0
-// token endpoint (Laravel Passport) and the part of its REST API that shows
-// and ends tokens. It knows nothing of Vault.
+// token endpoint (Laravel Passport) and the part of its REST API that makes, shows
+// and ends tokens, shows users and changes passwords. It knows nothing of Vault.
 //
 // Every exchange passes the same gates: a breaker that answers at once while
 // the instance is known to be unreachable, a budget for the throttled token
