@@ -106,6 +106,21 @@ func TestAListIsTakenAsAWholeOrNotAtAll(t *testing.T) {
 	}
 }
 
+// No total makes a listing ask forever.
+func TestTooManyTokensAreNotListed(t *testing.T) {
+	t.Parallel()
+	for _, total := range []string{"50000", "9223372036854774785", "9223372036854775807"} {
+		f := newFixture(t)
+		bearer := f.sign(t).Access
+		for range 3 {
+			f.pm.Inject(fault(processmakertest.ListTokens, jsonAnswer(200, `{"data":[{"id":"a","name":"1"}],"meta":{"total":`+total+`}}`)))
+		}
+		_, err := f.client.PersonalTokens(context.Background(), bearer, bearer.UserID)
+		require.ErrorContains(t, err, "too many live personal access tokens", total)
+		require.Equal(t, 1, f.pm.Count(processmakertest.ListTokens), total)
+	}
+}
+
 func TestAUserHasAName(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

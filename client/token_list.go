@@ -45,7 +45,7 @@ func createdTime(text string) time.Time {
 // so with every one made or ended meanwhile others would move between pages, and
 // who looks for a token that was passed over would think it dead.
 func (c *Client) PersonalTokens(ctx context.Context, bearer Token, userID string) ([]NamedToken, error) {
-	for room := usualTokens; room <= mostTokens; {
+	for room := usualTokens; ; {
 		tokens, total, err := c.listTokens(ctx, bearer, userID, room)
 		switch {
 		case err != nil:
@@ -54,11 +54,12 @@ func (c *Client) PersonalTokens(ctx context.Context, bearer Token, userID string
 			return tokens, nil
 		case total < room && len(tokens) < total:
 			return nil, &Error{Kind: NotProcessMaker, Operation: listTokens, Status: http.StatusOK, Detail: "the answer lists fewer tokens than it says there are"}
+		case max(total, room) > mostTokens-usualTokens:
+			return nil, &Error{Kind: NotProcessMaker, Operation: listTokens, Detail: "the user has too many live personal access tokens to list; delete those in ProcessMaker that nobody needs"}
 		}
 		// Some more may be made until then.
 		room = max(total, room) + usualTokens
 	}
-	return nil, &Error{Kind: NotProcessMaker, Operation: listTokens, Detail: "the user has too many live personal access tokens to list; delete those in ProcessMaker that nobody needs"}
 }
 
 // listTokens asks for as many tokens as there is room for. total is how many
