@@ -136,7 +136,9 @@ func (b *backend) renewSession(ctx context.Context, storage logical.Storage, rol
 		return nil, err
 	}
 	switch {
-	case stored == nil || stored.LostBecause != "":
+	case stored == nil || stored.LostBecause != "" || stored.Fingerprint != seen.Fingerprint:
+		// The last is the session of what the role is now, not of what the
+		// caller knew it as.
 		role.session.Store(nil)
 		return nil, errSessionOver
 	case stored.TokenID != seen.TokenID:

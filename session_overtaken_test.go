@@ -41,3 +41,25 @@ func TestALateReaderDoesNotReplaceANewUsersSession(t *testing.T) {
 	require.ErrorIs(t, err, errRoleOvertaken)
 	require.NotContains(t, h.snapshot(), "session/ci")
 }
+
+// A reader whose session was refused, and who comes to renew it after the role's
+// new user has begun another.
+func TestALateReaderDoesNotUseANewUsersSession(t *testing.T) {
+	t.Parallel()
+	h := newPersonalHarness(t, nil)
+	ctx := context.Background()
+	h.issue(nil)
+	seen := h.session()
+	former, err := h.backend.roles.load(ctx, h.storage, "ci")
+	require.NoError(t, err)
+	current, err := h.backend.settings.load(ctx, h.storage, h.clock)
+	require.NoError(t, err)
+	bob := h.pm.AddUser(processmakertest.User{Username: "robert", Password: "robert's"})
+	h.mustWrite("roles/ci", map[string]any{"username": bob.Username, "password": bob.Password})
+	h.issue(nil)
+	session := h.session()
+
+	_, err = h.backend.renewSession(ctx, h.storage, former, current, seen)
+	require.ErrorIs(t, err, errSessionOver)
+	require.Equal(t, session, h.session())
+}
