@@ -49,7 +49,7 @@ func TestFailedMintingLeavesNothing(t *testing.T) {
 			require.Equal(t, test.due, len(h.recordIDs()) == 2)
 
 			require.NoError(t, h.pm.GoOnline())
-			h.clock.Advance(time.Minute)
+			h.clock.Advance(mintingTime)
 			h.tick()
 			require.Len(t, h.livePersonal(), 1, "only the one that was handed out")
 			require.Len(t, h.recordIDs(), 1)
