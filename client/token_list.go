@@ -63,7 +63,7 @@ func (c *Client) PersonalTokens(ctx context.Context, bearer Token, userID string
 }
 
 // listTokens asks for as many tokens as there is room for. total is how many
-// there are by the answer's own word, 0 where it gives none.
+// there are by the answer's own word.
 func (c *Client) listTokens(ctx context.Context, bearer Token, userID string, room int) (tokens []NamedToken, total int, err error) {
 	query := url.Values{"per_page": {strconv.Itoa(room)}, "page": {"1"}}
 	asked := call{operation: listTokens, lane: background, mostBytes: room * listedTokenBytes}
@@ -85,12 +85,12 @@ func (c *Client) listTokens(ctx context.Context, bearer Token, userID string, ro
 			CreatedAt any             `json:"created_at"`
 		} `json:"data"`
 		Meta struct {
-			Total int `json:"total"`
+			Total *int `json:"total"`
 		} `json:"meta"`
 	}
-	if !r.json || json.Unmarshal(r.body, &listed) != nil || listed.Data == nil {
-		// A list that is missing is not an empty one: who looks for a token
-		// would think it dead.
+	if !r.json || json.Unmarshal(r.body, &listed) != nil || listed.Data == nil || listed.Meta.Total == nil || *listed.Meta.Total < 0 {
+		// A list that is missing, or whose end nobody can tell, is not an empty
+		// one: who looks for a token would think it dead.
 		return nil, 0, unlike("the answer is no list of tokens")
 	}
 	tokens = make([]NamedToken, 0, len(listed.Data))
@@ -106,5 +106,5 @@ func (c *Client) listTokens(ctx context.Context, bearer Token, userID string, ro
 		created, _ := token.CreatedAt.(string)
 		tokens = append(tokens, NamedToken{ID: token.ID, Name: name, CreatedTime: createdTime(created)})
 	}
-	return tokens, listed.Meta.Total, nil
+	return tokens, *listed.Meta.Total, nil
 }
