@@ -112,3 +112,17 @@ func TestARestoredRecordIsNoTroubleAnyMore(t *testing.T) {
 	require.Equal(t, 1, resp.Data["overdue"])
 	require.NotContains(t, strings.Join(resp.Warnings, "\n"), "force=true")
 }
+
+// Whoever drops the record of a shared credential has ended its token: nobody
+// else may get it.
+func TestADroppedRecordIsNotSharedAnyMore(t *testing.T) {
+	t.Parallel()
+	h := newStaticHarness(t, nil)
+	first := h.read("static-creds/ci")
+	id, err := ledger.ParseID(first["credential_id"].(string))
+	require.NoError(t, err)
+	h.damage(recordKey(id), "{}")
+	h.pm.RevokeTokenByID(first["token_id"].(string))
+	h.mustWrite("credentials/"+string(id)+"/revoke", map[string]any{"force": true})
+	require.True(t, h.pm.Accepts(h.read("static-creds/ci")["access_token"].(string)))
+}

@@ -176,6 +176,7 @@ func (b *backend) dropUnreadableRecord(ctx context.Context, storage logical.Stor
 	if err := ledger.Delete(ctx, storage, id); err != nil {
 		return nil, err
 	}
+	b.forgetSharedID(ctx, storage, id)
 	b.forgetTrouble(id)
 	b.notice(hclog.Warn, ledgerUnaccounted, about{path: "credentials/" + string(id), id: id}, "a record that cannot be read was dropped; its token lives on unless it is ended in ProcessMaker", "error", why)
 	resp := &logical.Response{}

@@ -212,6 +212,21 @@ func (b *backend) forgetShared(ctx context.Context, storage logical.Storage, rec
 	}
 }
 
+// forgetSharedID does the same where the record does not tell whose credential it
+// was.
+func (b *backend) forgetSharedID(ctx context.Context, storage logical.Storage, id ledger.ID) {
+	names, err := storage.List(ctx, staticPrefix)
+	if err != nil {
+		b.log(hclog.Warn, about{id: id}, "a credential was dropped and may still be shared; write its role", "error", err)
+		return
+	}
+	for _, name := range names {
+		if stored, err := readStatic(ctx, storage, name); err == nil && stored != nil && stored.Record.ID == id {
+			b.forgetShared(ctx, storage, stored.Record)
+		}
+	}
+}
+
 func readStatic(ctx context.Context, storage logical.Storage, role string) (*staticCredential, error) {
 	entry, err := storage.Get(ctx, staticPrefix+role)
 	if err != nil || entry == nil {
