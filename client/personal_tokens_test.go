@@ -106,6 +106,18 @@ func TestAListIsTakenAsAWholeOrNotAtAll(t *testing.T) {
 	}
 }
 
+// Whoever holds a token can make others, with names that hide none of them.
+func TestLongNamesAreListed(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	bearer := f.sign(t).Access
+	token := `{"id":"a","client":"` + strings.Repeat("c", 500) + `","name":"` + strings.Repeat(`\ud83d\ude00`, 255) + `"}`
+	f.pm.Inject(fault(processmakertest.ListTokens, jsonAnswer(200, `{"data":[`+strings.Repeat(token+",", 999)+token+`],"meta":{"total":1000}}`)))
+	listed, err := f.client.PersonalTokens(context.Background(), bearer, bearer.UserID)
+	require.NoError(t, err)
+	require.Len(t, listed, 1000)
+}
+
 // No total makes a listing ask forever.
 func TestTooManyTokensAreNotListed(t *testing.T) {
 	t.Parallel()

@@ -15,8 +15,11 @@ const (
 	usualTokens = 1024
 	// mostTokens bounds a listing.
 	mostTokens = 50_000
-	// listedTokenBytes is above what a listed token takes, about 560 bytes.
-	listedTokenBytes = 1 << 10
+	// listedTokenBytes is above what a listed token takes: about 560 bytes, and
+	// 3,060 more if whoever named it chose 255 characters that JSON escapes.
+	listedTokenBytes = 4 << 10
+	// mostListBytes bounds a listing of usual names.
+	mostListBytes = 64 << 20
 )
 
 // NamedToken is a personal access token as ProcessMaker lists it.
@@ -66,7 +69,7 @@ func (c *Client) PersonalTokens(ctx context.Context, bearer Token, userID string
 // there are by the answer's own word.
 func (c *Client) listTokens(ctx context.Context, bearer Token, userID string, room int) (tokens []NamedToken, total int, err error) {
 	query := url.Values{"per_page": {strconv.Itoa(room)}, "page": {"1"}}
-	asked := call{operation: listTokens, lane: background, mostBytes: room * listedTokenBytes}
+	asked := call{operation: listTokens, lane: background, mostBytes: min(room*listedTokenBytes, mostListBytes)}
 	r, err := c.askAPI(ctx, http.MethodGet, bearer, nil, asked, query, "users", userID, "tokens")
 	if err != nil {
 		return nil, 0, err
