@@ -19,7 +19,9 @@ all=true every one of the mount, whatever their leases say; those leases can
 then neither be renewed nor do any harm.
 
 The answer counts what was ended, what could not be, and what is due and
-remains. What remains is tried again by itself.
+remains. What remains is tried again by itself. A personal access token that may
+still be on its way to its reader counts as what could not be; tidy again two
+minutes later.
 `
 )
 
