@@ -160,6 +160,7 @@ func wholeConfusions(reply processmakertest.Reply) map[string]confusion {
 	all := map[string]confusion{
 		"1 MiB":          padded(limit),
 		"1 MiB and more": padded(limit + 1),
+		"4 MiB and more": padded(4*limit + 1),
 		"BOM":            body(func(b string) string { return "\xef\xbb\xbf" + b }),
 		"UTF-16":         body(func(b string) string { return "\xff\xfe" + strings.Join(strings.Split(b, ""), "\x00") + "\x00" }),
 		"invalid UTF-8":  body(func(b string) string { return strings.Replace(b, "{", "{\"\xff\xfe\":\"\xff\xfe\",", 1) }),

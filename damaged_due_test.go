@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
@@ -88,5 +89,23 @@ func TestForeignTokensOfDamagedRecords(t *testing.T) {
 			require.Equal(t, l.data["token_id"], resp.Data["foreign_tokens"].([]map[string]any)[0]["id"])
 			require.Contains(t, strings.Join(resp.Warnings, "\n"), "credentials/"+string(id)+"/revoke force=true")
 		})
+	}
+}
+
+// What was ended is not found, whatever else cannot be read.
+func TestADamagedRecordHidesNoAnswer(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	l, damaged := h.issue(nil), h.issue(nil)
+	require.NoError(t, l.tryRevoke())
+	h.damage(recordKey(damaged.id()), "{}")
+	h.clock.Advance(48 * time.Hour)
+	for operation, path := range map[logical.Operation]string{
+		logical.ReadOperation:   "credentials/" + string(l.id()),
+		logical.UpdateOperation: "credentials/" + string(l.id()) + "/revoke",
+	} {
+		resp, err := h.do(operation, path, nil)
+		require.Equal(t, 404, status(resp, err), message(resp, err))
+		require.Contains(t, message(resp, err), "it was ended already, the id is mistyped, or it is what cannot be read")
 	}
 }

@@ -105,14 +105,17 @@ func wait(at, now time.Time) time.Duration {
 }
 
 // upstreamAnswer gives a failed exchange the status that tells the reader whose
-// turn it is: 400 the operator's or the reader's, 502 ProcessMaker's, 503
-// later, 500 ours. It is not for renewals and revocations, where Vault makes
-// every error a 400.
+// turn it is: 400 the operator's or the reader's, 409 nobody's (try again), 502
+// ProcessMaker's, 503 later, 500 ours. It is not for renewals and revocations,
+// where Vault makes every error a 400.
 func upstreamAnswer(text string, err error) (*logical.Response, error) {
 	var refused *refusal
 	switch {
 	case errors.As(err, &refused), isRefusal(err), client.KindOf(err) == client.Forbidden, client.KindOf(err) == client.NotFound, client.KindOf(err) == client.PasswordRefused:
 		return logical.ErrorResponse("%s", text), nil
+	}
+	if errors.Is(err, errRoleOvertaken) || errors.Is(err, errSessionOver) {
+		return nil, logical.CodedError(http.StatusConflict, text)
 	}
 	switch client.KindOf(err) {
 	case client.Throttled:

@@ -136,7 +136,7 @@ func (b *backend) refuseUnknownFields(req *logical.Request) error {
 	}
 	var unknown []string
 	for name := range req.Data {
-		if path.Fields[name] == nil {
+		if path.Fields[name] == nil && name != "list" { // Vault's own, false where it is no list
 			unknown = append(unknown, name)
 		}
 	}

@@ -16,7 +16,7 @@ import (
 
 func main() {
 	// Go's HTTP client quotes there what a server sends after its answer, which
-	// may be a token. Nothing else of this process uses it.
+	// may be a token. Besides, only go-plugin writes there, of its connection to Vault.
 	log.SetOutput(io.Discard)
 
 	meta := &api.PluginAPIClientMeta{}

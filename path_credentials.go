@@ -114,7 +114,7 @@ func (b *backend) findCredential(ctx context.Context, storage logical.Storage, i
 	}
 	record, err = b.findDue(ctx, storage, func(record *ledger.Record) bool { return record.FormerID == id })
 	if unreadableRecord(err) != nil {
-		err = fmt.Errorf("credential %s was not found; it was ended already, the id is mistyped, or it is what cannot be read: %w", id, err)
+		err = logical.CodedError(http.StatusNotFound, fmt.Sprintf("credential %s was not found; it was ended already, the id is mistyped, or it is what cannot be read: %s", id, err))
 	}
 	return record, err
 }

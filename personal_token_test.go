@@ -235,14 +235,52 @@ func TestRevokingPersonalTokensOfADeletedRole(t *testing.T) {
 	require.ErrorContains(t, forced.tryRevoke(), name)
 }
 
-// TestATokenOfAnotherUserThanItsRecordSaid: while a reader waits, the role is
-// given another user, whose session the reader goes on with.
+// TestATokenOfAnotherUserThanItsRecordSaid: while a reader waits, another person
+// signs in for the role, and the reader goes on with that session.
 func TestATokenOfAnotherUserThanItsRecordSaid(t *testing.T) {
+	t.Parallel()
+	h := newSignInHarness(t, nil)
+	signIn := func(username string) {
+		state, code := h.begin(username)
+		resp, err := h.complete(state, code)
+		require.Equal(t, 200, status(resp, err), message(resp, err))
+	}
+	signIn("alice")
+	h.issue(nil)
+	h.clock.Advance(time.Hour)
+	h.pm.AddUser(processmakertest.User{Username: "robert", Password: "robert's"})
+	h.duringARefusedMinting(func() {
+		h.endSession()
+		signIn("robert")
+	})
+	l := h.issue(nil)
+	require.Equal(t, "robert", l.data["username"])
+	require.Equal(t, "robert", h.record(l.id()).Username)
+	require.NoError(t, l.tryRevoke())
+	require.False(t, h.pm.Accepts(l.token()))
+}
+
+// A reader does not go on as the user that its role was given meanwhile.
+func TestARoleThatIsGivenAnotherUserWhileAReaderWaits(t *testing.T) {
 	t.Parallel()
 	h := newPersonalHarness(t, nil)
 	h.issue(nil)
 	h.clock.Advance(time.Hour)
 	bob := h.pm.AddUser(processmakertest.User{Username: "robert", Password: "robert's"})
+	h.duringARefusedMinting(func() {
+		h.mustWrite("roles/ci", map[string]any{"username": bob.Username, "password": bob.Password})
+		h.issue(nil)
+	})
+	resp, err := h.do(logical.ReadOperation, "creds/ci", nil)
+	require.Equal(t, 409, status(resp, err), message(resp, err))
+	require.Contains(t, message(resp, err), "changed or deleted by another request at the same time; try again")
+	require.Equal(t, bob.Username, h.issue(nil).data["username"])
+	require.Len(t, h.pm.LiveTokens(), 4, "three leases and the session")
+}
+
+// duringARefusedMinting does something while ProcessMaker refuses the session of
+// the next creation of a token.
+func (h *harness) duringARefusedMinting(do func()) {
 	var done atomic.Bool
 	h.pm.Inject(processmakertest.Fault{
 		On: processmakertest.CreateToken, Do: processmakertest.Answer(401, jsonHeader(), `{"error":"Unauthenticated."}`),
@@ -250,14 +288,8 @@ func TestATokenOfAnotherUserThanItsRecordSaid(t *testing.T) {
 			if !done.CompareAndSwap(false, true) {
 				return false
 			}
-			h.mustWrite("roles/ci", map[string]any{"username": bob.Username, "password": bob.Password})
-			h.issue(nil)
+			do()
 			return true
 		},
 	})
-	l := h.issue(nil)
-	require.Equal(t, bob.Username, l.data["username"])
-	require.Equal(t, bob.Username, h.record(l.id()).Username)
-	require.NoError(t, l.tryRevoke())
-	require.False(t, h.pm.Accepts(l.token()))
 }

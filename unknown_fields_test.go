@@ -45,3 +45,11 @@ func TestLeasesMayHoldUnknownFields(t *testing.T) {
 	require.NoError(t, l.tryRevoke())
 	require.Empty(t, h.liveIDs())
 }
+
+// Vault passes its own parameter on where a read says that it is no list.
+func TestAReadMaySayThatItIsNoList(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	resp, err := h.do(logical.ReadOperation, "roles/ci", map[string]any{"list": "false"})
+	require.Equal(t, 200, status(resp, err), message(resp, err))
+}

@@ -166,9 +166,9 @@ func (c *Client) send(ctx context.Context, req *http.Request, call call) (_ *rep
 
 // readReply reads an answer, and a byte more than any that is of use.
 func readReply(response *http.Response, mostBytes int) ([]byte, error) {
-	// Room for all that was announced and for the end to be seen, so that
+	// Room for all that is usually announced and for the end to be seen, so that
 	// nothing is copied on the way.
-	room := int(min(max(response.ContentLength, 0), int64(mostBytes))) + bytes.MinRead
+	room := int(min(max(response.ContentLength, 0), usualReplyBytes)) + bytes.MinRead
 	body := bytes.NewBuffer(make([]byte, 0, room))
 	_, err := body.ReadFrom(io.LimitReader(response.Body, int64(mostBytes)+1))
 	return body.Bytes(), err

@@ -83,13 +83,16 @@ func (c *Client) confirmGone(ctx context.Context, bearer Token, userID, tokenID 
 		return err
 	}
 	var shown struct {
-		Revoked bool `json:"revoked"`
+		ID      string `json:"id"`
+		Revoked bool   `json:"revoked"`
 	}
 	switch {
 	case r.status == http.StatusNotFound && r.json && string(bytes.TrimSpace(r.body)) == unknownToken:
 		return nil
-	case r.status != http.StatusOK || !r.json || json.Unmarshal(r.body, &shown) != nil:
+	case r.status != http.StatusOK:
 		return apiFailure(revokeToken, r)
+	case !r.json || json.Unmarshal(r.body, &shown) != nil || shown.ID != tokenID:
+		return &Error{Kind: NotProcessMaker, Operation: revokeToken, Status: r.status, Detail: "the answer is not the token"}
 	case !shown.Revoked:
 		failure := apiFailure(revokeToken, revocation)
 		failure.Detail = "the token is still there"

@@ -36,6 +36,10 @@ func TestRevokingATokenOfAnotherIsBelievedOnlyOfProcessMaker(t *testing.T) {
 			pm.Inject(fault(end, jsonAnswer(404, `{}`)))
 			pm.Inject(fault(ask, jsonAnswer(404, `{}`)))
 		}, true},
+		"another's 404, then another token": {func(pm *processmakertest.Server, _ string) {
+			pm.Inject(fault(end, jsonAnswer(404, `{}`)))
+			pm.Inject(fault(ask, jsonAnswer(200, `{"id":"another","revoked":true}`)))
+		}, true},
 		"another's 404, then no answer": {func(pm *processmakertest.Server, _ string) {
 			pm.Inject(fault(end, jsonAnswer(404, `{}`)))
 			pm.Inject(fault(ask, processmakertest.Refuse()))
