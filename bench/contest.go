@@ -39,32 +39,35 @@ func (s *showing) calls() int {
 type contest struct {
 	vault    *vault
 	upstream *upstream
-	rounds   int
-	width    int
-	count    int
+	// Rounds are numbered through all servers.
+	first, last int
+	width       int
+	count       int
 }
 
-func (c contest) run(contestants []contestant) (map[string]*showing, error) {
-	showings := map[string]*showing{}
+// run adds to the showings.
+func (c contest) run(contestants []contestant, showings map[string]*showing) error {
 	for _, one := range contestants {
-		showings[one.name] = &showing{}
+		if showings[one.name] == nil {
+			showings[one.name] = &showing{}
+		}
 		// Opens the connections, here and in the plugins.
 		if _, err := drive(c.width, 2*c.width, func(int) error { return one.call() }); err != nil {
-			return nil, fmt.Errorf("%s: %w", one.name, err)
+			return fmt.Errorf("%s: %w", one.name, err)
 		}
 	}
-	for round := range c.rounds {
+	for round := c.first; round < c.last; round++ {
 		for turn := range contestants {
 			one := contestants[(round+turn)%len(contestants)]
 			if round%2 == 1 {
 				one = contestants[(round+len(contestants)-turn)%len(contestants)]
 			}
 			if err := c.turnAgain(one, showings[one.name]); err != nil {
-				return nil, fmt.Errorf("%s: %w", one.name, err)
+				return fmt.Errorf("%s: %w", one.name, err)
 			}
 		}
 	}
-	return showings, nil
+	return nil
 }
 
 // turnAgain repeats a turn that fails: a disk or a processor that others hold for

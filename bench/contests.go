@@ -4,20 +4,33 @@ package main
 
 import "fmt"
 
-// contests measures reads. Each number of connections has a server of its own,
-// so that none inherits the leases of another.
+// contests measures reads. Each number of connections has servers of its own, so
+// that none inherits the leases of another, and more than one: two plugin
+// processes differ for as long as they live, whatever they do, and rounds on one
+// pair of them alone would take that for a difference of what is measured.
 func (b *bench) contests() error {
 	for _, storage := range b.plan.storages {
 		for _, width := range b.plan.widths {
-			if err := b.onStage(storage, 0, cannedDouble, func(s *stage) error { return b.contest(s, width) }); err != nil {
-				return fmt.Errorf("%s storage, %d connections: %w", storage, width, err)
+			showings := map[string]*showing{}
+			for first := 0; first < b.plan.rounds; first += b.plan.roundsPerServer {
+				last := min(first+b.plan.roundsPerServer, b.plan.rounds)
+				work := func(s *stage) error { return b.contest(s, width, first, last, showings) }
+				if err := b.onStage(storage, 0, cannedDouble, work); err != nil {
+					return fmt.Errorf("%s storage, %d connections: %w", storage, width, err)
+				}
+			}
+			f := newContestFigures(storage, width, b.plan.rounds, showings)
+			b.figures.contests = append(b.figures.contests, f)
+			for _, ratio := range f.ratios {
+				fmt.Fprintf(b.log, "    %s, %d connections: %s\n", f.storage, f.width, ratio)
 			}
 		}
 	}
 	return nil
 }
 
-func (b *bench) contest(s *stage, width int) error {
+// contest adds the rounds from first to last to the showings.
+func (b *bench) contest(s *stage, width, first, last int, showings map[string]*showing) error {
 	if err := mountTheirs(s.caller, s.vault, s.upstream); err != nil {
 		return err
 	}
@@ -25,23 +38,10 @@ func (b *bench) contest(s *stage, width int) error {
 	if err != nil {
 		return err
 	}
-	c := contest{vault: s.vault, upstream: s.upstream, rounds: b.plan.rounds, width: width, count: b.plan.reads(width)}
-	showings, err := c.run(leased)
-	if err != nil {
+	c := contest{vault: s.vault, upstream: s.upstream, first: first, last: last, width: width, count: b.plan.reads(width)}
+	if err := c.run(leased, showings); err != nil {
 		return err
 	}
 	c.count = b.plan.staticReads(width)
-	leaseless, err := c.run(leaselessContestants(s.caller))
-	if err != nil {
-		return err
-	}
-	for name, showing := range leaseless {
-		showings[name] = showing
-	}
-	f := newContestFigures(s.vault.storage, width, b.plan.rounds, showings)
-	b.figures.contests = append(b.figures.contests, f)
-	for _, ratio := range f.ratios {
-		fmt.Fprintf(b.log, "    %s, %d connections: %s\n", f.storage, f.width, ratio)
-	}
-	return nil
+	return c.run(leaselessContestants(s.caller), showings)
 }

@@ -6,7 +6,11 @@ import "time"
 
 // plan says how much of everything a run measures.
 type plan struct {
-	rounds   int
+	rounds int
+	// roundsPerServer is after how many rounds servers and plugins are started
+	// anew.
+	roundsPerServer int
+
 	storages []string
 	widths   []int
 	// reads are those of one contestant in one round, by connections.
@@ -31,7 +35,7 @@ type plan struct {
 }
 
 var fullPlan = plan{
-	rounds: 31, storages: []string{inMemory, raft},
+	rounds: 31, roundsPerServer: 3, storages: []string{inMemory, raft},
 	widths: []int{1, 16, widest},
 	reads: func(width int) int {
 		if width == 1 {
@@ -53,7 +57,7 @@ var fullPlan = plan{
 }
 
 var quickPlan = plan{
-	rounds:      2,
+	rounds: 2, roundsPerServer: 1,
 	storages:    []string{inMemory, raft},
 	widths:      []int{2},
 	reads:       func(int) int { return 8 },
