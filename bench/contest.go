@@ -51,8 +51,9 @@ func (c contest) run(contestants []contestant, showings map[string]*showing) err
 		if showings[one.name] == nil {
 			showings[one.name] = &showing{}
 		}
-		// Opens the connections, here and in the plugins.
-		if _, err := drive(c.width, 2*c.width, func(int) error { return one.call() }); err != nil {
+		// Opens the connections, here and in the plugins, and lets the processes
+		// come to rest: a young one collects its garbage more often.
+		if _, err := drive(c.width, max(2*c.count, 2*c.width), func(int) error { return one.call() }); err != nil {
 			return fmt.Errorf("%s: %w", one.name, err)
 		}
 	}

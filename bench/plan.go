@@ -35,7 +35,7 @@ type plan struct {
 }
 
 var fullPlan = plan{
-	rounds: 31, roundsPerServer: 3, storages: []string{inMemory, raft},
+	rounds: 31, roundsPerServer: 8, storages: []string{inMemory, raft},
 	widths: []int{1, 16, widest},
 	reads: func(width int) int {
 		if width == 1 {
