@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
+	"vault-plugin-secrets-processmaker/internal/freeport"
 )
 
 const (
@@ -167,7 +168,7 @@ func throughCache(kind, example, mode string, source func(address, path string) 
 // startCached starts a companion with a listener and returns its address.
 func startCached(t *testing.T, m *mount, kind, example, dir string, marks ...string) (*companion, string) {
 	t.Helper()
-	port, err := FreePort()
+	port, err := freeport.Choose()
 	require.NoError(t, err)
 	address := fmt.Sprintf("127.0.0.1:%d", port)
 	return m.companionFrom(kind, example, dir, endlessVaultToken, append(marks, "127.0.0.1:8100", address)...), address

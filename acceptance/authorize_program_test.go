@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
+	"vault-plugin-secrets-processmaker/internal/freeport"
 )
 
 // authorizeProgram is `scripts/authorize` at work for somebody.
@@ -87,7 +88,7 @@ func (a *authorizeProgram) end() string {
 func TestAPersonSignsInWithTheProgram(t *testing.T) {
 	t.Parallel()
 	m := newSessionMount(t)
-	port, err := FreePort()
+	port, err := freeport.Choose()
 	require.NoError(t, err)
 	// The port differs from the registered one, as a loopback address may.
 	m.write("roles/people", merge(m.peopleRole(), fields{"redirect_uri": fmt.Sprintf("http://127.0.0.1:%d/oauth/callback", port)}))

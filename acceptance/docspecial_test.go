@@ -12,6 +12,8 @@ import (
 	"regexp"
 	"testing"
 
+	"vault-plugin-secrets-processmaker/internal/freeport"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -70,7 +72,7 @@ var grantsPage = docPage{
 	instead: map[string]func(d *docRun, block docBlock) string{
 		"go run ./scripts/authorize -mount processmaker people": func(d *docRun, _ docBlock) string {
 			// The page's port may be taken on this machine.
-			port, err := FreePort()
+			port, err := freeport.Choose()
 			require.NoError(d.t, err)
 			registered := d.mount.get("roles/people")["redirect_uri"]
 			d.mount.write("roles/people", fields{"redirect_uri": fmt.Sprintf("http://127.0.0.1:%d/oauth/callback", port)})

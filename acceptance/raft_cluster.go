@@ -5,7 +5,10 @@ package acceptance
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
+
+	"vault-plugin-secrets-processmaker/internal/freeport"
 
 	"github.com/hashicorp/vault/api"
 )
@@ -16,48 +19,74 @@ type RaftCluster struct {
 }
 
 // StartRaftCluster starts so many nodes on this machine and returns once all of
-// them have a vote.
-func StartRaftCluster(config ServerConfig, nodes int) (cluster *RaftCluster, err error) {
-	cluster = &RaftCluster{}
-	defer func() {
+// them have a vote. A port may be taken by someone else before its node has it:
+// a second and a third cluster start on other ports, in folders of their own.
+func StartRaftCluster(config ServerConfig, nodes int) (*RaftCluster, error) {
+	return startRaftCluster(config, nodes, freeport.Choose)
+}
+
+func startRaftCluster(config ServerConfig, nodes int, choosePort func() (int, error)) (*RaftCluster, error) {
+	var failures []error
+	for try := range 3 {
+		again := config
+		again.Dir = filepath.Join(config.Dir, fmt.Sprintf("c%d", try))
+		addresses, err := chooseRaftAddresses(nodes, choosePort)
 		if err != nil {
-			cluster.kill()
-		}
-	}()
-	addresses := make([]raftAddresses, nodes)
-	for i := range addresses {
-		if addresses[i].api, err = FreePort(); err != nil {
 			return nil, err
 		}
-		if addresses[i].cluster, err = FreePort(); err != nil {
+		cluster := &RaftCluster{}
+		if err := cluster.start(again, addresses); err == nil {
+			return cluster, nil
+		} else {
+			failures = append(failures, err)
+		}
+		cluster.kill()
+	}
+	return nil, errors.Join(failures...)
+}
+
+func chooseRaftAddresses(nodes int, choosePort func() (int, error)) ([]raftAddresses, error) {
+	addresses := make([]raftAddresses, nodes)
+	for i := range addresses {
+		var err error
+		if addresses[i].api, err = choosePort(); err != nil {
+			return nil, err
+		}
+		if addresses[i].cluster, err = choosePort(); err != nil {
 			return nil, err
 		}
 	}
+	return addresses, nil
+}
+
+// start starts a node at each of the addresses. After an error some of them may
+// run.
+func (c *RaftCluster) start(config ServerConfig, addresses []raftAddresses) error {
 	for i := range addresses {
 		node, err := newRaftNode(config, i, addresses)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if err := node.startRaft(); err != nil {
-			return nil, err
+			return err
 		}
-		cluster.Nodes = append(cluster.Nodes, node)
-		first := cluster.Nodes[0]
+		c.Nodes = append(c.Nodes, node)
+		first := c.Nodes[0]
 		if i == 0 {
 			if err := first.initialise(); err != nil {
-				return nil, err
+				return err
 			}
 			if err := first.waitFor(admitSoon); err != nil {
-				return nil, err
+				return err
 			}
 			continue
 		}
 		node.RootToken, node.raft.unsealKey = first.RootToken, first.raft.unsealKey
 		if err := node.unseal(); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return cluster, cluster.Nodes[0].waitFor(func(client *api.Client) error { return allVote(client, nodes) })
+	return c.Nodes[0].waitFor(func(client *api.Client) error { return allVote(client, len(addresses)) })
 }
 
 // admitSoon lets a node that has joined vote after a second instead of ten.

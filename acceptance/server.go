@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"time"
 
+	"vault-plugin-secrets-processmaker/internal/freeport"
+
 	"github.com/hashicorp/vault/api"
 )
 
@@ -116,7 +118,7 @@ func StartServer(config ServerConfig) (*Server, error) {
 func (s *Server) startSomewhere(ready func(*api.Client) error, arguments func(address string) ([]string, error)) (err error) {
 	for range 3 {
 		var port int
-		if port, err = FreePort(); err != nil {
+		if port, err = freeport.Choose(); err != nil {
 			return err
 		}
 		address := fmt.Sprintf("127.0.0.1:%d", port)
@@ -174,6 +176,8 @@ func (s *Server) waitFor(request func(*api.Client) error) error {
 	if err != nil {
 		return err
 	}
+	// Whoever has taken the server's port may take requests and never answer.
+	client.SetClientTimeout(10 * time.Second)
 	deadline := time.After(startTimeout)
 	for {
 		err := request(client)

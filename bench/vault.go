@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"vault-plugin-secrets-processmaker/acceptance"
+	"vault-plugin-secrets-processmaker/internal/freeport"
 )
 
 // The plugins in the server's catalog.
@@ -69,7 +70,7 @@ func (v *vault) setUp(tools tools) error {
 		}
 	}
 	var err error
-	if v.port, err = acceptance.FreePort(); err != nil {
+	if v.port, err = freeport.Choose(); err != nil {
 		return err
 	}
 	if err := os.WriteFile(v.path("vault.hcl"), []byte(v.config()), 0o600); err != nil {

@@ -3,15 +3,15 @@ package main
 import (
 	"fmt"
 	"io"
-	"net"
+
+	"vault-plugin-secrets-processmaker/internal/freeport"
 )
 
 func freePort(out io.Writer) error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := freeport.Choose()
 	if err != nil {
 		return err
 	}
-	defer listener.Close()
-	_, err = fmt.Fprintln(out, listener.Addr().(*net.TCPAddr).Port)
+	_, err = fmt.Fprintln(out, port)
 	return err
 }
