@@ -66,9 +66,11 @@ type backend struct {
 	inflight  inflight.Group
 	sweeper   sweeper
 	house     housekeeper
-	events    eventqueue.Queue[event]
-	counters  counters
-	health    health.Roles
+	// removingConfig is held while a deleted config is removed for good.
+	removingConfig atomic.Bool
+	events         eventqueue.Queue[event]
+	counters       counters
+	health         health.Roles
 
 	// mountID is Vault's own id of the mount; empty while Vault only asks for
 	// the version.
@@ -173,7 +175,7 @@ func (b *backend) keepsLedger() bool {
 }
 
 // periodic runs about once a minute.
-func (b *backend) periodic(ctx context.Context, req *logical.Request) error {
+func (b *backend) periodic(_ context.Context, req *logical.Request) error {
 	if !b.keepsLedger() {
 		return nil
 	}
@@ -182,7 +184,8 @@ func (b *backend) periodic(ctx context.Context, req *logical.Request) error {
 	if !b.WriteSafeReplicationState() {
 		return nil // the config is the primary's
 	}
-	return b.dropDeletedConfig(ctx, req.Storage)
+	b.wakeConfigRemoval(req.Storage)
+	return nil
 }
 
 // cleanTimeout is how long an unmount or shutdown waits for exchanges whose

@@ -196,11 +196,15 @@ func (b *backend) deleteConfig(ctx context.Context, req *logical.Request, _ *fra
 	defer b.inflight.Join()()
 	defer b.roles.forgetAll()
 	removed, err := b.removeConfigIfQuiet(ctx, req.Storage, previous)
-	if removed && err == nil {
-		b.notice(hclog.Debug, configDeleted, about{path: "config"}, "config deleted")
+	if errors.Is(err, errSettingsMoved) {
+		return nil, logical.CodedError(http.StatusConflict, err.Error())
 	}
-	if err != nil || removed {
+	if err != nil {
 		return nil, err
+	}
+	if removed {
+		b.notice(hclog.Debug, configDeleted, about{path: "config"}, "config deleted")
+		return nil, nil
 	}
 	live, err := ledger.All(ctx, req.Storage)
 	if err != nil {
@@ -221,6 +225,14 @@ func (b *backend) deleteConfig(ctx context.Context, req *logical.Request, _ *fra
 	resp := &logical.Response{}
 	resp.AddWarning(fmt.Sprintf("%d credentials still live at %s. They can be revoked as before; end all of them with: vault write %stidy all=true", len(live), previous.config.URL, req.MountPoint))
 	return resp, nil
+}
+
+func (b *backend) wakeConfigRemoval(storage logical.Storage) {
+	b.beside(&b.removingConfig, "removal of the config", func() {
+		if err := b.dropDeletedConfig(b.lifetime, storage); err != nil && !errors.Is(err, errSettingsMoved) {
+			b.log(hclog.Warn, about{path: "config"}, "what was kept of the deleted config could not be removed", "error", err)
+		}
+	})
 }
 
 // dropDeletedConfig removes what was kept of deleted settings once nothing is
@@ -252,5 +264,8 @@ func (b *backend) removeConfigIfQuiet(ctx context.Context, storage logical.Stora
 	if empty, err = ledger.Empty(ctx, storage); err != nil || !empty {
 		return false, err
 	}
-	return true, b.settings.remove(ctx, storage)
+	if err := b.settings.remove(ctx, storage, b.clock, current); err != nil {
+		return false, err
+	}
+	return true, nil
 }

@@ -76,7 +76,7 @@ func (c *settingsCache) make(stored *config, clk clock.Clock) (*settings, error)
 }
 
 // errSettingsMoved: somebody else wrote the config between reading and writing.
-var errSettingsMoved = errors.New("the config was changed by another request at the same time; read it and write again")
+var errSettingsMoved = errors.New("the config was changed by another request at the same time; read it and try again")
 
 // replace stores next in place of previous, which is what next was made from.
 // check runs before anything is written, while no other write can come between.
@@ -107,10 +107,20 @@ func (c *settingsCache) replace(ctx context.Context, storage logical.Storage, cl
 	return nil
 }
 
-// remove deletes the stored config.
-func (c *settingsCache) remove(ctx context.Context, storage logical.Storage) error {
+// remove deletes the stored config, which is the one that previous was made from.
+func (c *settingsCache) remove(ctx context.Context, storage logical.Storage, clk clock.Clock, previous *settings) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	current, err := c.loadLocked(ctx, storage, clk)
+	if err != nil && !isUnreadable(err) {
+		return err
+	}
+	switch {
+	case err == nil && current == nil:
+		return nil
+	case current != previous:
+		return errSettingsMoved
+	}
 	if err := storage.Delete(ctx, configKey); err != nil {
 		return err
 	}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/client/processmakertest"
+)
+
+// heldRefreshes makes refreshes wait, and says when the first has arrived.
+func (h *harness) heldRefreshes() (arrived <-chan struct{}, release func()) {
+	h.t.Helper()
+	first, held := make(chan struct{}, 1), make(chan struct{})
+	remove := h.pm.Inject(processmakertest.Fault{
+		On: processmakertest.RefreshGrant, Times: -1, Do: processmakertest.Hold(held),
+		Match: func(*http.Request) bool {
+			select {
+			case first <- struct{}{}:
+			default:
+			}
+			return true
+		},
+	})
+	return first, func() {
+		remove()
+		close(held)
+	}
+}
+
+// Ending sessions takes as long as ProcessMaker does. A config that is written
+// meanwhile is another one, and stays.
+func TestAConfigWrittenWhileAnotherIsRemovedStays(t *testing.T) {
+	t.Parallel()
+	for name, remove := range map[string]func(*harness) error{
+		"by its deletion": func(h *harness) error {
+			_, err := h.do(logical.DeleteOperation, "config", nil)
+			return err
+		},
+		"by the periodic function, later": func(h *harness) error {
+			h.tick()
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newPersonalHarness(t, nil)
+			h.tick()
+			l := h.issue(nil)
+			h.clock.Advance(time.Minute)
+			later := name != "by its deletion"
+			if later {
+				_, err := h.do(logical.DeleteOperation, "config", nil)
+				require.NoError(t, err)
+			}
+			require.NoError(t, l.tryRevoke())
+
+			arrived, release := h.heldRefreshes()
+			done := make(chan error, 1)
+			go func() { done <- remove(h) }()
+			<-arrived
+			h.mustWrite("config", h.configData())
+			release()
+			err := <-done
+			if later {
+				require.NoError(t, err)
+			} else {
+				var coded logical.HTTPCodedError
+				require.ErrorAs(t, err, &coded)
+				require.Equal(t, http.StatusConflict, coded.Code())
+			}
+			read := h.read("config")
+			require.Equal(t, h.pm.URL(), read["url"])
+			h.tick()
+			h.issue(nil)
+		})
+	}
+}
+
+// Vault's periodic function serves every mount; it does not wait for
+// ProcessMaker.
+func TestThePeriodicFunctionDoesNotWaitForProcessMaker(t *testing.T) {
+	t.Parallel()
+	h := newPersonalHarness(t, nil)
+	h.tick()
+	l := h.issue(nil)
+	h.clock.Advance(time.Minute)
+	_, err := h.do(logical.DeleteOperation, "config", nil)
+	require.NoError(t, err)
+	require.NoError(t, l.tryRevoke())
+	arrived, release := h.heldRefreshes()
+	require.NoError(t, h.backend.periodic(context.Background(), &logical.Request{Storage: h.storage}))
+	<-arrived
+	release()
+	require.NoError(t, h.backend.inflight.Wait(context.Background()))
+	require.Empty(t, h.liveIDs())
+}
