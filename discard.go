@@ -30,7 +30,7 @@ func (b *backend) putRecord(storage logical.Storage, record *ledger.Record) erro
 
 // stillServes tells whether the mount is still configured as it was when s were
 // its settings. A config that was taken away while a login was under way did not
-// count its token.
+// count its token. What the login made is stored before this is asked.
 func (b *backend) stillServes(storage logical.Storage, s *settings) bool {
 	if b.settings.current.Load() == s {
 		return true
@@ -42,7 +42,7 @@ func (b *backend) stillServes(storage logical.Storage, s *settings) bool {
 		// The credential is stored and can be ended as long as the config is.
 		return true
 	}
-	return current != nil && current.config.URL == s.config.URL && !current.config.Deleted
+	return current != nil && current.config.URL == s.config.URL && (!current.config.Deleted || s.config.Deleted)
 }
 
 // endUnrecorded ends a token that could not be stored. If that fails too, the

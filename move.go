@@ -16,7 +16,7 @@ import (
 // ledger, which keeps the url.
 func (b *backend) moveAndReplace(ctx context.Context, storage logical.Storage, previous, next *settings) error {
 	if previous == nil || previous.config.URL == next.config.URL {
-		return b.settings.replace(ctx, storage, b.clock, previous, next, func() error { return nil })
+		return b.settings.replace(ctx, storage, b.clock, previous, next, nil)
 	}
 	defer b.inflight.Join()()
 	if err := b.refuseToMove(ctx, storage, previous.config.URL); err != nil {

@@ -214,7 +214,7 @@ func (b *backend) deleteConfig(ctx context.Context, req *logical.Request, _ *fra
 	if err != nil {
 		return nil, err
 	}
-	err = b.settings.replace(ctx, req.Storage, b.clock, previous, next, func() error { return nil })
+	err = b.settings.replace(ctx, req.Storage, b.clock, previous, next, nil)
 	if errors.Is(err, errSettingsMoved) {
 		return nil, logical.CodedError(http.StatusConflict, err.Error())
 	}
@@ -257,15 +257,21 @@ func (b *backend) removeConfigIfQuiet(ctx context.Context, storage logical.Stora
 		return false, err
 	}
 	b.endSessions(ctx, storage, current)
-	sessions, err := storage.List(ctx, sessionPrefix)
-	if err != nil || len(sessions) > 0 {
-		return false, err
+	err = b.settings.remove(ctx, storage, b.clock, current, func() error {
+		sessions, err := storage.List(ctx, sessionPrefix)
+		if err == nil && len(sessions) == 0 {
+			empty, err = ledger.Empty(ctx, storage)
+		}
+		if err == nil && (len(sessions) > 0 || !empty) {
+			err = errStillNeeded
+		}
+		return err
+	})
+	if errors.Is(err, errStillNeeded) {
+		return false, nil
 	}
-	if empty, err = ledger.Empty(ctx, storage); err != nil || !empty {
-		return false, err
-	}
-	if err := b.settings.remove(ctx, storage, b.clock, current); err != nil {
-		return false, err
-	}
-	return true, nil
+	return err == nil, err
 }
+
+// errStillNeeded: something is left that only this config knows the way to.
+var errStillNeeded = errors.New("the config is still needed")

@@ -91,6 +91,9 @@ func (b *backend) adoptSession(storage logical.Storage, role *loadedRole, s *set
 	if err == nil {
 		err = b.putSession(storage, role.name, started)
 	}
+	if err == nil && !b.stillServes(storage, s) {
+		err = b.takeSessionBack(storage, role.name)
+	}
 	if err != nil {
 		// A record of the old session may stay: without its access token that
 		// is refreshed when it is needed.
@@ -106,6 +109,19 @@ func (b *backend) adoptSession(storage logical.Storage, role *loadedRole, s *set
 	}
 	return nil
 }
+
+// takeSessionBack forgets a session that began while the config was taken away:
+// with another one nobody would know the way to it.
+func (b *backend) takeSessionBack(storage logical.Storage, role string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), storageTimeout)
+	defer cancel()
+	if err := storage.Delete(ctx, sessionPrefix+role); err != nil {
+		b.log(hclog.Warn, aboutSession(role), "a session that began while the config was taken away could not be forgotten; delete it", "error", err)
+	}
+	return errConfigGone
+}
+
+var errConfigGone = errors.New("the config was taken away or moved by another request at the same time; the new session was ended")
 
 // endReplaced ends a session that another took the place of, and then the record
 // that it got for the meantime.

@@ -78,8 +78,30 @@ func (c *settingsCache) make(stored *config, clk clock.Clock) (*settings, error)
 // errSettingsMoved: somebody else wrote the config between reading and writing.
 var errSettingsMoved = errors.New("the config was changed by another request at the same time; read it and try again")
 
+// leave takes the settings out of memory while check looks whether anything needs
+// them still, and leaves them there once write has stored what follows. Who stores
+// something meanwhile is either seen by check, or finds them gone and waits for mu
+// to learn what became of them. The caller holds mu.
+func (c *settingsCache) leave(check, write func() error) error {
+	forgotten := c.forgotten.Load()
+	current := c.current.Swap(nil)
+	err := check()
+	if err == nil {
+		err = write()
+	}
+	switch {
+	case current == nil:
+	case err == nil:
+		current.client.Close()
+	case c.forgotten.Load() == forgotten:
+		c.current.Store(current)
+	}
+	return err
+}
+
 // replace stores next in place of previous, which is what next was made from.
-// check runs before anything is written, while no other write can come between.
+// check runs before anything is written, while no other write can come between;
+// nil where next serves whoever previous does.
 func (c *settingsCache) replace(ctx context.Context, storage logical.Storage, clk clock.Clock, previous, next *settings, check func() error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -90,14 +112,17 @@ func (c *settingsCache) replace(ctx context.Context, storage logical.Storage, cl
 	if current != previous {
 		return errSettingsMoved
 	}
-	if err := check(); err != nil {
-		return err
-	}
 	entry, err := logical.StorageEntryJSON(configKey, next.config)
 	if err != nil {
 		return errors.New("the config cannot be encoded")
 	}
-	if err := storage.Put(ctx, entry); err != nil {
+	write := func() error { return storage.Put(ctx, entry) }
+	if check != nil {
+		err = c.leave(check, write)
+	} else {
+		err = write()
+	}
+	if err != nil {
 		return err
 	}
 	if previous != nil {
@@ -108,7 +133,8 @@ func (c *settingsCache) replace(ctx context.Context, storage logical.Storage, cl
 }
 
 // remove deletes the stored config, which is the one that previous was made from.
-func (c *settingsCache) remove(ctx context.Context, storage logical.Storage, clk clock.Clock, previous *settings) error {
+// check is as for replace.
+func (c *settingsCache) remove(ctx context.Context, storage logical.Storage, clk clock.Clock, previous *settings, check func() error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	current, err := c.loadLocked(ctx, storage, clk)
@@ -121,11 +147,7 @@ func (c *settingsCache) remove(ctx context.Context, storage logical.Storage, clk
 	case current != previous:
 		return errSettingsMoved
 	}
-	if err := storage.Delete(ctx, configKey); err != nil {
-		return err
-	}
-	c.swap(nil)
-	return nil
+	return c.leave(check, func() error { return storage.Delete(ctx, configKey) })
 }
 
 func (c *settingsCache) swap(next *settings) {

@@ -207,6 +207,10 @@ func (b *backend) beginSession(ctx context.Context, storage logical.Storage, rol
 	}
 	started.Username = user.Username
 	if err := b.adoptSession(storage, role, s, auth, started, old); err != nil {
+		if errors.Is(err, errConfigGone) {
+			// The ledger no longer knows the way to its token.
+			b.endLogin(storage, s, meanwhile)
+		}
 		return nil, err
 	}
 	b.dropRecord(storage, meanwhile)
