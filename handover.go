@@ -30,6 +30,10 @@ func (b *backend) handOver(ctx context.Context, storage logical.Storage, record 
 	if since.IsZero() || now.Sub(since) < handOverAfter || b.System().Tainted() {
 		return false
 	}
+	if err := b.recordOvertaken(storage, record); err != nil {
+		b.log(hclog.Debug, aboutRecord(record), "a revocation is not handed over", "error", err)
+		return false
+	}
 	due := *record
 	if known {
 		// The lease, which holds a personal access token, is about to go.

@@ -34,8 +34,23 @@ func (b *backend) recordOvertaken(storage logical.Storage, record *ledger.Record
 	return err
 }
 
-// sessionOvertaken does the same with a role's session; known is nil where there
-// was none.
+// forgetRecord deletes a record, which was read then, after the end of its token.
+// By now it may hold another token.
+func (b *backend) forgetRecord(ctx context.Context, storage logical.Storage, record *ledger.Record, then time.Time) error {
+	if b.clock.Now().Sub(then) >= takeoverTime {
+		stored, err := ledger.Get(ctx, storage, record.ID)
+		if err == nil && stored != nil && stored.TokenID != record.TokenID {
+			err = errOvertaken
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return ledger.Delete(ctx, storage, record.ID)
+}
+
+// sessionOvertaken does what recordOvertaken does, with a role's session; known is
+// nil where there was none.
 func (b *backend) sessionOvertaken(storage logical.Storage, role string, known *session) error {
 	ctx, cancel := context.WithTimeout(context.Background(), storageTimeout)
 	defer cancel()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -141,6 +142,7 @@ func (b *backend) revokeCredential(ctx context.Context, req *logical.Request, da
 		return nil, err
 	}
 	defer unlock()
+	read := b.clock.Now()
 	record, err := ledger.Get(ctx, req.Storage, id)
 	if err != nil {
 		return nil, err
@@ -152,7 +154,11 @@ func (b *backend) revokeCredential(ctx context.Context, req *logical.Request, da
 	if err := b.end(ctx, req.Storage, record, heldToken(record), record.AccessToken != "", newTokenFinder()); err != nil {
 		return upstreamAnswer(err.Error(), err)
 	}
-	if err := ledger.Delete(ctx, req.Storage, id); err != nil {
+	err = b.forgetRecord(ctx, req.Storage, record, read)
+	if errors.Is(err, errOvertaken) {
+		return nil, logical.CodedError(http.StatusConflict, fmt.Sprintf("credential %s still lives: %s", asked, err))
+	}
+	if err != nil {
 		return nil, err
 	}
 	b.forgetShared(ctx, req.Storage, record)

@@ -29,6 +29,7 @@ func (b *backend) revoke(ctx context.Context, req *logical.Request, _ *framework
 	}
 	defer unlock()
 
+	read := b.clock.Now()
 	record, err := ledger.Get(ctx, req.Storage, id)
 	if err != nil {
 		return nil, err
@@ -52,7 +53,7 @@ func (b *backend) revoke(ctx context.Context, req *logical.Request, _ *framework
 	b.forgetTrouble(id)
 	// Last, so that a failure anywhere before leaves the record to try again
 	// with.
-	if err := ledger.Delete(ctx, req.Storage, id); err != nil {
+	if err := b.forgetRecord(ctx, req.Storage, record, read); err != nil {
 		return nil, err
 	}
 	b.notice(hclog.Debug, credsRevoked, told, "credential ended", "token_id", record.TokenID)

@@ -34,6 +34,10 @@ func (b *backend) dropSession(ctx context.Context, storage logical.Storage, name
 	if role, err := b.roles.load(ctx, storage, name); err == nil && role != nil {
 		role.session.Store(nil)
 	}
+	// What is stored by now need not be what was ended.
+	if err := b.sessionOvertaken(storage, name, stored); err != nil {
+		return err
+	}
 	if err := storage.Delete(ctx, sessionPrefix+name); err != nil {
 		return err
 	}

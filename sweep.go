@@ -192,6 +192,7 @@ func (b *backend) endOne(ctx context.Context, storage logical.Storage, id ledger
 		return sweepReport{failed: 1}
 	}
 	defer unlock()
+	read := b.clock.Now()
 	record, err := ledger.Get(ctx, storage, id)
 	if err != nil {
 		b.log(hclog.Warn, about{id: id}, "a credential of the ledger could not be read", "error", err)
@@ -213,7 +214,8 @@ func (b *backend) endOne(ctx context.Context, storage logical.Storage, id ledger
 		b.log(hclog.Debug, told, "a credential that is due could not be ended", "error", err)
 		return sweepReport{failed: 1, unreachable: client.CertainlyNotDelivered(err)}
 	}
-	if err := ledger.Delete(ctx, storage, id); err != nil {
+	if err := b.forgetRecord(ctx, storage, record, read); err != nil {
+		b.log(hclog.Debug, told, "the record of a credential could not be deleted", "error", err)
 		return sweepReport{failed: 1}
 	}
 	b.forgetShared(ctx, storage, record)
