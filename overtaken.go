@@ -64,6 +64,21 @@ func (b *backend) sessionOvertaken(storage logical.Storage, role string, known *
 	return err
 }
 
+var errPasswordOvertaken = errors.New("another node of the cluster has taken over, and has settled or changed the password since; rotate again to be sure")
+
+// stillOpen returns a change of a password as it is stored, if it still is. To
+// complete or undo one that another node has settled could be to bring back a
+// password that was changed once more.
+func (b *backend) stillOpen(storage logical.Storage, change *passwordChange) (*passwordChange, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), storageTimeout)
+	defer cancel()
+	stored, err := readPasswordChange(ctx, storage, change.key())
+	if err == nil && (stored == nil || stored.Password != change.Password) {
+		err = errPasswordOvertaken
+	}
+	return stored, err
+}
+
 var errRoleOvertaken = errors.New("the role was changed or deleted by another request at the same time; try again")
 
 // roleOvertaken looks whether the role still signs in as it did when the caller

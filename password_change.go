@@ -85,6 +85,13 @@ func (b *backend) putPasswordChange(storage logical.Storage, change *passwordCha
 }
 
 func (b *backend) dropPasswordChange(storage logical.Storage, change *passwordChange) error {
+	_, err := b.stillOpen(storage, change)
+	if errors.Is(err, errPasswordOvertaken) {
+		return nil // it is gone, and another is not ours to drop
+	}
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), storageTimeout)
 	defer cancel()
 	return storage.Delete(ctx, change.key())
@@ -125,10 +132,11 @@ func (b *backend) loginAsChanged(ctx context.Context, storage logical.Storage, r
 		grant, err := s.client.PasswordGrant(ctx, auth.forClient(), role.loginWith(change.Password))
 		// Of a performance secondary the roles are the primary's to write.
 		if err == nil && b.WriteSafeReplicationState() {
-			if err := b.adopt(storage, change); err != nil {
-				b.log(hclog.Warn, about{role: role.name}, "the new password of a role could not be written yet", "error", err)
-			} else {
+			switch err := b.adopt(storage, change); {
+			case err == nil:
 				b.log(hclog.Info, about{role: role.name}, "the role's new password was found to hold")
+			case !errors.Is(err, errPasswordOvertaken): // that has seen to it
+				b.log(hclog.Warn, about{role: role.name}, "the new password of a role could not be written yet", "error", err)
 			}
 		}
 		return grant, err
@@ -146,6 +154,10 @@ func (b *backend) loginAsChanged(ctx context.Context, storage logical.Storage, r
 // adopt writes a password that is known to hold into the roles that wait for
 // it. It needs no lock: each role is written only as long as it waits.
 func (b *backend) adopt(storage logical.Storage, change *passwordChange) error {
+	change, err := b.stillOpen(storage, change)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), storageTimeout)
 	defer cancel()
 	var failed error

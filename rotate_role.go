@@ -67,7 +67,10 @@ func (r *passwordRotation) run(ctx context.Context, updateAll bool) (*passwordCh
 	if err := r.change(workCtx, change); err != nil {
 		return nil, err
 	}
-	if err := b.adopt(r.storage, change); err != nil {
+	switch err := b.adopt(r.storage, change); {
+	case errors.Is(err, errPasswordOvertaken):
+		return nil, err
+	case err != nil:
 		return nil, fmt.Errorf("ProcessMaker has the new password, and it is kept, but could not be stored with every role yet; those take it over at their next login: %w", err)
 	}
 	if err := b.dropPasswordChange(r.storage, change); err != nil {
@@ -235,6 +238,9 @@ func (r *passwordRotation) giveUp(change *passwordChange, cause error) {
 // putBack restores the old password where ProcessMaker confirmed the new one
 // but does not accept it: it has stored another one, which nobody knows.
 func (r *passwordRotation) putBack(ctx context.Context, change *passwordChange) error {
+	if _, err := r.backend.stillOpen(r.storage, change); err != nil {
+		return fmt.Errorf("ProcessMaker does not accept the new password, and the old one was not put back: %w", err)
+	}
 	old := r.role.Password
 	err := r.send(ctx, old)
 	if err == nil {
