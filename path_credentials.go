@@ -120,49 +120,61 @@ func (b *backend) findCredential(ctx context.Context, storage logical.Storage, i
 	return record, err
 }
 
+// holdCredential returns the record of a credential with its lock, or nil where
+// there is none. One that was put down as due while the lock was waited for is
+// looked for again.
+func (b *backend) holdCredential(ctx context.Context, storage logical.Storage, asked ledger.ID) (record *ledger.Record, unlock func(), err error) {
+	for {
+		found, err := b.findCredential(ctx, storage, asked)
+		if err != nil || found == nil {
+			return nil, nil, err
+		}
+		unlock, err := b.lockRecord(ctx, ctx, found.ID)
+		if err != nil {
+			return nil, nil, err
+		}
+		record, err := ledger.Get(ctx, storage, found.ID)
+		if err == nil && record != nil {
+			return record, unlock, nil
+		}
+		unlock()
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
 func (b *backend) revokeCredential(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	defer b.inflight.Join()()
 	id, err := ledger.ParseID(data.Get("credential_id").(string))
 	if err != nil {
 		return logical.ErrorResponse(err.Error()), nil
 	}
-	asked := id
-	found, err := b.findCredential(ctx, req.Storage, id)
+	record, unlock, err := b.holdCredential(ctx, req.Storage, id)
 	if bad := unreadableRecord(err); bad != nil && bad.Damaged && bad.ID == id && data.Get("force").(bool) {
 		return b.dropUnreadableRecord(ctx, req.Storage, id)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if found != nil {
-		id = found.ID
-	}
-	unlock, err := b.lockRecord(ctx, ctx, id)
-	if err != nil {
-		return nil, err
+	if record == nil {
+		// Not a silent success: who mistypes an id must not think a token dead.
+		return nil, logical.CodedError(http.StatusNotFound, fmt.Sprintf("there is no credential %s: it was ended already, or the id is mistyped", id))
 	}
 	defer unlock()
 	read := b.clock.Now()
-	record, err := ledger.Get(ctx, req.Storage, id)
-	if err != nil {
-		return nil, err
-	}
-	if record == nil {
-		// Not a silent success: who mistypes an id must not think a token dead.
-		return nil, logical.CodedError(http.StatusNotFound, fmt.Sprintf("there is no credential %s: it was ended already, or the id is mistyped", asked))
-	}
 	if err := b.end(ctx, req.Storage, record, heldToken(record), record.AccessToken != "", newTokenFinder()); err != nil {
 		return upstreamAnswer(err.Error(), err)
 	}
 	err = b.forgetRecord(ctx, req.Storage, record, read)
 	if errors.Is(err, errOvertaken) {
-		return nil, logical.CodedError(http.StatusConflict, fmt.Sprintf("credential %s still lives: %s", asked, err))
+		return nil, logical.CodedError(http.StatusConflict, fmt.Sprintf("credential %s still lives: %s", id, err))
 	}
 	if err != nil {
 		return nil, err
 	}
 	b.forgetShared(ctx, req.Storage, record)
-	b.forgetTrouble(id)
+	b.forgetTrouble(record.ID)
 	b.notice(hclog.Info, credsRevoked, aboutRecord(record), "credential ended on demand")
 	return nil, nil
 }

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/client/processmakertest"
+	"vault-plugin-secrets-processmaker/internal/ledger"
+)
+
+// An operator whose order waits while the credential gets another id must not
+// be told that it was ended.
+func TestACredentialThatIsHandedOverMeanwhileIsNotCalledEnded(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	l := h.issue(nil)
+	found, release := make(chan struct{}), make(chan struct{})
+	var holds atomic.Bool
+	arrived := make(chan struct{})
+	remove := h.pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Times: -1, Do: processmakertest.Refuse(), Match: func(*http.Request) bool {
+		if holds.CompareAndSwap(true, false) {
+			close(arrived)
+			<-release
+		}
+		return true
+	}})
+	require.Error(t, l.tryRevoke())
+	h.clock.Advance(handOverAfter + time.Minute)
+	holds.Store(true)
+	revoked := make(chan error)
+	go func() { revoked <- l.tryRevoke() }()
+	<-arrived
+
+	var once atomic.Bool
+	key := ledger.Prefix + ledger.Bucket(l.id().Deadline()) + "/"
+	h.hook(hookedStorage{afterGet: func(read string) {
+		if len(read) > len(key) && read[:len(key)] == key && once.CompareAndSwap(false, true) {
+			close(found)
+		}
+	}})
+	type answer struct {
+		resp *logical.Response
+		err  error
+	}
+	ordered := make(chan answer)
+	go func() {
+		resp, err := h.do(logical.UpdateOperation, "credentials/"+string(l.id())+"/revoke", nil)
+		ordered <- answer{resp, err}
+	}()
+	<-found
+	close(release)
+	require.NoError(t, <-revoked, "handed over")
+	got := <-ordered
+	require.Equal(t, 502, status(got.resp, got.err), message(got.resp, got.err))
+	require.Contains(t, message(got.resp, got.err), "may still live")
+
+	remove()
+	h.clock.Advance(time.Minute)
+	resp, err := h.do(logical.UpdateOperation, "credentials/"+string(l.id())+"/revoke", nil)
+	require.Equal(t, 200, status(resp, err), message(resp, err))
+	require.Empty(t, h.liveIDs())
+	require.Empty(t, h.recordIDs())
+}
