@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -93,6 +94,9 @@ func (b *backend) shared(ctx context.Context, req *logical.Request, role *loaded
 		if current, err = readStatic(ctx, req.Storage, role.name); err != nil && !isUnreadable(err) {
 			return nil, nil, nil, err
 		}
+		if current != nil && b.endedAhead(req.Storage, current) {
+			current = nil
+		}
 		role.static.Store(current)
 	}
 	if b.fresh(current, role, fingerprint) {
@@ -103,13 +107,23 @@ func (b *backend) shared(ctx context.Context, req *logical.Request, role *loaded
 		return next, nil, nil, nil
 	}
 	// The old one is not rotated away before another is there.
-	if current != nil && current.Record.Fingerprint == fingerprint && b.clock.Now().Before(current.Record.Deadline) {
+	if current != nil && current.Record.Fingerprint == fingerprint && b.clock.Now().Before(current.Record.Deadline) && !b.endedAhead(req.Storage, current) {
 		if resp == nil {
 			resp = logical.ErrorResponse("%s", err)
 		}
 		return current, resp, nil, nil
 	}
 	return nil, nil, resp, err
+}
+
+// endedAhead tells whether a credential was ended ahead of its time, which deletes
+// its record first: the plugin may be killed before it is forgotten, or who ended
+// it may still wait for the rotation to do so.
+func (b *backend) endedAhead(storage logical.Storage, c *staticCredential) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), storageTimeout)
+	defer cancel()
+	record, err := ledger.Get(ctx, storage, c.Record.ID)
+	return err == nil && record == nil
 }
 
 // fresh tells whether a shared credential needs no rotation yet.
@@ -149,6 +163,12 @@ func (b *backend) rotateStatic(ctx context.Context, req *logical.Request, role *
 	putCtx, cancel := context.WithTimeout(context.Background(), storageTimeout)
 	defer cancel()
 	entry, err := logical.StorageEntryJSON(staticPrefix+role.name, next)
+	if err == nil {
+		err = b.roleOvertaken(req.Storage, role, s, made.record.Fingerprint)
+		if errors.Is(err, errRoleOvertaken) {
+			err = fmt.Errorf("role %q: %w", role.name, err)
+		}
+	}
 	if err == nil {
 		err = req.Storage.Put(putCtx, entry)
 	}
@@ -192,6 +212,9 @@ func (b *backend) forgetShared(ctx context.Context, storage logical.Storage, rec
 	if !record.Shared || !b.clock.Now().Before(record.Deadline) {
 		return
 	}
+	// At once, and not only after a rotation that is under way: without a record
+	// what is stored is not shared either.
+	b.forgetSharedInMemory(record)
 	unlock, err := b.statics.Lock(ctx, record.Role)
 	if err != nil {
 		return
@@ -202,12 +225,15 @@ func (b *backend) forgetShared(ctx context.Context, storage logical.Storage, rec
 		err = storage.Delete(ctx, staticPrefix+record.Role)
 	}
 	if err != nil {
-		b.log(hclog.Warn, aboutRecord(record), "a shared credential was ended and is still handed out; write its role", "error", err)
-		return
+		b.log(hclog.Warn, aboutRecord(record), "a shared credential was ended and its entry could not be deleted; the next rotation replaces it", "error", err)
 	}
-	if role, err := b.roles.load(ctx, storage, record.Role); err == nil && role != nil {
+	b.forgetSharedInMemory(record)
+}
+
+func (b *backend) forgetSharedInMemory(record *ledger.Record) {
+	if role := b.roles.cached(record.Role); role != nil {
 		if current := role.static.Load(); current != nil && current.Record.ID == record.ID {
-			role.static.Store(nil)
+			role.static.CompareAndSwap(current, nil)
 		}
 	}
 }
