@@ -118,8 +118,14 @@ func (b *backend) completeSignIn(ctx context.Context, req *logical.Request, role
 	return b.beginSession(ctx, req.Storage, role, s, auth, grant)
 }
 
-// takePending removes the sign-in before it is used: it works once.
+// takePending removes the sign-in before it is used: it works once, also for two at
+// once.
 func (b *backend) takePending(ctx context.Context, req *logical.Request, role *loadedRole, auth authClient, state string) (*pendingSignIn, error) {
+	unlock, err := b.sessions.Lock(ctx, role.name)
+	if err != nil {
+		return nil, fmt.Errorf("gave up waiting for the role's session: %w", err)
+	}
+	defer unlock()
 	entry, err := req.Storage.Get(ctx, pendingKey(state))
 	if err != nil {
 		return nil, err
@@ -224,7 +230,7 @@ func (b *backend) importSession(ctx context.Context, storage logical.Storage, ro
 	if err != nil {
 		return nil, err
 	}
-	grant, err := s.client.RefreshGrant(ctx, auth.forClient(), refreshToken)
+	grant, err := b.refreshImported(ctx, s, auth, refreshToken)
 	switch {
 	case err == nil:
 		return b.beginSession(ctx, storage, role, s, auth, grant)
@@ -234,6 +240,18 @@ func (b *backend) importSession(ctx context.Context, storage logical.Storage, ro
 		b.noteLostAnswer(role.name, err)
 		return nil, err
 	}
+}
+
+// refreshImported uses a refresh token that may be brought twice at once: by two
+// refreshes at a time ProcessMaker can be made to give two pairs.
+func (b *backend) refreshImported(ctx context.Context, s *settings, auth authClient, refreshToken string) (*client.Grant, error) {
+	hash := sha256.Sum256([]byte(refreshToken))
+	unlock, err := b.records.Lock(ctx, "imported "+hex.EncodeToString(hash[:]))
+	if err != nil {
+		return nil, fmt.Errorf("gave up waiting for another import of the same refresh token: %w", err)
+	}
+	defer unlock()
+	return s.client.RefreshGrant(ctx, auth.forClient(), refreshToken)
 }
 
 // dropExpiredSignIns forgets sign-ins that nobody completed.

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/hashicorp/vault/sdk/logical"
+	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/client/processmakertest"
+)
+
+// Two who complete a sign-in at once must not both find it open.
+func TestTwoAtOnceCompleteASignInOnce(t *testing.T) {
+	t.Parallel()
+	h := newSignInHarness(t, nil)
+	state, code := h.begin("alice")
+	var looked atomic.Int32
+	h.hook(hookedStorage{afterGet: func(key string) {
+		if strings.HasPrefix(key, authorizePrefix) {
+			looked.Add(1)
+			until(func() bool { return looked.Load() == 2 || h.backend.sessions.InUse() > 0 })
+		}
+	}})
+	h.pm.ResetLog()
+	answers := make(chan int, 2)
+	for range 2 {
+		go func() { answers <- status(h.complete(state, code)) }()
+	}
+	require.ElementsMatch(t, []int{200, 400}, []int{<-answers, <-answers})
+	require.Equal(t, 1, h.pm.Count(processmakertest.AuthorizationCodeGrant))
+}
+
+// A refresh token is good once, also one that two bring along at once.
+func TestTwoAtOnceImportARefreshTokenOnce(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	roles := []string{"first", "second"}
+	for _, role := range roles {
+		h.mustWrite("roles/"+role, map[string]any{"grant_type": "refresh_token", "credential_type": "personal_access_token"})
+	}
+	settings, err := h.backend.settings.load(context.Background(), h.storage, h.clock)
+	require.NoError(t, err)
+	role, err := h.backend.roles.load(context.Background(), h.storage, "ci")
+	require.NoError(t, err)
+	brought, _, err := h.backend.login(context.Background(), h.storage, role, settings)
+	require.NoError(t, err)
+	// Both meet, unless the one waits for the other.
+	h.pm.Inject(processmakertest.Fault{On: processmakertest.RefreshGrant, Do: processmakertest.MeetRefresh(2), Match: func(*http.Request) bool {
+		return h.backend.records.InUse() == 0
+	}})
+	answers := make(chan int, 2)
+	for _, role := range roles {
+		go func() {
+			answers <- status(h.do(logical.UpdateOperation, "sessions/"+role, map[string]any{"refresh_token": brought.Refresh}))
+		}()
+	}
+	require.ElementsMatch(t, []int{200, 400}, []int{<-answers, <-answers})
+	require.Zero(t, h.pm.OverlappingRefreshes())
+}
