@@ -57,8 +57,10 @@ func (c *roleCache) loadLocked(ctx context.Context, storage logical.Storage, nam
 		return nil, err
 	}
 	loaded := &loadedRole{role: *stored, name: name}
-	if c.forgotten.Load() == forgotten {
-		c.byName.Store(name, loaded)
+	// Looked at after it is there: forgetting does not wait for mu.
+	c.byName.Store(name, loaded)
+	if c.forgotten.Load() != forgotten {
+		c.byName.CompareAndDelete(name, loaded)
 	}
 	return loaded, nil
 }

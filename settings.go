@@ -55,10 +55,17 @@ func (c *settingsCache) loadLocked(ctx context.Context, storage logical.Storage,
 	if err != nil {
 		return nil, &unreadable{text: fmt.Sprintf("the stored config cannot be used: %s; write config again, with everything that it needs", err)}
 	}
-	if c.forgotten.Load() == forgotten {
-		c.current.Store(loaded)
-	}
+	c.publish(loaded, forgotten)
 	return loaded, nil
+}
+
+// publish puts settings into memory unless they were forgotten since forgotten was
+// read. That is looked at after they are there: forgetting does not wait for mu.
+func (c *settingsCache) publish(loaded *settings, forgotten uint64) {
+	c.current.Store(loaded)
+	if c.forgotten.Load() != forgotten {
+		c.current.CompareAndSwap(loaded, nil)
+	}
 }
 
 // make is settings that are not published yet.
@@ -93,8 +100,8 @@ func (c *settingsCache) leave(check, write func() error) error {
 	case current == nil:
 	case err == nil:
 		current.client.Close()
-	case c.forgotten.Load() == forgotten:
-		c.current.Store(current)
+	default:
+		c.publish(current, forgotten)
 	}
 	return err
 }

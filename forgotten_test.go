@@ -1,0 +1,40 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+	"github.com/stretchr/testify/require"
+)
+
+// Another node's change may come at any moment of loading the entry. The moment
+// that matters is short, so that this needs many tries to find it.
+func TestWhatIsForgottenWhileItIsLoadedStaysForgotten(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	ctx := context.Background()
+	storage := h.storage.Storage
+	stored, err := readRole(ctx, storage, "ci")
+	require.NoError(t, err)
+	for try := range 2000 {
+		h.backend.roles.forgetAll()
+		var loading sync.WaitGroup
+		loading.Go(func() {
+			if _, err := h.backend.roles.load(ctx, storage, "ci"); err != nil {
+				t.Error(err)
+			}
+		})
+		stored.TTL = time.Duration(try+1) * time.Second
+		entry, err := logical.StorageEntryJSON(rolePrefix+"ci", stored)
+		require.NoError(t, err)
+		require.NoError(t, storage.Put(ctx, entry))
+		h.backend.InvalidateKey(ctx, rolePrefix+"ci")
+		loading.Wait()
+		role, err := h.backend.roles.load(ctx, storage, "ci")
+		require.NoError(t, err)
+		require.Equal(t, stored.TTL, role.TTL)
+	}
+}
