@@ -84,6 +84,9 @@ func (c *roleCache) replace(ctx context.Context, storage logical.Storage, name s
 	if current != previous {
 		return errRoleMoved(name)
 	}
+	if err := c.overtaken(ctx, storage, name, previous); err != nil {
+		return err
+	}
 	entry, err := logical.StorageEntryJSON(rolePrefix+name, next)
 	if err != nil {
 		return fmt.Errorf("role %q cannot be encoded", name)
@@ -93,6 +96,23 @@ func (c *roleCache) replace(ctx context.Context, storage logical.Storage, name s
 	}
 	c.byName.Store(name, &loadedRole{role: *next, name: name})
 	return nil
+}
+
+// overtaken is errRoleMoved if another node of the cluster has stored another role
+// than previous. The caller holds mu.
+func (c *roleCache) overtaken(ctx context.Context, storage logical.Storage, name string, previous *loadedRole) error {
+	if previous == nil {
+		return nil // it has just been looked for
+	}
+	stored, err := readRole(ctx, storage, name)
+	if err != nil && !isUnreadable(err) {
+		return err
+	}
+	if err == nil && stored != nil && sameForm(stored, &previous.role) {
+		return nil
+	}
+	c.forget(name)
+	return errRoleMoved(name)
 }
 
 func (c *roleCache) remove(ctx context.Context, storage logical.Storage, name string) error {

@@ -119,6 +119,9 @@ func (c *settingsCache) replace(ctx context.Context, storage logical.Storage, cl
 	if current != previous {
 		return errSettingsMoved
 	}
+	if err := c.overtaken(ctx, storage, previous); err != nil {
+		return err
+	}
 	entry, err := logical.StorageEntryJSON(configKey, next.config)
 	if err != nil {
 		return errors.New("the config cannot be encoded")
@@ -139,6 +142,23 @@ func (c *settingsCache) replace(ctx context.Context, storage logical.Storage, cl
 	return nil
 }
 
+// overtaken is errSettingsMoved if another node of the cluster has stored another
+// config than the one that previous was made from. The caller holds mu.
+func (c *settingsCache) overtaken(ctx context.Context, storage logical.Storage, previous *settings) error {
+	if previous == nil {
+		return nil // it has just been looked for
+	}
+	stored, err := readConfig(ctx, storage)
+	if err != nil && !isUnreadable(err) {
+		return err
+	}
+	if err == nil && stored != nil && sameForm(stored, &previous.config) {
+		return nil
+	}
+	c.forget()
+	return errSettingsMoved
+}
+
 // remove deletes the stored config, which is the one that previous was made from.
 // check is as for replace.
 func (c *settingsCache) remove(ctx context.Context, storage logical.Storage, clk clock.Clock, previous *settings, check func() error) error {
@@ -153,6 +173,9 @@ func (c *settingsCache) remove(ctx context.Context, storage logical.Storage, clk
 		return nil
 	case current != previous:
 		return errSettingsMoved
+	}
+	if err := c.overtaken(ctx, storage, previous); err != nil {
+		return err
 	}
 	return c.leave(check, func() error { return storage.Delete(ctx, configKey) })
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +15,13 @@ type stored interface {
 	newest() int
 	// whole tells whether everything is there without which nothing can be done.
 	whole() bool
+}
+
+// sameForm tells whether two entries would be stored alike.
+func sameForm(a, b stored) bool {
+	one, err := json.Marshal(a)
+	other, otherErr := json.Marshal(b)
+	return err == nil && otherErr == nil && bytes.Equal(one, other)
 }
 
 // unreadable is an entry that this release cannot use: damaged, of another kind,
