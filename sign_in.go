@@ -192,23 +192,15 @@ func (b *backend) beginSession(ctx context.Context, storage logical.Storage, rol
 		pinned = old.UserID
 	}
 	if pinned != "" && pinned != started.UserID {
-		if err := b.endPair(storage, s, auth, role.name, started); err != nil {
-			b.log(hclog.Error, aboutSession(role.name), "the tokens of a sign-in by another user could not be ended", "user_id", started.UserID, "token_id", started.TokenID, "error", err)
-		} else {
-			b.dropRecord(storage, meanwhile)
-		}
+		b.turnAway(storage, s, auth, role.name, started, meanwhile)
 		return nil, &refusal{
-			text: fmt.Sprintf("user %s signed in, but this role is user %s's (session_user_id, or who signed in first until sessions/%s is deleted); the tokens were ended", started.UserID, pinned, role.name),
+			text: fmt.Sprintf("user %s signed in, but this role is user %s's (session_user_id, or who signed in first until sessions/%s is deleted); the tokens are not kept", started.UserID, pinned, role.name),
 			cure: "Sign in as that user, or delete the session for another",
 		}
 	}
 	user, err := s.client.ShowUser(ctx, started.token(), started.UserID)
 	if err != nil {
-		if endErr := b.endPair(storage, s, auth, role.name, started); endErr != nil {
-			b.log(hclog.Error, aboutSession(role.name), "the tokens of a sign-in could not be ended", "user_id", started.UserID, "token_id", started.TokenID, "error", endErr)
-		} else {
-			b.dropRecord(storage, meanwhile)
-		}
+		b.turnAway(storage, s, auth, role.name, started, meanwhile)
 		return nil, err
 	}
 	started.Username = user.Username
@@ -221,6 +213,16 @@ func (b *backend) beginSession(ctx context.Context, storage logical.Storage, rol
 	}
 	b.dropRecord(storage, meanwhile)
 	return started, nil
+}
+
+// turnAway ends the tokens of a sign-in that becomes no session, at once or as
+// soon as ProcessMaker can be reached.
+func (b *backend) turnAway(storage logical.Storage, s *settings, auth authClient, role string, login *session, meanwhile *ledger.Record) {
+	if err := b.endPair(storage, s, auth, role, login); err != nil {
+		b.log(hclog.Error, aboutSession(role), "the tokens of a sign-in could not be ended", "user_id", login.UserID, "token_id", login.TokenID, "error", err)
+		return
+	}
+	b.dropRecord(storage, meanwhile)
 }
 
 // importSession begins a session with a refresh token that somebody brought. It
