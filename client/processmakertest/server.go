@@ -38,6 +38,9 @@ type Server struct {
 	closed   bool
 	listener *listener
 	http     *http.Server
+	// letGo ends the keeping of the address while the server is away; nil where
+	// it is not kept.
+	letGo func()
 }
 
 // maxBody is the size of a request body that the web server in front lets
@@ -99,6 +102,7 @@ func (s *Server) GoOnline() error {
 	if s.http != nil {
 		return nil
 	}
+	s.letGoOfAddress()
 	bound, err := net.Listen("tcp", s.address)
 	if err != nil {
 		return err
@@ -127,7 +131,8 @@ func (s *Server) GoOnline() error {
 }
 
 // GoOffline closes the listener and every connection, so that dials are
-// refused. What is inside goes on being processed.
+// refused. What is inside goes on being processed. The address stays the
+// server's own, as others ask the system for free ports meanwhile.
 func (s *Server) GoOffline() {
 	s.life.Lock()
 	defer s.life.Unlock()
@@ -137,6 +142,16 @@ func (s *Server) GoOffline() {
 		s.listener.Close()
 		s.http.Close()
 		s.http = nil
+		// Without it the server most likely comes back too.
+		s.letGo, _ = keepPort(s.address)
+	}
+}
+
+// letGoOfAddress ends what GoOffline has begun.
+func (s *Server) letGoOfAddress() {
+	if s.letGo != nil {
+		s.letGo()
+		s.letGo = nil
 	}
 }
 
@@ -167,6 +182,7 @@ func (s *Server) Close() {
 	if !s.closed {
 		s.closed = true
 		close(s.closing)
+		s.letGoOfAddress()
 	}
 	s.life.Unlock()
 	s.visits.Wait()
