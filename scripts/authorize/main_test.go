@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -15,15 +16,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
+	"vault-plugin-secrets-processmaker/internal/freeport"
 )
 
 // freeLocation is a redirect URI that nobody listens at.
 func freeLocation(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := freeport.Choose()
 	require.NoError(t, err)
-	defer listener.Close()
-	return "http://" + listener.Addr().String() + "/oauth/callback"
+	return fmt.Sprintf("http://127.0.0.1:%d/oauth/callback", port)
 }
 
 // started is the program at work.
