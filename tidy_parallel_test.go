@@ -39,7 +39,7 @@ func (s *crowdStorage) Get(ctx context.Context, key string) (*logical.StorageEnt
 	if !s.late.Load() {
 		select {
 		case <-s.open:
-		case <-time.After(5 * time.Second):
+		case <-time.After(time.Minute):
 			s.late.Store(true)
 		}
 	}
