@@ -22,6 +22,7 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) (code int) {
+	ForgetVault()
 	shared = &suite{
 		vaultBin:  os.Getenv("ACCEPTANCE_VAULT_BIN"),
 		pluginBin: os.Getenv("ACCEPTANCE_PLUGIN_BIN"),
@@ -44,7 +45,7 @@ type suite struct {
 }
 
 func (s *suite) start() {
-	if s.dir, s.err = os.MkdirTemp("", "pm-acceptance-"); s.err != nil {
+	if s.dir, s.err = MakeTempDir("pm-acceptance-"); s.err != nil {
 		return
 	}
 	s.server, s.err = StartServer(ServerConfig{VaultBin: s.vaultBin, PluginBin: s.pluginBin, Dir: s.dir})
@@ -140,7 +141,7 @@ func ownRaftCluster(t *testing.T, nodes int) *RaftCluster {
 func startAllOwn(t *testing.T, config ServerConfig, start func(ServerConfig) ([]*Server, error)) []*Server {
 	t.Helper()
 	skipWithoutBinaries(t)
-	dir, err := os.MkdirTemp("", "pm-acceptance-own-")
+	dir, err := MakeTempDir("pm-acceptance-own-")
 	require.NoError(t, err)
 	config.VaultBin, config.Dir = shared.vaultBin, dir
 	servers, err := start(config)

@@ -23,7 +23,7 @@ func TestServersLeaveNoProcessBehind(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir, err := os.MkdirTemp("", "pm-acceptance-") // shorter than the test's own
+			dir, err := MakeTempDir("pm-acceptance-")
 			require.NoError(t, err)
 			defer os.RemoveAll(dir)
 			s, err := StartServer(ServerConfig{VaultBin: shared.vaultBin, PluginBin: shared.pluginBin, Dir: dir})

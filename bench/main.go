@@ -17,6 +17,8 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
+
+	"vault-plugin-secrets-processmaker/acceptance"
 )
 
 func main() {
@@ -86,7 +88,8 @@ func run(arguments []string, output io.Writer) error {
 			engines: filepath.Join(*bin, engines), processmaker: filepath.Join(*bin, "processmakertest"),
 		},
 	}
-	dir, err := os.MkdirTemp("", "pm-bench-")
+	acceptance.ForgetVault()
+	dir, err := acceptance.MakeTempDir("pm-bench-")
 	if err != nil {
 		return err
 	}
