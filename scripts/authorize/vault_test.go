@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -43,6 +44,12 @@ func newFakeVault(t *testing.T) *fakeVault {
 	caFile := filepath.Join(t.TempDir(), "ca.pem")
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: f.server.Certificate().Raw})
 	require.NoError(t, os.WriteFile(caFile, ca, 0o600))
+	// Nothing of the caller's own Vault may get in the way.
+	for _, entry := range os.Environ() {
+		if name, _, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "VAULT_") {
+			t.Setenv(name, "")
+		}
+	}
 	for name, value := range map[string]string{
 		"VAULT_ADDR": f.server.URL, "VAULT_CACERT": caFile, "VAULT_TOKEN": vaultToken, "VAULT_NAMESPACE": "team", "HOME": t.TempDir(),
 	} {
