@@ -21,7 +21,7 @@ import (
 // the plugin; stopTimeout how long until it has ended after being asked to.
 const (
 	startTimeout = 2 * time.Minute
-	stopTimeout  = 30 * time.Second
+	stopTimeout  = time.Minute
 )
 
 // PluginName is the name the plugin has in the server's catalog.
@@ -145,9 +145,12 @@ func (s *Server) start(ready func(*api.Client) error, args []string) error {
 	cmd.Env = cleanEnvironment(append([]string{"HOME=" + s.home, "TMPDIR=" + s.temp}, s.environment...)...)
 	cmd.Dir = s.home
 	cmd.Stdout, cmd.Stderr = log, log
-	if s.process, err = startProcess(cmd); err != nil {
+	process, err := startProcess(cmd)
+	if err != nil {
+		// A server that ran before is still there to be ended.
 		return fmt.Errorf("cannot start %s: %w", s.vaultBin, err)
 	}
+	s.process = process
 	if err := s.waitFor(ready); err != nil {
 		s.Kill()
 		return fmt.Errorf("%w; the server's log ends:\n%s", err, s.LogTail(30))

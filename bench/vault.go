@@ -132,9 +132,11 @@ func (v *vault) launch() error {
 	defer log.Close()
 	cmd := exec.Command(v.bin, "server", "-config="+v.path("vault.hcl"))
 	cmd.Dir, cmd.Stdout, cmd.Stderr = v.dir, log, log
-	if v.program, err = acceptance.StartProgram(cmd, "HOME="+v.path("home"), "TMPDIR="+v.path("t")); err != nil {
+	program, err := acceptance.StartProgram(cmd, "HOME="+v.path("home"), "TMPDIR="+v.path("t"))
+	if err != nil {
 		return err
 	}
+	v.program = program
 	v.api, err = (&acceptance.Server{Address: v.address(), RootToken: v.token}).NewClient(nil)
 	return err
 }
