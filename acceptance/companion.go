@@ -11,7 +11,7 @@ import (
 )
 
 // companionStop is how long a companion may take to end.
-const companionStop = 10 * time.Second
+const companionStop = time.Minute
 
 // companion is a `vault agent` or `vault proxy` beside the server.
 type companion struct {
