@@ -64,7 +64,7 @@ var quickPlan = plan{
 	staticReads: func(int) int { return 8 },
 	chunks:      2, chunk: 5,
 	limited: 20, limitRuns: 1, limitWindow: 0,
-	storm: 20, stormLead: time.Second,
+	storm: 20, stormLead: 10 * time.Second,
 	leases: []int{0, 20}, reloads: 1,
 	starts: 1,
 }

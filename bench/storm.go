@@ -68,7 +68,7 @@ func (b *bench) watchStorm(s *stage, until time.Time, before int64) (*stormFigur
 	}
 	f.irrevocable = fmt.Sprint(irrevocable.Data["lease_count"])
 	// A revocation that goes on at the other side is waited for.
-	for range 100 {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
 		if _, err = s.caller.do("LIST", "sys/leases/lookup/"+ours+"/creds/"+extending+"/", nil); err != nil {
 			break
 		}
