@@ -61,7 +61,7 @@ func TestNoSessionOutlivesTheConfigItBeganUnder(t *testing.T) {
 					return code, body
 				})})
 				resp, err := begin()
-				require.NotEqual(t, 200, status(resp, err))
+				require.Equal(t, http.StatusConflict, status(resp, err), message(resp, err))
 				require.Nil(t, h.session())
 				require.Empty(t, h.liveIDs())
 				require.Empty(t, h.recordIDs())

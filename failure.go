@@ -114,7 +114,7 @@ func upstreamAnswer(text string, err error) (*logical.Response, error) {
 	case errors.As(err, &refused), isRefusal(err), client.KindOf(err) == client.Forbidden, client.KindOf(err) == client.NotFound, client.KindOf(err) == client.PasswordRefused:
 		return logical.ErrorResponse("%s", text), nil
 	}
-	if errors.Is(err, errRoleOvertaken) || errors.Is(err, errSessionOver) {
+	if isOvertaken(err) {
 		return nil, logical.CodedError(http.StatusConflict, text)
 	}
 	switch client.KindOf(err) {
@@ -125,6 +125,12 @@ func upstreamAnswer(text string, err error) (*logical.Response, error) {
 	default:
 		return nil, errors.New(text)
 	}
+}
+
+// isOvertaken tells whether what the request was about is not what it was when
+// the request began.
+func isOvertaken(err error) bool {
+	return errors.Is(err, errRoleOvertaken) || errors.Is(err, errSessionOver) || errors.Is(err, errConfigGone) || errors.Is(err, errPasswordOvertaken)
 }
 
 // isRefusal tells whether err is about what the role says, so that the same

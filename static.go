@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -165,15 +164,16 @@ func (b *backend) rotateStatic(ctx context.Context, req *logical.Request, role *
 	entry, err := logical.StorageEntryJSON(staticPrefix+role.name, next)
 	if err == nil {
 		err = b.roleOvertaken(req.Storage, role, s, made.record.Fingerprint)
-		if errors.Is(err, errRoleOvertaken) {
-			err = fmt.Errorf("role %q: %w", role.name, err)
-		}
 	}
 	if err == nil {
 		err = req.Storage.Put(putCtx, entry)
 	}
 	if err != nil {
 		b.takeBack(req.Storage, made.record, made.token, s)
+		if isOvertaken(err) {
+			resp, err := upstreamAnswer(fmt.Sprintf("role %q: %s", role.name, err), err)
+			return nil, resp, err
+		}
 		return nil, nil, err
 	}
 	role.static.Store(next)

@@ -92,17 +92,17 @@ func TestALateReaderSharesNoFormerUsersCredential(t *testing.T) {
 	require.Equal(t, bob.Username, held["username"])
 	live := h.liveIDs()
 
-	_, _, _, err = h.backend.shared(ctx, &logical.Request{Storage: h.storage}, former, current)
-	require.ErrorIs(t, err, errRoleOvertaken)
+	_, _, resp, err := h.backend.shared(ctx, &logical.Request{Storage: h.storage}, former, current)
+	require.Equal(t, http.StatusConflict, status(resp, err), message(resp, err))
 	stored, err := readStatic(ctx, h.storage, "ci")
 	require.NoError(t, err)
 	require.Equal(t, bob.Username, stored.Record.Username)
 	require.Equal(t, live, h.liveIDs())
 
-	resp, err := h.do(logical.DeleteOperation, "roles/ci", nil)
+	resp, err = h.do(logical.DeleteOperation, "roles/ci", nil)
 	require.Equal(t, 200, status(resp, err), message(resp, err))
-	_, _, _, err = h.backend.shared(ctx, &logical.Request{Storage: h.storage}, former, current)
-	require.ErrorIs(t, err, errRoleOvertaken)
+	_, _, resp, err = h.backend.shared(ctx, &logical.Request{Storage: h.storage}, former, current)
+	require.Equal(t, http.StatusConflict, status(resp, err), message(resp, err))
 	require.NotContains(t, h.snapshot(), "static/ci")
 	require.Empty(t, h.liveIDs())
 }

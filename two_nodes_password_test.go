@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"net/http"
 	"testing"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -32,7 +33,7 @@ func TestAnOldNodeLeavesAPasswordAloneThatWasRotatedSince(t *testing.T) {
 				return code, body
 			})})
 			resp, err := c.onOld(&logical.Request{Operation: logical.UpdateOperation, Path: "rotate-role/ci", MountPoint: "processmaker/"})
-			require.NotEqual(t, 200, status(resp, err))
+			require.Equal(t, http.StatusConflict, status(resp, err), message(resp, err))
 			require.Contains(t, message(resp, err), `role "ci"`)
 			require.Equal(t, c.password(), c.storedPassword("ci"))
 			c.harness.backend = c.newNode(c.backend.random)
