@@ -130,7 +130,9 @@ func upstreamAnswer(text string, err error) (*logical.Response, error) {
 // isOvertaken tells whether what the request was about is not what it was when
 // the request began.
 func isOvertaken(err error) bool {
-	return errors.Is(err, errRoleOvertaken) || errors.Is(err, errSessionOver) || errors.Is(err, errConfigGone) || errors.Is(err, errPasswordOvertaken)
+	var role errRoleMoved
+	return errors.Is(err, errOvertaken) || errors.Is(err, errRoleOvertaken) || errors.Is(err, errSessionOver) || errors.Is(err, errConfigGone) ||
+		errors.Is(err, errPasswordOvertaken) || errors.Is(err, errSettingsMoved) || errors.As(err, &role)
 }
 
 // isRefusal tells whether err is about what the role says, so that the same
