@@ -78,12 +78,12 @@ endef
 
 .PHONY: acceptance
 acceptance: acceptance-plugin ## tests through a real Vault server
-	$(call acceptance_tests,acceptance tests,-timeout 40m,./acceptance/... ./bench/)
+	$(call acceptance_tests,acceptance tests,-timeout 40m,./test/acceptance/... ./test/bench/)
 
 .PHONY: chaos
 chaos: export CHAOS := long
 chaos: acceptance-plugin ## kill plugin, server and active node under load, at length (CHAOS_SEED=<n> repeats a run)
-	$(call acceptance_tests,chaos tests,-timeout 90m -run '^TestChaos$$',./acceptance/...)
+	$(call acceptance_tests,chaos tests,-timeout 90m -run '^TestChaos$$',./test/acceptance/...)
 
 .PHONY: acceptance-plugin
 acceptance-plugin:
@@ -94,7 +94,7 @@ compat: acceptance-plugin ## the main acceptance tests through older Vault serve
 	@for module in tools/vault-*; do \
 		vault=$$(scripts/vault-bin.sh "$$module"); \
 		ACCEPTANCE_VAULT_BIN="$$vault" ACCEPTANCE_PLUGIN_BIN="$(CURDIR)/bin/acceptance/$(PLUGIN)" \
-			$(STEP) "acceptance tests with $$vault" scripts/gotest.sh $(RACE) -count=1 -timeout 30m -run '$(COMPAT_RUN)' ./acceptance/...; \
+			$(STEP) "acceptance tests with $$vault" scripts/gotest.sh $(RACE) -count=1 -timeout 30m -run '$(COMPAT_RUN)' ./test/acceptance/...; \
 	done
 
 .PHONY: reproducible
@@ -120,7 +120,7 @@ bench: bench-programs ## measure against a reference engine, the bare call and t
 .PHONY: bench-programs
 bench-programs:
 	@$(STEP) "build what is measured" env CGO_ENABLED=0 go build -trimpath -o bin/bench/ . \
-		./bench ./bench/cmd/engines ./client/processmakertest/cmd/processmakertest
+		./test/bench ./test/bench/cmd/engines ./client/processmakertest/cmd/processmakertest
 
 .PHONY: fmt
 fmt: ## format the Go files

@@ -13,7 +13,7 @@ import (
 func TestTheArchitecturePageIsTrue(t *testing.T) {
 	t.Parallel()
 	page, prose := textOf(t, "ARCHITECTURE.md"), proseOf(t, "ARCHITECTURE.md")
-	tests := sourceOf(t, true, ".", "acceptance", "client")
+	tests := sourceOf(t, true, ".", "test/acceptance", "client")
 	named := 0
 	for _, found := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(prose, -1) {
 		name := found[1]

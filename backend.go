@@ -14,13 +14,13 @@ import (
 	"github.com/hashicorp/vault/sdk/helper/consts"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-processmaker/engine/ledger"
 	"vault-plugin-secrets-processmaker/internal/attempts"
 	"vault-plugin-secrets-processmaker/internal/clock"
 	"vault-plugin-secrets-processmaker/internal/eventqueue"
 	"vault-plugin-secrets-processmaker/internal/health"
 	"vault-plugin-secrets-processmaker/internal/inflight"
 	"vault-plugin-secrets-processmaker/internal/keylock"
-	"vault-plugin-secrets-processmaker/internal/ledger"
 )
 
 // The places in storage. What a cluster makes with its own readers stays with

@@ -9,8 +9,8 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client"
-	"vault-plugin-secrets-processmaker/internal/leasing"
-	"vault-plugin-secrets-processmaker/internal/ledger"
+	"vault-plugin-secrets-processmaker/engine/lease"
+	"vault-plugin-secrets-processmaker/engine/ledger"
 )
 
 // credentialSecretType is stored with every lease: renaming it would make all
@@ -96,7 +96,7 @@ func hold(record *ledger.Record, grant *client.Grant) {
 	record.AccessToken = grant.Access.Value
 	record.Doubtful = false
 	record.RefreshToken = ""
-	if leasing.Mode(record.RenewMode) == leasing.Refresh {
+	if lease.Mode(record.RenewMode) == lease.Refresh {
 		record.RefreshToken = grant.Refresh
 	}
 }
@@ -146,11 +146,11 @@ func leaseFacts(record *ledger.Record, token client.Token, leaseEnd time.Time) m
 }
 
 // leased is the answer to a read.
-func (b *backend) leased(record *ledger.Record, token client.Token, t leasing.Terms, now time.Time) *logical.Response {
+func (b *backend) leased(record *ledger.Record, token client.Token, t lease.Terms, now time.Time) *logical.Response {
 	resp := b.Secret(credentialSecretType).Response(answerData(record, token), leaseFacts(record, token, now.Add(t.TTL)))
 	resp.Secret.TTL = t.TTL
 	resp.Secret.MaxTTL = t.MaxTTL
-	resp.Secret.Renewable = leasing.Mode(record.RenewMode) != leasing.None
+	resp.Secret.Renewable = lease.Mode(record.RenewMode) != lease.None
 	for _, warning := range t.Warnings {
 		resp.AddWarning(warning)
 	}
@@ -159,7 +159,7 @@ func (b *backend) leased(record *ledger.Record, token client.Token, t leasing.Te
 
 // renewed is the answer to a renewal. It always holds the whole data: Vault
 // replaces the lease's data with it.
-func renewed(req *logical.Request, record *ledger.Record, token client.Token, t leasing.Terms, now time.Time) *logical.Response {
+func renewed(req *logical.Request, record *ledger.Record, token client.Token, t lease.Terms, now time.Time) *logical.Response {
 	secret := *req.Secret
 	secret.InternalData = maps.Clone(req.Secret.InternalData)
 	maps.Copy(secret.InternalData, leaseFacts(record, token, now.Add(t.TTL)))

@@ -8,7 +8,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
-	"vault-plugin-secrets-processmaker/internal/ledger"
+	"vault-plugin-secrets-processmaker/engine/ledger"
 )
 
 func TestCredentialsCanBeLookedUpAndEnded(t *testing.T) {

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
-	"vault-plugin-secrets-processmaker/internal/leasing"
-	"vault-plugin-secrets-processmaker/internal/ledger"
+	"vault-plugin-secrets-processmaker/engine/lease"
+	"vault-plugin-secrets-processmaker/engine/ledger"
 )
 
 func TestIssueHandsOutALiveTokenAndRecordsIt(t *testing.T) {
@@ -37,7 +37,7 @@ func TestIssueHandsOutALiveTokenAndRecordsIt(t *testing.T) {
 	require.WithinDuration(t, noon.AddDate(1, 0, 0), expire, time.Second)
 
 	record := h.record(l.id())
-	require.Equal(t, noon.Add(24*time.Hour+leasing.DeadlineSlack), record.Deadline)
+	require.Equal(t, noon.Add(24*time.Hour+lease.DeadlineSlack), record.Deadline)
 	require.Equal(t, ledger.Bucket(record.Deadline), string(l.id()[:6]))
 	require.Equal(t, l.token(), record.AccessToken)
 	require.NotEmpty(t, record.RefreshToken)
@@ -56,7 +56,7 @@ func TestIssueHandsOutALiveTokenAndRecordsIt(t *testing.T) {
 func TestCosts(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	var l *lease
+	var l *heldLease
 	h.issue(nil)
 	h.cost("issue", [4]int64{0, 1, 0, 0}, 1, func() { l = h.issue(nil) })
 	h.clock.Advance(time.Minute)
@@ -92,7 +92,7 @@ func TestOverridesOnlyTowardsLessRotation(t *testing.T) {
 			record := h.record(ledger.ID(resp.Data["credential_id"].(string)))
 			require.Equal(t, asked == "refresh", record.RefreshToken != "", "a refresh token is kept only where it is used")
 			if asked == "none" {
-				require.Equal(t, record.IssueTime.Add(record.TTL+leasing.DeadlineSlack), record.Deadline)
+				require.Equal(t, record.IssueTime.Add(record.TTL+lease.DeadlineSlack), record.Deadline)
 			}
 		}
 	}

@@ -9,11 +9,11 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
-	"vault-plugin-secrets-processmaker/internal/ledger"
+	"vault-plugin-secrets-processmaker/engine/ledger"
 )
 
 // handedOver is a lease whose credential the ledger knows under another id.
-func (h *harness) handedOver() (l *lease, due ledger.ID) {
+func (h *harness) handedOver() (l *heldLease, due ledger.ID) {
 	h.t.Helper()
 	l = h.issue(nil)
 	h.goDown()
@@ -67,8 +67,8 @@ func TestALookUpSaysThatStorageFailed(t *testing.T) {
 // is listed, and the list says why.
 func TestForeignTokensOfDamagedRecords(t *testing.T) {
 	t.Parallel()
-	for name, record := range map[string]func(h *harness) (*lease, ledger.ID){
-		"live": func(h *harness) (*lease, ledger.ID) { l := h.issue(nil); return l, l.id() },
+	for name, record := range map[string]func(h *harness) (*heldLease, ledger.ID){
+		"live": func(h *harness) (*heldLease, ledger.ID) { l := h.issue(nil); return l, l.id() },
 		"due":  (*harness).handedOver,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -9,13 +9,13 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
-	"vault-plugin-secrets-processmaker/internal/ledger"
+	"vault-plugin-secrets-processmaker/engine/ledger"
 )
 
 func recordKey(id ledger.ID) string { return ledger.Prefix + string(id[:6]) + "/" + string(id[6:]) }
 
 // newDamagedHarness has an overdue credential whose record cannot be read.
-func newDamagedHarness(t *testing.T, value string) (*harness, *lease) {
+func newDamagedHarness(t *testing.T, value string) (*harness, *heldLease) {
 	t.Helper()
 	h := newReadyHarness(t, map[string]any{"ttl": "1h", "max_ttl": "1h"})
 	l := h.issue(nil)

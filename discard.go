@@ -8,8 +8,8 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client"
-	"vault-plugin-secrets-processmaker/internal/leasing"
-	"vault-plugin-secrets-processmaker/internal/ledger"
+	"vault-plugin-secrets-processmaker/engine/lease"
+	"vault-plugin-secrets-processmaker/engine/ledger"
 )
 
 const (
@@ -130,7 +130,7 @@ func (b *backend) unleasedRecord(state ledger.State, life time.Duration, role st
 		State:       state,
 		Role:        role,
 		Fingerprint: fingerprint,
-		RenewMode:   string(leasing.None),
+		RenewMode:   string(lease.None),
 		IssueTime:   now,
 		Deadline:    deadline,
 	}, nil

@@ -107,11 +107,11 @@ func TestAThrottledRefreshAsksWhetherTheTokenLives(t *testing.T) {
 
 func TestADoubtGoesWithItsCredential(t *testing.T) {
 	t.Parallel()
-	for name, end := range map[string]func(h *harness, l *lease){
-		"on demand":     func(h *harness, l *lease) { h.mustWrite("credentials/"+string(l.id())+"/revoke", nil) },
-		"by the ledger": func(h *harness, _ *lease) { h.clock.Advance(26 * time.Hour); h.tick() },
-		"by the lease":  func(_ *harness, l *lease) { require.NoError(t, l.tryRevoke()) },
-		"in an outage": func(h *harness, l *lease) {
+	for name, end := range map[string]func(h *harness, l *heldLease){
+		"on demand":     func(h *harness, l *heldLease) { h.mustWrite("credentials/"+string(l.id())+"/revoke", nil) },
+		"by the ledger": func(h *harness, _ *heldLease) { h.clock.Advance(26 * time.Hour); h.tick() },
+		"by the lease":  func(_ *harness, l *heldLease) { require.NoError(t, l.tryRevoke()) },
+		"in an outage": func(h *harness, l *heldLease) {
 			h.goDown()
 			require.Error(t, l.tryRevoke())
 			h.clock.Advance(6 * time.Minute)

@@ -29,12 +29,12 @@ type expirer struct {
 }
 
 type expiring struct {
-	lease    *lease
+	lease    *heldLease
 	at       time.Time
 	attempts int
 }
 
-func newExpirer(h *harness, leases []*lease) *expirer {
+func newExpirer(h *harness, leases []*heldLease) *expirer {
 	e := &expirer{harness: h, random: rand.New(rand.NewPCG(1, 2))}
 	for _, l := range leases {
 		e.waiting = append(e.waiting, &expiring{lease: l, at: h.clock.Now()})

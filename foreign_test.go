@@ -67,7 +67,7 @@ func TestForeignTokensOfATemplateHaveNoUser(t *testing.T) {
 
 // mintAs makes a personal access token with the token of a lease, as its holder
 // could.
-func (h *harness) mintAs(l *lease, name string) (id string) {
+func (h *harness) mintAs(l *heldLease, name string) (id string) {
 	h.t.Helper()
 	s, err := h.backend.settings.load(context.Background(), h.storage.Storage, h.clock)
 	require.NoError(h.t, err)

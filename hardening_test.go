@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
-	"vault-plugin-secrets-processmaker/internal/ledger"
+	"vault-plugin-secrets-processmaker/engine/ledger"
 )
 
 func TestAMountThatGoesDoesNotRotate(t *testing.T) {
@@ -161,7 +161,7 @@ func TestATokenThatVerifyCannotEndIsReported(t *testing.T) {
 	require.Contains(t, h.log.String(), "mount_id=5f0d43c3")
 }
 
-func (l *lease) fingerprint() ledger.Fingerprint { return l.h.record(l.id()).Fingerprint }
+func (l *heldLease) fingerprint() ledger.Fingerprint { return l.h.record(l.id()).Fingerprint }
 
 func replaceExpiresIn(body []byte, with string) []byte {
 	return regexp.MustCompile(`"expires_in":[0-9]+`).ReplaceAll(body, []byte(`"expires_in":`+with))

@@ -8,18 +8,18 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
-	"vault-plugin-secrets-processmaker/internal/ledger"
+	"vault-plugin-secrets-processmaker/engine/ledger"
 )
 
-// lease is what Vault keeps of an issued credential.
-type lease struct {
+// heldLease is what Vault keeps of an issued credential.
+type heldLease struct {
 	h      *harness
 	path   string
 	secret logical.Secret
 	data   map[string]any
 }
 
-func (h *harness) issue(data map[string]any) *lease {
+func (h *harness) issue(data map[string]any) *heldLease {
 	h.t.Helper()
 	resp, err := h.do(logical.ReadOperation, "creds/ci", data)
 	require.NoError(h.t, err)
@@ -28,17 +28,17 @@ func (h *harness) issue(data map[string]any) *lease {
 }
 
 // register does what Vault does with an answer that holds a lease.
-func (h *harness) register(path string, resp *logical.Response) *lease {
+func (h *harness) register(path string, resp *logical.Response) *heldLease {
 	secret := *resp.Secret
 	secret.IssueTime = h.clock.Now()
-	return &lease{h: h, path: path, secret: secret, data: resp.Data}
+	return &heldLease{h: h, path: path, secret: secret, data: resp.Data}
 }
 
-func (l *lease) token() string { return l.data["access_token"].(string) }
+func (l *heldLease) token() string { return l.data["access_token"].(string) }
 
-func (l *lease) id() ledger.ID { return ledger.ID(l.data["credential_id"].(string)) }
+func (l *heldLease) id() ledger.ID { return ledger.ID(l.data["credential_id"].(string)) }
 
-func (l *lease) renewRequest(increment time.Duration) *logical.Request {
+func (l *heldLease) renewRequest(increment time.Duration) *logical.Request {
 	secret := l.secret
 	secret.InternalData = maps.Clone(l.secret.InternalData)
 	secret.Increment = increment
@@ -48,7 +48,7 @@ func (l *lease) renewRequest(increment time.Duration) *logical.Request {
 }
 
 // tryRenew renews as Vault does: the answer replaces data and secret.
-func (l *lease) tryRenew(ctx context.Context) (*logical.Response, error) {
+func (l *heldLease) tryRenew(ctx context.Context) (*logical.Response, error) {
 	resp, err := l.h.backend.HandleRequest(ctx, l.renewRequest(0))
 	l.h.tell("renew", resp, err)
 	if err == nil {
@@ -57,7 +57,7 @@ func (l *lease) tryRenew(ctx context.Context) (*logical.Response, error) {
 	return resp, err
 }
 
-func (l *lease) renew() *logical.Response {
+func (l *heldLease) renew() *logical.Response {
 	l.h.t.Helper()
 	resp, err := l.tryRenew(context.Background())
 	require.NoError(l.h.t, err)
@@ -66,7 +66,7 @@ func (l *lease) renew() *logical.Response {
 	return resp
 }
 
-func (l *lease) tryRevoke() error {
+func (l *heldLease) tryRevoke() error {
 	secret := l.secret
 	req := logical.RevokeRequest(l.path, &secret, l.data)
 	req.Storage = l.h.storage

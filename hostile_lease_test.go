@@ -29,7 +29,7 @@ func wrongly() map[string]func(fields map[string]any, name string) {
 
 // asVault sends a request of Vault's own about a lease. Nothing of what the lease
 // holds may be in its errors.
-func (l *lease) asVault(operation logical.Operation) (*logical.Response, error) {
+func (l *heldLease) asVault(operation logical.Operation) (*logical.Response, error) {
 	l.h.t.Helper()
 	secret := l.secret
 	secret.InternalData = maps.Clone(l.secret.InternalData)
@@ -71,7 +71,7 @@ func TestHostileLeases(t *testing.T) {
 							continue // the SDK's, which finds us by it
 						}
 						for how, spoil := range wrongly() {
-							h.hostileLease(part+" "+name+" "+how, func(l *lease) {
+							h.hostileLease(part+" "+name+" "+how, func(l *heldLease) {
 								if part == "data" {
 									spoil(l.data, name)
 								} else {
@@ -82,7 +82,7 @@ func TestHostileLeases(t *testing.T) {
 						}
 					}
 				}
-				h.hostileLease("no data", func(l *lease) { l.data = nil })
+				h.hostileLease("no data", func(l *heldLease) { l.data = nil })
 				require.Greater(t, tried, 100)
 				require.NotContains(t, h.log.String(), canary)
 				require.NotContains(t, h.log.String(), "recovered from a panic")
@@ -91,7 +91,7 @@ func TestHostileLeases(t *testing.T) {
 	}
 }
 
-func (h *harness) hostileLease(what string, spoil func(*lease)) {
+func (h *harness) hostileLease(what string, spoil func(*heldLease)) {
 	h.t.Helper()
 	l := h.issue(nil)
 	h.clock.Advance(10 * time.Minute)

@@ -9,15 +9,15 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client"
-	"vault-plugin-secrets-processmaker/internal/leasing"
-	"vault-plugin-secrets-processmaker/internal/ledger"
+	"vault-plugin-secrets-processmaker/engine/lease"
+	"vault-plugin-secrets-processmaker/engine/ledger"
 )
 
 // issueOrder is what a reader asked for, checked.
 type issueOrder struct {
 	role     *loadedRole
 	settings *settings
-	mode     leasing.Mode
+	mode     lease.Mode
 	askedTTL time.Duration
 
 	// shared: there is no lease, and more than one reader gets the token.
@@ -31,14 +31,14 @@ type issueOrder struct {
 // issue makes a token for one reader and hands it out with a lease.
 func (b *backend) issue(ctx context.Context, req *logical.Request, order *issueOrder) (*logical.Response, error) {
 	began := b.clock.Now()
-	terms := leasing.Issue(order.role.leaseBounds(b.limit.maxTTL(b.System(), began)), order.mode, order.askedTTL)
-	order.ttl, order.life = terms.TTL, terms.MaxTTL+leasing.DeadlineSlack
+	terms := lease.Issue(order.role.leaseBounds(b.limit.maxTTL(b.System(), began)), order.mode, order.askedTTL)
+	order.ttl, order.life = terms.TTL, terms.MaxTTL+lease.DeadlineSlack
 	made, resp, err := b.make(ctx, req, order)
 	if made == nil {
 		return resp, err
 	}
 	terms.Warnings = append(terms.Warnings, made.warnings...)
-	mode := leasing.Mode(made.record.RenewMode)
+	mode := lease.Mode(made.record.RenewMode)
 	b.notice(hclog.Debug, credsCreated, aboutRecord(made.record).startedAt(began), "credential issued", "token_id", made.token.ID, "renew_mode", mode)
 	return b.leased(made.record, made.token, terms.WithinToken(mode, made.token.ExpireTime.Sub(made.at)), made.at), nil
 }
@@ -88,8 +88,8 @@ func (b *backend) makeLogin(ctx context.Context, req *logical.Request, order *is
 	}
 	now := b.clock.Now()
 	result := &made{token: grant.Access, at: now}
-	if order.mode == leasing.Refresh && grant.Refresh == "" {
-		order.mode = leasing.Extend
+	if order.mode == lease.Refresh && grant.Refresh == "" {
+		order.mode = lease.Extend
 		result.warnings = append(result.warnings, "ProcessMaker gave no refresh token, so renewals keep this token (renew_mode extend)")
 	}
 	result.record, err = b.newRecord(order, order.role.fingerprint(auth.ID), req, now)

@@ -232,7 +232,7 @@ func (l *leakDrive) broughtToken() map[string]any {
 }
 
 // lend reads a credential with a lease.
-func (l *leakDrive) lend(role string) *lease {
+func (l *leakDrive) lend(role string) *heldLease {
 	l.t.Helper()
 	resp := l.send(logical.ReadOperation, "creds/"+role, nil)
 	if resp == nil {
@@ -241,7 +241,7 @@ func (l *leakDrive) lend(role string) *lease {
 	return l.register("creds/"+role, resp)
 }
 
-func (l *leakDrive) renewAndRevoke(lent *lease) {
+func (l *leakDrive) renewAndRevoke(lent *heldLease) {
 	l.t.Helper()
 	if lent == nil {
 		return

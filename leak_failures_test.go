@@ -126,7 +126,7 @@ func (l *leakDrive) driveFailures() {
 	for i := range l.effects() {
 		for _, times := range []int{1, -1} {
 			l.calm()
-			lent := []*lease{l.lend("ci"), l.lend("pat")}
+			lent := []*heldLease{l.lend("ci"), l.lend("pat")}
 			remove := l.pm.Inject(processmakertest.Fault{On: processmakertest.Any, Times: times, Do: l.effects()[i]})
 			for _, r := range l.requests() {
 				l.sendRequest(r)
@@ -140,7 +140,7 @@ func (l *leakDrive) driveFailures() {
 		}
 	}
 	l.calm()
-	lent := []*lease{l.lend("ci"), l.lend("pat")}
+	lent := []*heldLease{l.lend("ci"), l.lend("pat")}
 	l.storage.failPuts(anyKey)
 	l.storage.failDeletes(true)
 	for _, r := range l.requests() {

@@ -7,7 +7,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
-	"vault-plugin-secrets-processmaker/internal/leasing"
+	"vault-plugin-secrets-processmaker/engine/lease"
 )
 
 // askedSystem counts what is asked of Vault.
@@ -49,5 +49,5 @@ func TestATunedMountLimitsNewLeases(t *testing.T) {
 	h.clock.Advance(mountLimitAge)
 	l := h.issue(nil)
 	require.Equal(t, 5*time.Minute, l.secret.TTL)
-	require.Equal(t, h.clock.Now().Add(5*time.Minute+leasing.DeadlineSlack), h.record(l.id()).Deadline)
+	require.Equal(t, h.clock.Now().Add(5*time.Minute+lease.DeadlineSlack), h.record(l.id()).Deadline)
 }

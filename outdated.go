@@ -6,7 +6,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
-	"vault-plugin-secrets-processmaker/internal/ledger"
+	"vault-plugin-secrets-processmaker/engine/ledger"
 )
 
 // endOutdated ends the session and the shared credential that a role has from

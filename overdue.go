@@ -7,7 +7,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
-	"vault-plugin-secrets-processmaker/internal/ledger"
+	"vault-plugin-secrets-processmaker/engine/ledger"
 )
 
 // mostOverdueBuckets bounds the minutes that are counted: a day.

@@ -11,8 +11,8 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-processmaker/engine/ledger"
 	"vault-plugin-secrets-processmaker/internal/fields"
-	"vault-plugin-secrets-processmaker/internal/ledger"
 )
 
 const (

@@ -7,8 +7,8 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-processmaker/engine/lease"
 	"vault-plugin-secrets-processmaker/internal/fields"
-	"vault-plugin-secrets-processmaker/internal/leasing"
 )
 
 const (
@@ -42,7 +42,7 @@ func (b *backend) credsPaths() []*framework.Path {
 			"name": {Type: framework.TypeString, Required: true, Description: "Name of the role.", DisplayAttrs: display("Role", "")},
 			"ttl":  {Type: framework.TypeDurationSecond, Query: true, Description: "How long the lease lasts; at most the role's ttl.", DisplayAttrs: display("TTL", "")},
 			"renew_mode": {
-				Type: framework.TypeString, Query: true, AllowedValues: []any{string(leasing.Refresh), string(leasing.Extend), string(leasing.None)},
+				Type: framework.TypeString, Query: true, AllowedValues: []any{string(lease.Refresh), string(lease.Extend), string(lease.None)},
 				Description: "What renewing the lease does; only towards less rotation than the role's renew_mode.", DisplayAttrs: display("Renewal mode", ""),
 			},
 		},
@@ -72,8 +72,8 @@ func (b *backend) readCreds(ctx context.Context, req *logical.Request, data *fra
 	if in.Err != nil {
 		return logical.ErrorResponse("role %q: %s", role.name, in.Err), nil
 	}
-	if !mode.Allows(leasing.Mode(text)) {
+	if !mode.Allows(lease.Mode(text)) {
 		return logical.ErrorResponse("role %q: renew_mode %s rotates more than the role's own (%s) and cannot be asked for", role.name, text, mode), nil
 	}
-	return b.issue(ctx, req, &issueOrder{role: role, settings: current, mode: leasing.Mode(text), askedTTL: asked})
+	return b.issue(ctx, req, &issueOrder{role: role, settings: current, mode: lease.Mode(text), askedTTL: asked})
 }

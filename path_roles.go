@@ -10,8 +10,8 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-processmaker/engine/lease"
 	"vault-plugin-secrets-processmaker/internal/fields"
-	"vault-plugin-secrets-processmaker/internal/leasing"
 )
 
 const (
@@ -165,7 +165,7 @@ func roleWarnings(r *role, isNew bool, data *framework.FieldData) *logical.Respo
 		_, given := data.Raw[field]
 		return given || isNew
 	}
-	if r.RenewMode == leasing.Refresh && chosen("renew_mode") {
+	if r.RenewMode == lease.Refresh && chosen("renew_mode") {
 		warned.AddWarning(refreshWarning)
 	}
 	if r.RotationPeriod > 0 && r.RotationOverlap < shortOverlap && (chosen("rotation_period") || chosen("rotation_overlap")) {

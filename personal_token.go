@@ -8,8 +8,8 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client"
-	"vault-plugin-secrets-processmaker/internal/leasing"
-	"vault-plugin-secrets-processmaker/internal/ledger"
+	"vault-plugin-secrets-processmaker/engine/lease"
+	"vault-plugin-secrets-processmaker/engine/ledger"
 )
 
 // mintPersonalToken makes a personal access token with the role's session. The
@@ -47,7 +47,7 @@ func (b *backend) mintPersonalToken(ctx context.Context, req *logical.Request, o
 // personalTokenLife is longer than any personal access token of ProcessMaker
 // lives (a year). The true end is known only when the record is written
 // already.
-const personalTokenLife = longestTTL + leasing.DeadlineSlack
+const personalTokenLife = longestTTL + lease.DeadlineSlack
 
 // personalTokenName joins ProcessMaker's own list of tokens with this mount's
 // records.

@@ -65,7 +65,7 @@ func TestPersonalTokensCosts(t *testing.T) {
 	t.Parallel()
 	h := newPersonalHarness(t, nil)
 	h.issue(nil)
-	var l *lease
+	var l *heldLease
 	h.cost("issue", [4]int64{0, 1, 0, 0}, 1, func() { l = h.issue(nil) })
 	h.clock.Advance(time.Minute)
 	token := l.token()

@@ -13,9 +13,9 @@ import (
 )
 
 // issueMany gives leases of role ci, which many readers asked for at once.
-func (h *harness) issueMany(count int) []*lease {
+func (h *harness) issueMany(count int) []*heldLease {
 	h.t.Helper()
-	leases := make([]*lease, count)
+	leases := make([]*heldLease, count)
 	next := make(chan int)
 	var readers sync.WaitGroup
 	for range 16 {

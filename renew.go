@@ -11,8 +11,8 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client"
-	"vault-plugin-secrets-processmaker/internal/leasing"
-	"vault-plugin-secrets-processmaker/internal/ledger"
+	"vault-plugin-secrets-processmaker/engine/lease"
+	"vault-plugin-secrets-processmaker/engine/ledger"
 )
 
 // exchangesTimeout is the share of a refresh renewal that exchanges with
@@ -26,7 +26,7 @@ const youngShare = 10
 
 // renewal is a lease that is to be renewed, and the record of its credential.
 type renewal struct {
-	leasing.Renewal
+	lease.Renewal
 	record *ledger.Record
 }
 
@@ -65,7 +65,7 @@ func (b *backend) renew(ctx context.Context, req *logical.Request, _ *framework.
 		return nil, errEnded
 	}
 	now := b.clock.Now()
-	r := renewal{record: record, Renewal: leasing.Renewal{
+	r := renewal{record: record, Renewal: lease.Renewal{
 		Now:         now,
 		Issued:      req.Secret.IssueTime,
 		End:         leaseEndOf(req.Secret),
@@ -78,12 +78,12 @@ func (b *backend) renew(ctx context.Context, req *logical.Request, _ *framework.
 		r.Issued = record.IssueTime
 	}
 	if !r.LastMoment().After(now) {
-		return nil, leasing.ErrOver
+		return nil, lease.ErrOver
 	}
-	switch leasing.Mode(record.RenewMode) {
-	case leasing.Extend:
+	switch lease.Mode(record.RenewMode) {
+	case lease.Extend:
 		return b.extend(req, r)
-	case leasing.Refresh:
+	case lease.Refresh:
 		return b.refresh(ctx, workCtx, req, r)
 	default:
 		return nil, errors.New("this lease cannot be renewed (renew_mode none); read the role again")
@@ -98,7 +98,7 @@ func (b *backend) renewalEnded(told about, record *ledger.Record, err error) {
 	}
 	b.counters.add(credsRenewFailed)
 	// A role that was deleted since is not brought back to memory.
-	if known := b.health.Known(record.Role); known != nil && !errors.Is(err, errEnded) && !errors.Is(err, leasing.ErrOver) {
+	if known := b.health.Known(record.Role); known != nil && !errors.Is(err, errEnded) && !errors.Is(err, lease.ErrOver) {
 		known.Failed(b.clock.Now(), "renewal: "+err.Error(), "", time.Time{})
 	}
 	b.log(hclog.Debug, told, "credential not renewed", "error", err)

@@ -45,31 +45,31 @@ func TestRevokeOutcomes(t *testing.T) {
 	t.Parallel()
 	const end, ask = processmakertest.DeleteToken, processmakertest.ShowToken
 	for name, test := range map[string]struct {
-		arrange func(h *harness, l *lease)
+		arrange func(h *harness, l *heldLease)
 		says    string
 	}{
-		"ended by hand before": {func(h *harness, l *lease) { h.pm.RevokeTokenByID(l.data["token_id"].(string)) }, ""},
-		"user deleted":         {func(h *harness, _ *lease) { h.pm.DeleteUser("alice") }, ""},
-		"client deleted":       {func(h *harness, _ *lease) { h.pm.RevokeClient(3) }, ""},
-		"signing key changed":  {func(h *harness, _ *lease) { h.pm.RotatePassportKey() }, ""},
-		"row purged":           {func(h *harness, l *lease) { h.pm.RevokeTokenByID(l.data["token_id"].(string)); h.pm.PurgeRevoked() }, ""},
-		"down":                 {func(h *harness, _ *lease) { h.goDown() }, "cannot be reached|connection refused"},
-		"answer lost":          {func(h *harness, _ *lease) { inject(end, processmakertest.LoseAnswer())(h) }, "may still live"},
-		"throttled":            {func(h *harness, _ *lease) { inject(end, processmakertest.Throttled(5))(h) }, "throttled"},
-		"proxy's 401":          {func(h *harness, _ *lease) { inject(end, processmakertest.HTMLPage(401))(h) }, "not JSON"},
-		"another JSON 401": {func(h *harness, _ *lease) {
+		"ended by hand before": {func(h *harness, l *heldLease) { h.pm.RevokeTokenByID(l.data["token_id"].(string)) }, ""},
+		"user deleted":         {func(h *harness, _ *heldLease) { h.pm.DeleteUser("alice") }, ""},
+		"client deleted":       {func(h *harness, _ *heldLease) { h.pm.RevokeClient(3) }, ""},
+		"signing key changed":  {func(h *harness, _ *heldLease) { h.pm.RotatePassportKey() }, ""},
+		"row purged":           {func(h *harness, l *heldLease) { h.pm.RevokeTokenByID(l.data["token_id"].(string)); h.pm.PurgeRevoked() }, ""},
+		"down":                 {func(h *harness, _ *heldLease) { h.goDown() }, "cannot be reached|connection refused"},
+		"answer lost":          {func(h *harness, _ *heldLease) { inject(end, processmakertest.LoseAnswer())(h) }, "may still live"},
+		"throttled":            {func(h *harness, _ *heldLease) { inject(end, processmakertest.Throttled(5))(h) }, "throttled"},
+		"proxy's 401":          {func(h *harness, _ *heldLease) { inject(end, processmakertest.HTMLPage(401))(h) }, "not JSON"},
+		"another JSON 401": {func(h *harness, _ *heldLease) {
 			inject(end, processmakertest.Answer(401, jsonHeader(), `{"error":"expired"}`))(h)
 		}, "may still live"},
-		"500 and not done": {func(h *harness, _ *lease) { inject(end, processmakertest.ServerError())(h) }, "still accepted"},
-		"404 and alive": {func(h *harness, _ *lease) {
+		"500 and not done": {func(h *harness, _ *heldLease) { inject(end, processmakertest.ServerError())(h) }, "still accepted"},
+		"404 and alive": {func(h *harness, _ *heldLease) {
 			inject(end, processmakertest.Answer(404, jsonHeader(), `{"error":"Not Found"}`))(h)
 		}, "still accepted"},
-		"proxy's 500":       {func(h *harness, _ *lease) { inject(end, processmakertest.HTMLPage(500))(h) }, "may still live"},
-		"forbidden":         {func(h *harness, _ *lease) { inject(end, processmakertest.Answer(403, jsonHeader(), `{}`))(h) }, "forbidden"},
-		"a page instead":    {func(h *harness, _ *lease) { inject(end, processmakertest.HTMLPage(200))(h) }, "not JSON"},
-		"redirect":          {func(h *harness, _ *lease) { inject(end, processmakertest.Redirect("/login"))(h) }, "redirect"},
-		"500, then trouble": {func(h *harness, _ *lease) { inject(ask, processmakertest.ServerError())(h) }, "may still live"},
-		"500, then a page":  {func(h *harness, _ *lease) { inject(ask, processmakertest.HTMLPage(200))(h) }, "may still live"},
+		"proxy's 500":       {func(h *harness, _ *heldLease) { inject(end, processmakertest.HTMLPage(500))(h) }, "may still live"},
+		"forbidden":         {func(h *harness, _ *heldLease) { inject(end, processmakertest.Answer(403, jsonHeader(), `{}`))(h) }, "forbidden"},
+		"a page instead":    {func(h *harness, _ *heldLease) { inject(end, processmakertest.HTMLPage(200))(h) }, "not JSON"},
+		"redirect":          {func(h *harness, _ *heldLease) { inject(end, processmakertest.Redirect("/login"))(h) }, "redirect"},
+		"500, then trouble": {func(h *harness, _ *heldLease) { inject(ask, processmakertest.ServerError())(h) }, "may still live"},
+		"500, then a page":  {func(h *harness, _ *heldLease) { inject(ask, processmakertest.HTMLPage(200))(h) }, "may still live"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -139,7 +139,7 @@ func TestRevocationsNeverTakeMoreThanTheirLane(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
 	h.mustWrite("config", map[string]any{"max_concurrent_requests": 8})
-	var leases []*lease
+	var leases []*heldLease
 	for range 60 {
 		leases = append(leases, h.issue(nil))
 	}

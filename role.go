@@ -11,9 +11,9 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/engine/lease"
+	"vault-plugin-secrets-processmaker/engine/ledger"
 	"vault-plugin-secrets-processmaker/internal/fields"
-	"vault-plugin-secrets-processmaker/internal/leasing"
-	"vault-plugin-secrets-processmaker/internal/ledger"
 )
 
 const roleVersion = 1
@@ -69,7 +69,7 @@ type role struct {
 
 	TTL           time.Duration `json:"ttl"`
 	MaxTTL        time.Duration `json:"max_ttl"`
-	RenewMode     leasing.Mode  `json:"renew_mode"`
+	RenewMode     lease.Mode    `json:"renew_mode"`
 	RefreshMinAge time.Duration `json:"refresh_min_age"`
 
 	// RotationPeriod is 0 where the role shares no credential.
@@ -123,23 +123,23 @@ func (r *role) changeRenewMode(in *fields.Input) {
 	} else {
 		mode := string(r.RenewMode)
 		in.Choice("renew_mode", &mode)
-		r.RenewMode = leasing.Mode(mode)
+		r.RenewMode = lease.Mode(mode)
 	}
-	if r.RenewMode == "" || (in.Given("credential_type") && !in.Given("renew_mode") && r.RenewMode == leasing.Refresh) {
+	if r.RenewMode == "" || (in.Given("credential_type") && !in.Given("renew_mode") && r.RenewMode == lease.Refresh) {
 		r.RenewMode = defaultRenewMode(r.CredentialType)
 	}
 }
 
 // leaseBounds are what the role and its mount allow a lease.
-func (r *role) leaseBounds(mountMaxTTL time.Duration) leasing.Bounds {
-	return leasing.Bounds{TTL: r.TTL, MaxTTL: r.MaxTTL, MountMaxTTL: mountMaxTTL}
+func (r *role) leaseBounds(mountMaxTTL time.Duration) lease.Bounds {
+	return lease.Bounds{TTL: r.TTL, MaxTTL: r.MaxTTL, MountMaxTTL: mountMaxTTL}
 }
 
-func defaultRenewMode(credentialType string) leasing.Mode {
+func defaultRenewMode(credentialType string) lease.Mode {
 	if credentialType == credentialTypePersonalToken {
-		return leasing.Extend
+		return lease.Extend
 	}
-	return leasing.Refresh
+	return lease.Refresh
 }
 
 // validate refuses a role that cannot work with the settings of the mount.
@@ -168,14 +168,14 @@ func (r *role) validate(s *settings) error {
 		return errors.New("redirect_uri is not of the form http://127.0.0.1:<port>/<path> or https://<host>/<path>; it must equal the one of the auth client")
 	case r.TTL > r.MaxTTL:
 		return fmt.Errorf("ttl (%s) is above max_ttl (%s)", r.TTL, r.MaxTTL)
-	case r.RenewMode == leasing.Refresh && r.CredentialType != credentialTypeAccessToken:
-		return fmt.Errorf("renew_mode %s needs credential_type %s: personal access tokens cannot be refreshed", leasing.Refresh, credentialTypeAccessToken)
+	case r.RenewMode == lease.Refresh && r.CredentialType != credentialTypeAccessToken:
+		return fmt.Errorf("renew_mode %s needs credential_type %s: personal access tokens cannot be refreshed", lease.Refresh, credentialTypeAccessToken)
 	case r.UserID != "" && r.CredentialType != credentialTypePersonalToken:
 		return fmt.Errorf("user_id needs credential_type %s", credentialTypePersonalToken)
 	case r.AllowAdministrators && r.UserID == "":
 		return errors.New("allow_administrators goes with user_id")
-	case r.RefreshMinAge > 0 && r.RenewMode != leasing.Refresh:
-		return fmt.Errorf("refresh_min_age needs renew_mode %s", leasing.Refresh)
+	case r.RefreshMinAge > 0 && r.RenewMode != lease.Refresh:
+		return fmt.Errorf("refresh_min_age needs renew_mode %s", lease.Refresh)
 	case r.RotationPeriod == 0:
 	case r.RotationPeriod < leastRotationPeriod:
 		return fmt.Errorf("rotation_period is at least %s, or 0 for none", leastRotationPeriod)

@@ -4,7 +4,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 
 	"vault-plugin-secrets-processmaker/client"
-	"vault-plugin-secrets-processmaker/internal/leasing"
+	"vault-plugin-secrets-processmaker/engine/lease"
 )
 
 func roleFields() map[string]*framework.FieldSchema {
@@ -37,7 +37,7 @@ func roleFields() map[string]*framework.FieldSchema {
 		"ttl":                  {Type: framework.TypeDurationSecond, Default: int(defaultTTL.Seconds()), Description: "How long a lease lasts, and how much a renewal adds.", DisplayAttrs: display("TTL", "Credential")},
 		"max_ttl":              {Type: framework.TypeDurationSecond, Default: int(defaultMaxTTL.Seconds()), Description: "How long a lease can be renewed in all.", DisplayAttrs: display("Maximum TTL", "Credential")},
 		"renew_mode": {
-			Type: framework.TypeString, AllowedValues: []any{string(leasing.Refresh), string(leasing.Extend), string(leasing.None)},
+			Type: framework.TypeString, AllowedValues: []any{string(lease.Refresh), string(lease.Extend), string(lease.None)},
 			Description: "What renewing a lease does: refresh (a new token, the old one dies), extend (the same token), none (not renewable). Default: refresh for access tokens, extend for personal access tokens.", DisplayAttrs: display("Renewal mode", "Credential"),
 		},
 		"refresh_min_age":  {Type: framework.TypeDurationSecond, Description: "With renew_mode refresh: a token younger than this is kept by a renewal.", DisplayAttrs: display("Least age for refresh", "Credential")},

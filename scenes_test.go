@@ -19,7 +19,7 @@ type scene struct {
 	// operator has to do.
 	works func()
 	// leases are those that Vault revokes in the end.
-	leases []*lease
+	leases []*heldLease
 	// foreign are tokens that the engine did not make.
 	foreign []string
 }
@@ -40,7 +40,7 @@ func (s *scene) issues() {
 	require.False(s.t, s.pm.Accepts(l.token()))
 }
 
-func (s *scene) lease() *lease {
+func (s *scene) lease() *heldLease {
 	l := s.issue(nil)
 	s.leases = append(s.leases, l)
 	return l
@@ -60,7 +60,7 @@ func (s *scene) writes(path string, data map[string]any) { _, _ = s.write(path, 
 func (s *scene) deletes(path string) { _, _ = s.do(logical.DeleteOperation, path, nil) }
 
 // renews as Vault does: the lease takes what a good answer says.
-func (s *scene) renews(l *lease) { _, _ = l.tryRenew(context.Background()) }
+func (s *scene) renews(l *heldLease) { _, _ = l.tryRenew(context.Background()) }
 
 // age lets tokens get old enough to be refused for good.
 func (s *scene) age() *scene {

@@ -9,7 +9,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client"
-	"vault-plugin-secrets-processmaker/internal/ledger"
+	"vault-plugin-secrets-processmaker/engine/ledger"
 )
 
 // needsSignIn is the answer to who needs a session that only a person, or a

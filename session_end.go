@@ -7,7 +7,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
 
-	"vault-plugin-secrets-processmaker/internal/ledger"
+	"vault-plugin-secrets-processmaker/engine/ledger"
 )
 
 // dropSession ends the session of a role. auth is the auth client that it was

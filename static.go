@@ -9,8 +9,8 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client"
-	"vault-plugin-secrets-processmaker/internal/leasing"
-	"vault-plugin-secrets-processmaker/internal/ledger"
+	"vault-plugin-secrets-processmaker/engine/lease"
+	"vault-plugin-secrets-processmaker/engine/ledger"
 )
 
 const staticVersion = 1
@@ -136,7 +136,7 @@ func (b *backend) rotateStatic(ctx context.Context, req *logical.Request, role *
 	began := b.clock.Now()
 	// The readers are many, so the record names none.
 	nobody := &logical.Request{Storage: req.Storage, MountPoint: req.MountPoint}
-	made, resp, err := b.make(ctx, nobody, &issueOrder{role: role, settings: s, mode: leasing.None, shared: true, life: role.RotationPeriod + role.RotationOverlap})
+	made, resp, err := b.make(ctx, nobody, &issueOrder{role: role, settings: s, mode: lease.None, shared: true, life: role.RotationPeriod + role.RotationOverlap})
 	if made == nil {
 		return nil, resp, err
 	}

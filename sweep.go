@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"vault-plugin-secrets-processmaker/client"
-	"vault-plugin-secrets-processmaker/internal/ledger"
+	"vault-plugin-secrets-processmaker/engine/ledger"
 )
 
 const (

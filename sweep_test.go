@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
-	"vault-plugin-secrets-processmaker/internal/leasing"
-	"vault-plugin-secrets-processmaker/internal/ledger"
+	"vault-plugin-secrets-processmaker/engine/lease"
+	"vault-plugin-secrets-processmaker/engine/ledger"
 )
 
 // tick is one call of the periodic function and the work that it wakes.
@@ -33,7 +33,7 @@ func TestWhatALostLeaseLeavesIsEndedAtItsDeadline(t *testing.T) {
 	h.tick()
 	require.Len(t, h.liveIDs(), 2, "nothing ends before its deadline")
 
-	h.clock.Advance(12*time.Hour + leasing.DeadlineSlack - time.Second)
+	h.clock.Advance(12*time.Hour + lease.DeadlineSlack - time.Second)
 	h.tick()
 	require.True(t, h.pm.Accepts(lost.token()))
 	h.clock.Advance(time.Second)

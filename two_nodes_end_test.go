@@ -13,7 +13,7 @@ import (
 )
 
 // renewOnNext has the new node renew a lease of the old one.
-func (c *cluster) renewOnNext(l *lease) {
+func (c *cluster) renewOnNext(l *heldLease) {
 	resp, err := c.onNext(l.renewRequest(0))
 	if err != nil {
 		c.t.Error(err)
@@ -25,15 +25,15 @@ func (c *cluster) renewOnNext(l *lease) {
 // What the old node has ended is not what the record holds by then.
 func TestAnOldNodeForgetsNothingThatWasRenewedSince(t *testing.T) {
 	t.Parallel()
-	for how, request := range map[string]func(l *lease) *logical.Request{
-		"by its lease": func(l *lease) *logical.Request {
+	for how, request := range map[string]func(l *heldLease) *logical.Request{
+		"by its lease": func(l *heldLease) *logical.Request {
 			secret := l.secret
 			return logical.RevokeRequest(l.path, &secret, l.data)
 		},
-		"on demand": func(l *lease) *logical.Request {
+		"on demand": func(l *heldLease) *logical.Request {
 			return &logical.Request{Operation: logical.UpdateOperation, Path: "credentials/" + string(l.id()) + "/revoke"}
 		},
-		"by tidy": func(*lease) *logical.Request {
+		"by tidy": func(*heldLease) *logical.Request {
 			return &logical.Request{Operation: logical.UpdateOperation, Path: "tidy", Data: map[string]any{"all": true}}
 		},
 	} {
@@ -92,7 +92,7 @@ func TestAnOldNodeEndsNoSessionThatWasRenewedSince(t *testing.T) {
 			require.NoError(t, c.issue(nil).tryRevoke())
 			c.clock.Advance(time.Hour)
 			c.pm.RevokeTokenByID(c.session().TokenID)
-			var l *lease
+			var l *heldLease
 			overlap(c, processmakertest.RefreshGrant, func() {
 				resp, err := c.onNext(&logical.Request{Operation: logical.ReadOperation, Path: "creds/ci", MountPoint: "processmaker/"})
 				if status(resp, err) != 200 {

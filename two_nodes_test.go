@@ -126,7 +126,7 @@ func TestTwoNodesRefreshInTheSameMoment(t *testing.T) {
 
 // oneCredential requires that the holder of l has the one live token, which
 // storage knows, and goes on with it.
-func (c *cluster) oneCredential(l *lease) {
+func (c *cluster) oneCredential(l *heldLease) {
 	c.t.Helper()
 	require.True(c.t, c.pm.Accepts(l.token()))
 	require.Equal(c.t, c.recordedIDs(), c.liveIDs())
@@ -191,7 +191,7 @@ func TestTwoNodesRenewOneSession(t *testing.T) {
 				read := func() *logical.Request {
 					return &logical.Request{Operation: logical.ReadOperation, Path: "creds/ci", MountPoint: "processmaker/"}
 				}
-				var leases []*lease
+				var leases []*heldLease
 				keep := func(resp *logical.Response, err error) {
 					if status(resp, err) == 200 {
 						leases = append(leases, c.register("creds/ci", resp))

@@ -67,7 +67,7 @@ type keptToken struct {
 }
 
 // kept returns what the mount has stored in the form of the files.
-func (h *harness) kept(leases map[string]*lease, begun *logical.Response) map[string]string {
+func (h *harness) kept(leases map[string]*heldLease, begun *logical.Response) map[string]string {
 	h.t.Helper()
 	files := map[string]string{}
 	keys, err := logical.CollectKeys(context.Background(), h.storage.Storage)
@@ -199,7 +199,7 @@ func writeKept(t *testing.T, release string, files map[string]string) {
 
 // restore gives a new mount what a release has stored, with live tokens in the
 // place of those that were live then.
-func (h *harness) restore(files map[string]string) (facts keptFacts, leases map[string]*lease) {
+func (h *harness) restore(files map[string]string) (facts keptFacts, leases map[string]*heldLease) {
 	h.t.Helper()
 	require.NoError(h.t, json.Unmarshal([]byte(files[factsFile]), &facts))
 	h.clock.Advance(facts.Time.Sub(h.clock.Now()))
@@ -210,7 +210,7 @@ func (h *harness) restore(files map[string]string) (facts keptFacts, leases map[
 	}
 	fit := strings.NewReplacer(replace...).Replace
 	require.NoError(h.t, json.Unmarshal([]byte(fit(files[factsFile])), &facts))
-	leases = map[string]*lease{}
+	leases = map[string]*heldLease{}
 	for file, text := range files {
 		name := strings.TrimSuffix(file, ".json")
 		if key, ok := strings.CutPrefix(name, storageSection); ok {
@@ -225,11 +225,11 @@ func (h *harness) restore(files map[string]string) (facts keptFacts, leases map[
 	return facts, leases
 }
 
-func (h *harness) restoreLease(text string) *lease {
+func (h *harness) restoreLease(text string) *heldLease {
 	h.t.Helper()
 	var kept keptLease
 	require.NoError(h.t, json.Unmarshal([]byte(text), &kept))
-	return &lease{h: h, path: kept.Path, data: kept.Data, secret: logical.Secret{
+	return &heldLease{h: h, path: kept.Path, data: kept.Data, secret: logical.Secret{
 		LeaseOptions: logical.LeaseOptions{TTL: kept.TTL, MaxTTL: kept.MaxTTL, Renewable: kept.Renewable, IssueTime: kept.IssueTime},
 		InternalData: kept.InternalData,
 	}}

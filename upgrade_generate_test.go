@@ -56,7 +56,7 @@ func keep(t *testing.T) map[string]string {
 	h.tick()
 
 	h.mustWrite("sessions/robot", map[string]any{"refresh_token": h.freshToken(keptToken{Username: "alice", ClientID: 4}).refresh})
-	leases := map[string]*lease{}
+	leases := map[string]*heldLease{}
 	for _, name := range []string{"ci", "doubt", "steady", "once", "jobs", "reports", "robot"} {
 		leases[name] = h.issueFrom(name)
 	}
@@ -77,7 +77,7 @@ func join(all ...map[string]any) map[string]any {
 	return joined
 }
 
-func (h *harness) issueFrom(role string) *lease {
+func (h *harness) issueFrom(role string) *heldLease {
 	h.t.Helper()
 	resp, err := h.do(logical.ReadOperation, "creds/"+role, nil)
 	require.NoError(h.t, err)

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
-	"vault-plugin-secrets-processmaker/internal/leasing"
-	"vault-plugin-secrets-processmaker/internal/ledger"
+	"vault-plugin-secrets-processmaker/engine/lease"
+	"vault-plugin-secrets-processmaker/engine/ledger"
 )
 
 // rewriteKept, when set in the environment, makes TestTheStoredFormIsKept write
@@ -115,7 +115,7 @@ func (h *harness) requireSignInWorks(facts keptFacts) {
 	require.Equal(h.t, 200, status(resp, err), message(resp, err))
 }
 
-func (h *harness) requireLeasesWork(leases map[string]*lease) {
+func (h *harness) requireLeasesWork(leases map[string]*heldLease) {
 	h.t.Helper()
 	h.clock.Advance(time.Minute)
 	for _, name := range sortedNames(leases) {
@@ -125,7 +125,7 @@ func (h *harness) requireLeasesWork(leases map[string]*lease) {
 		if l.secret.Renewable {
 			l.renew()
 			require.True(h.t, h.pm.Accepts(l.token()), name)
-			refreshes := l.data["renew_mode"] == string(leasing.Refresh)
+			refreshes := l.data["renew_mode"] == string(lease.Refresh)
 			require.Equal(h.t, refreshes, before != l.token(), name)
 		}
 		require.NoError(h.t, l.tryRevoke(), name)

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
-	"vault-plugin-secrets-processmaker/internal/leasing"
+	"vault-plugin-secrets-processmaker/engine/lease"
 )
 
 // TestWatchersNeverSpin drives mounts with random settings as Vault's own
@@ -55,7 +55,7 @@ func TestWatchersNeverSpin(t *testing.T) {
 						require.Equal(t, all, h.pm.Count(), "extend makes no call")
 					}
 					if h.pm.Count(processmakertest.RefreshGrant) > refreshes {
-						require.False(t, newEnd.Before(end.Add(leasing.LeastGrowth-time.Second)), "rotated without a gain")
+						require.False(t, newEnd.Before(end.Add(lease.LeastGrowth-time.Second)), "rotated without a gain")
 					}
 					end = newEnd
 					left := end.Sub(h.clock.Now())
@@ -83,7 +83,7 @@ func TestWatchersNeverSpin(t *testing.T) {
 
 // vaultsEnd is where Vault puts the end of a lease that was just renewed, by its
 // own arithmetic on the injected clock.
-func (h *harness) vaultsEnd(l *lease) time.Time {
+func (h *harness) vaultsEnd(l *heldLease) time.Time {
 	h.t.Helper()
 	// CalculateTTL reads the real clock: what counts is how far apart the
 	// times are.

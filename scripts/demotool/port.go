@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"io"
 
-	"vault-plugin-secrets-processmaker/internal/freeport"
+	"vault-plugin-secrets-processmaker/test/freeport"
 )
 
 func freePort(out io.Writer) error {

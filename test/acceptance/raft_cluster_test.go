@@ -8,7 +8,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
-	"vault-plugin-secrets-processmaker/internal/freeport"
+	"vault-plugin-secrets-processmaker/test/freeport"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"

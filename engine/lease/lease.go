@@ -1,6 +1,6 @@
-// Package leasing computes how long leases last: at issue, at each renewal, and
+// Package lease computes how long leases last: at issue, at each renewal, and
 // never longer than the token they are for.
-package leasing
+package lease
 
 import (
 	"errors"

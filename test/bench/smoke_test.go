@@ -21,7 +21,7 @@ func TestEverythingIsMeasured(t *testing.T) {
 	}
 	bin := t.TempDir()
 	require.NoError(t, os.Symlink(plugin, filepath.Join(bin, product)))
-	build := exec.Command("go", "build", "-o", bin+"/", "./cmd/engines", "../client/processmakertest/cmd/processmakertest")
+	build := exec.Command("go", "build", "-o", bin+"/", "./cmd/engines", "../../client/processmakertest/cmd/processmakertest")
 	output, err := build.CombinedOutput()
 	require.NoError(t, err, "%s", output)
 	handlers := filepath.Join(bin, "handlers.txt")

@@ -13,8 +13,8 @@ import (
 	"os/exec"
 	"time"
 
-	"vault-plugin-secrets-processmaker/acceptance"
 	"vault-plugin-secrets-processmaker/client/processmakertest"
+	"vault-plugin-secrets-processmaker/test/acceptance"
 )
 
 // upstream is a ProcessMaker double in a process of its own.

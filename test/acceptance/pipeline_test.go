@@ -43,7 +43,7 @@ func startPipeline(t *testing.T, m *mount, policy, ttl, status string) *pipeline
 	bin := filepath.Join(dir, "bin")
 	require.NoError(t, os.Mkdir(bin, 0o700))
 	require.NoError(t, os.Symlink(m.server.vaultBin, filepath.Join(bin, "vault")))
-	script, err := filepath.Abs("../examples/pipeline/with-token.sh")
+	script, err := filepath.Abs("../../examples/pipeline/with-token.sh")
 	require.NoError(t, err)
 
 	p := &pipeline{t: t, m: m, dir: dir, stderr: &bytes.Buffer{}}

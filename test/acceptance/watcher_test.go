@@ -24,7 +24,7 @@ import (
 func buildExample(t *testing.T, name string) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), name)
-	build := exec.Command("go", "build", "-buildvcs=false", "-o", program, "../examples/"+name)
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", program, "../../examples/"+name)
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, string(out))
 	return program

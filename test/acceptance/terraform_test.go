@@ -32,9 +32,9 @@ type terraformResource struct {
 // gives its resources in the order in which they are made.
 func terraformResources(t *testing.T, example string, variables ...string) (resources []terraformResource) {
 	t.Helper()
-	file, err := filepath.Abs(filepath.Join("..", "examples", example))
+	file, err := filepath.Abs(filepath.Join("..", "..", "examples", example))
 	require.NoError(t, err)
-	cmd := exec.Command("go", append([]string{"-C", filepath.Join("..", "tools", "terraform"), "run", "-buildvcs=false", ".", file}, variables...)...)
+	cmd := exec.Command("go", append([]string{"-C", filepath.Join("..", "..", "tools", "terraform"), "run", "-buildvcs=false", ".", file}, variables...)...)
 	cmd.Env = append(cmd.Environ(), "GOWORK=off")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -138,7 +138,7 @@ func TestTerraformValidatesTheExamples(t *testing.T) {
 		cmd.Env = cleanEnvironment("HOME="+dir, "CHECKPOINT_DISABLE=1", "TF_REGISTRY_CLIENT_TIMEOUT=10", "TF_REGISTRY_DISCOVERY_RETRY=0")
 		return cmd.CombinedOutput()
 	}
-	text, err := run("fmt", "-check", "-diff", "-recursive", "..")
+	text, err := run("fmt", "-check", "-diff", "-recursive", "../..")
 	require.NoError(t, err, string(text))
 	if text, err := run("init", "-backend=false", "-input=false"); err != nil {
 		t.Skipf("the Vault provider cannot be had here: %s", text)

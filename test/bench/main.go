@@ -18,7 +18,7 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"vault-plugin-secrets-processmaker/acceptance"
+	"vault-plugin-secrets-processmaker/test/acceptance"
 )
 
 func main() {

@@ -24,7 +24,7 @@ import (
 // exampleFiles lists the files below examples/, but for the Go program's.
 func exampleFiles(t *testing.T) (names []string) {
 	t.Helper()
-	root := filepath.Join("..", "examples")
+	root := filepath.Join("..", "..", "examples")
 	require.NoError(t, filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
@@ -92,7 +92,7 @@ func TestExamplesAreWellFormed(t *testing.T) {
 		case ".yaml", ".yml":
 			assert.NotEmpty(t, documents(t, name), name)
 		case ".sh":
-			out, err := exec.Command("sh", "-n", filepath.Join("..", "examples", name)).CombinedOutput()
+			out, err := exec.Command("sh", "-n", filepath.Join("..", "..", "examples", name)).CombinedOutput()
 			assert.NoError(t, err, "%s: %s", name, out)
 		default: // Java and Groovy, for which there is no parser here
 			assert.Contains(t, []string{"spring/ProcessMakerToken.java", "jenkins/Jenkinsfile"}, name)

@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
-	"vault-plugin-secrets-processmaker/internal/freeport"
+	"vault-plugin-secrets-processmaker/test/freeport"
 )
 
 // authorizeProgram is `scripts/authorize` at work for somebody.
@@ -34,7 +34,7 @@ type authorizeProgram struct {
 func (m *mount) authorize(role string) *authorizeProgram {
 	m.t.Helper()
 	program := filepath.Join(m.t.TempDir(), "authorize")
-	out, err := exec.Command("go", "build", "-buildvcs=false", "-o", program, "../scripts/authorize").CombinedOutput()
+	out, err := exec.Command("go", "build", "-buildvcs=false", "-o", program, "../../scripts/authorize").CombinedOutput()
 	require.NoError(m.t, err, string(out))
 
 	a := &authorizeProgram{t: m.t}

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"vault-plugin-secrets-processmaker/internal/freeport"
+	"vault-plugin-secrets-processmaker/test/freeport"
 
 	"github.com/hashicorp/vault/api"
 )

@@ -18,7 +18,7 @@ import (
 func TestWorkflows(t *testing.T) {
 	t.Parallel()
 	makefile := repositoryText(t, "Makefile")
-	files, err := filepath.Glob(filepath.Join("..", ".github", "workflows", "*.yml"))
+	files, err := filepath.Glob(filepath.Join("..", "..", ".github", "workflows", "*.yml"))
 	require.NoError(t, err)
 	require.Len(t, files, 2)
 	for file, wanted := range map[string][]string{
@@ -39,7 +39,7 @@ func TestWorkflows(t *testing.T) {
 						made = append(made, run)
 						assert.Regexp(t, `(?m)^`+strings.TrimPrefix(run, "make ")+`:`, makefile, file)
 					case strings.HasPrefix(script, "scripts/"):
-						assert.FileExists(t, filepath.Join("..", script), file)
+						assert.FileExists(t, filepath.Join("..", "..", script), file)
 					}
 					continue
 				}

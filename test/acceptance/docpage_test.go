@@ -63,11 +63,11 @@ func docBlocks(t *testing.T, page string) (blocks []docBlock, prose string) {
 // docPages lists the pages of the repository that tell people what to do.
 func docPages(t *testing.T) (pages []string) {
 	t.Helper()
-	require.NoError(t, filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+	require.NoError(t, filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		name, err := filepath.Rel("..", path)
+		name, err := filepath.Rel("../..", path)
 		if entry.IsDir() {
 			if name == "bin" || name == "dist" || name != "." && strings.HasPrefix(name, ".") && name != ".." {
 				return filepath.SkipDir

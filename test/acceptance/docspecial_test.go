@@ -12,7 +12,7 @@ import (
 	"regexp"
 	"testing"
 
-	"vault-plugin-secrets-processmaker/internal/freeport"
+	"vault-plugin-secrets-processmaker/test/freeport"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -133,7 +133,7 @@ var performancePage = docPage{cannot: map[string]string{
 // The versions that the pages name are those that are built.
 func TestCompatibilityTable(t *testing.T) {
 	t.Parallel()
-	modules, err := filepath.Glob(filepath.Join("..", "tools", "vault*", "go.mod"))
+	modules, err := filepath.Glob(filepath.Join("..", "..", "tools", "vault*", "go.mod"))
 	require.NoError(t, err)
 	var built []string
 	for _, module := range modules {

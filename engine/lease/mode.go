@@ -1,4 +1,4 @@
-package leasing
+package lease
 
 // Mode says what renewing a lease does to its token. Its values stand in stored
 // roles, records and leases.

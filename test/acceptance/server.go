@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"vault-plugin-secrets-processmaker/internal/freeport"
+	"vault-plugin-secrets-processmaker/test/freeport"
 
 	"github.com/hashicorp/vault/api"
 )

@@ -14,8 +14,8 @@ import (
 
 	"github.com/hashicorp/vault/api"
 
-	"vault-plugin-secrets-processmaker/acceptance"
-	"vault-plugin-secrets-processmaker/internal/freeport"
+	"vault-plugin-secrets-processmaker/test/acceptance"
+	"vault-plugin-secrets-processmaker/test/freeport"
 )
 
 // The plugins in the server's catalog.

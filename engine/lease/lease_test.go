@@ -1,4 +1,4 @@
-package leasing
+package lease
 
 import (
 	"math/rand/v2"
