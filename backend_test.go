@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
+	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
 func TestFactoryTakesAnEmptyConfiguration(t *testing.T) {
@@ -130,7 +131,7 @@ func TestAPanicEndsTheRequestAlone(t *testing.T) {
 	h := newReadyHarness(t, nil)
 	h.storage.beforePut(func(string) { panic("S3CRET") })
 	_, err := h.do(logical.UpdateOperation, "roles/ci", map[string]any{"ttl": "1m"})
-	require.ErrorIs(t, err, errPanicked)
+	require.ErrorIs(t, err, telemetry.ErrPanicked)
 	require.NotContains(t, h.log.String(), "S3CRET")
 	require.Contains(t, h.log.String(), "recovered from a panic")
 	h.storage.beforePut(nil)
@@ -141,7 +142,7 @@ func TestAPanicEndsTheRequestAlone(t *testing.T) {
 		panic(errors.New("S3CRET"))
 	}
 	_, _, err = h.backend.HandleExistenceCheck(context.Background(), &logical.Request{Operation: logical.CreateOperation, Path: "config", Storage: h.storage})
-	require.ErrorIs(t, err, errPanicked)
+	require.ErrorIs(t, err, telemetry.ErrPanicked)
 	_, _, err = h.backend.HandleExistenceCheck(context.Background(), &logical.Request{Operation: logical.CreateOperation, Path: "config", Storage: h.storage, Data: map[string]any{"client_secret": []any{"S3CRET"}}})
 	require.ErrorContains(t, err, "must be a text")
 	require.NotContains(t, err.Error(), "S3CRET")
@@ -169,7 +170,7 @@ func TestUnmountingWaitsForWhatIsUnderWay(t *testing.T) {
 	go close(release)
 	h.backend.clean(context.Background())
 	require.NoError(t, <-issued)
-	require.NoError(t, h.backend.inflight.Wait(context.Background()))
+	require.NoError(t, h.backend.engine.Background.Wait(context.Background()))
 }
 
 func TestPeriodicKeepsAwayFromForeignStorage(t *testing.T) {
@@ -204,7 +205,9 @@ func TestPeriodicKeepsAwayFromForeignStorage(t *testing.T) {
 			if !test.sweeps {
 				require.Equal(t, [4]int64{}, h.storage.counts())
 			}
-			stored, err := readConfig(context.Background(), h.storage.Storage)
+			h.clock.Advance(upkeepInterval)
+			h.tick()
+			stored, err := h.reader().Instances.Current(context.Background())
 			require.NoError(t, err)
 			require.Equal(t, test.writes, stored == nil, "the deleted config is dropped by who may write it")
 		})

@@ -18,7 +18,7 @@ func (h *harness) stored() map[string]bool {
 		record := h.record(id)
 		known[record.TokenID], known[record.TokenName] = true, true
 	}
-	for _, prefix := range []string{sessionPrefix, staticPrefix} {
+	for _, prefix := range []string{SessionPrefix, StaticPrefix} {
 		keys, err := logical.CollectKeysWithPrefix(context.Background(), h.storage.Storage, prefix)
 		require.NoError(h.t, err)
 		for _, key := range keys {

@@ -95,10 +95,10 @@ func TestNoCredentialSlipsPastALeavingConfig(t *testing.T) {
 			<-arrived
 			// The reader goes as far as it gets before the write.
 			slip := func(key string) error {
-				if key == configKey {
+				if key == InstanceKey {
 					close(held)
 					until(func() bool { return len(h.recordIDs()) == 1 })
-					until(func() bool { return answered.Load() || h.backend.settings.current.Load() == nil })
+					until(func() bool { return answered.Load() || h.backend.engine.Instances.cache.Known(InstanceKey) == nil })
 				}
 				return nil
 			}
@@ -117,16 +117,16 @@ func TestNoCredentialSlipsPastALeavingConfig(t *testing.T) {
 func TestARefusedLeavingKeepsTheClient(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	before := h.backend.settings.current.Load()
-	h.storage.failPuts(func(key string) bool { return key == configKey })
+	before := h.backend.engine.Instances.cache.Known(InstanceKey)
+	h.storage.failPuts(func(key string) bool { return key == InstanceKey })
 	_, err := leavings()["moved"](h)
 	require.ErrorIs(t, err, errDiskFull)
-	require.Same(t, before, h.backend.settings.current.Load())
+	require.Same(t, before, h.backend.engine.Instances.cache.Known(InstanceKey))
 	h.storage.failDeletes(true)
 	_, err = leavings()["removed"](h)
 	require.Error(t, err)
-	require.Same(t, before, h.backend.settings.current.Load())
+	require.Same(t, before, h.backend.engine.Instances.cache.Known(InstanceKey))
 	h.storage.failDeletes(false)
 	h.issue(nil)
-	require.NoError(t, before.client.Probe(context.Background()))
+	require.NoError(t, before.Client.Probe(context.Background()))
 }

@@ -51,7 +51,7 @@ func TestAConfigWrittenWhileAnotherIsRemovedStays(t *testing.T) {
 			h := newPersonalHarness(t, nil)
 			h.tick()
 			l := h.issue(nil)
-			h.clock.Advance(time.Minute)
+			h.clock.Advance(upkeepInterval)
 			later := name != "by its deletion"
 			if later {
 				_, err := h.do(logical.DeleteOperation, "config", nil)
@@ -92,10 +92,11 @@ func TestThePeriodicFunctionDoesNotWaitForProcessMaker(t *testing.T) {
 	_, err := h.do(logical.DeleteOperation, "config", nil)
 	require.NoError(t, err)
 	require.NoError(t, l.tryRevoke())
+	h.clock.Advance(upkeepInterval)
 	arrived, release := h.heldRefreshes()
 	require.NoError(t, h.backend.periodic(context.Background(), &logical.Request{Storage: h.storage}))
 	<-arrived
 	release()
-	require.NoError(t, h.backend.inflight.Wait(context.Background()))
+	require.NoError(t, h.backend.engine.Background.Wait(context.Background()))
 	require.Empty(t, h.liveIDs())
 }

@@ -29,7 +29,7 @@ func TestConfigReadsBackWithoutSecrets(t *testing.T) {
 	h.mustWrite("config", data)
 
 	got := h.read("config")
-	h.checkFields(configAnswerFields(), got)
+	h.checkFields(answerFields(configFields()), got)
 	require.Equal(t, map[string]any{
 		"url": h.pm.URL(), "allow_http": false,
 		"client_id": "3", "client_secret_set": true, "client_auth_method": "client_secret_post",
@@ -133,7 +133,7 @@ func TestAFailedConfigWriteChangesNothing(t *testing.T) {
 	h.storage.failPuts(nil)
 	h.issue(nil)
 	h.issue(nil)
-	h.backend.settings.forget()
+	h.forgetAll()
 	require.Equal(t, before, h.read("config"))
 }
 
@@ -157,7 +157,7 @@ func TestConfigWritesAtTheSameTime(t *testing.T) {
 	}
 	wg.Wait()
 	current := h.read("config")
-	h.backend.settings.forget()
+	h.forgetAll()
 	require.Equal(t, current, h.read("config"), "memory and storage agree")
 }
 

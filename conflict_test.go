@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/client/processmakertest"
+	"vault-plugin-secrets-processmaker/internal/problem"
 )
 
 // Another node stores another session while this one refreshes a dead one.
@@ -43,7 +45,7 @@ func TestEveryKindOfErrorHasItsStatus(t *testing.T) {
 		err    error
 		status int
 	}{
-		"refusal":                       {&refusal{text: "no"}, 400},
+		"refusal":                       {problem.Refuse("no", ""), 400},
 		"grant dead":                    {upstream(client.GrantDead), 400},
 		"client refused":                {upstream(client.ClientRefused), 400},
 		"grant not enabled":             {upstream(client.GrantNotEnabled), 400},
@@ -57,22 +59,24 @@ func TestEveryKindOfErrorHasItsStatus(t *testing.T) {
 		"unusable token":                {upstream(client.UnusableToken), 502},
 		"token refused":                 {upstream(client.TokenRefused), 502},
 		"bad request":                   {upstream(client.BadRequest), 500},
-		"role changed meanwhile":        {errRoleOvertaken, 409},
-		"session over":                  {errSessionOver, 409},
-		"config gone":                   {errConfigGone, 409},
-		"password changed elsewhere":    {errPasswordOvertaken, 409},
-		"pair renewed by another node":  {errOvertaken, 409},
-		"role written at the same time": {errRoleMoved("ci"), 409},
-		"config written meanwhile":      {errSettingsMoved, 409},
+		"role changed meanwhile":        {problem.Conflictf("changed"), 409},
+		"session over":                  {errOver, 409},
+		"config gone":                   {errInstanceGone, 409},
+		"password changed elsewhere":    {fmt.Errorf("role: %w", errOver), 409},
+		"not found":                     {&problem.Error{Kind: problem.NotFound, Text: "none"}, 404},
+		"role written at the same time": {problem.Explain(errOver, "in words"), 409},
+		"config written meanwhile":      {errMoved, 409},
 		"storage":                       {errDiskFull, 500},
 		"wrapped":                       {errors.Join(errors.New("more"), upstream(client.Unavailable)), 502},
-		"explained":                     {&explained{"in words", upstream(client.Throttled)}, 503},
+		"explained":                     {problem.Explain(upstream(client.Throttled), "in words"), 503},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			resp, err := upstreamAnswer("text", test.err)
+			resp, err := answerTo(&logical.Request{Operation: logical.ReadOperation}, test.err)
 			require.Equal(t, test.status, status(resp, err))
-			require.Equal(t, "text", message(resp, err))
+			require.Equal(t, test.err.Error(), message(resp, err))
+			_, err = answerTo(&logical.Request{Operation: logical.RenewOperation}, test.err)
+			require.Equal(t, test.err, err, "Vault makes every error about a lease a 400")
 		})
 	}
 }

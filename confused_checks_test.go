@@ -13,6 +13,7 @@ import (
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
 	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
 // check requires of what is left all that is owed.
@@ -38,7 +39,7 @@ func (c *confused) check() {
 		require.False(c.t, c.known[token.ID] || c.known[token.Name], "a token was forgotten that was known\n%s", log)
 		strays = append(strays, token.ID)
 	}
-	counted := c.backend.counters.of(ledgerUnaccounted) - c.unaccounted
+	counted := c.backend.engine.Report.Counted(telemetry.LedgerUnaccounted) - c.unaccounted
 	require.LessOrEqual(c.t, int64(len(strays)), counted, "a token lives that nothing knows, and status does not count it\n%s", log)
 	if field := indispensable[c.truth.on]; field != nil && field.MatchString(c.what) {
 		require.True(c.t, counted > 0 || slices.ContainsFunc(c.shown, shownAnswer.refuses), "what is needed was not missed")
@@ -165,20 +166,20 @@ func (c *confused) usernames(id string) (names []string) {
 // credential without a lease is due.
 func (c *confused) checkStored() {
 	c.t.Helper()
-	ctx, storage := context.Background(), c.storage.Storage
+	ctx, stored := context.Background(), c.reader()
 	for key := range c.snapshot() {
 		var err error
 		switch prefix, name, _ := strings.Cut(key, "/"); prefix + "/" {
-		case configKey + "/":
-			_, err = readConfig(ctx, storage)
-		case rolePrefix:
-			_, err = readRole(ctx, storage, name)
-		case sessionPrefix:
-			_, err = readSession(ctx, storage, name)
-		case staticPrefix:
-			_, err = readStatic(ctx, storage, name)
-		case rotatePrefix:
-			_, err = readPasswordChange(ctx, storage, key)
+		case InstanceKey + "/":
+			_, err = stored.Instances.Current(ctx)
+		case RolePrefix:
+			_, err = stored.Roles.Get(ctx, name)
+		case SessionPrefix:
+			_, err = stored.Sessions.Get(ctx, name)
+		case StaticPrefix:
+			_, err = stored.Credentials.GetShared(ctx, name)
+		case pendingPrefix:
+			_, err = stored.Roles.AllPending(ctx)
 		case ledger.Prefix, ledger.CursorKey + "/": // records are read below
 		default:
 			require.Fail(c.t, "a stray entry", key)
@@ -193,7 +194,7 @@ func (c *confused) checkStored() {
 	}
 	for _, id := range c.recordIDs() {
 		record := c.record(id)
-		soonDue := record.State == ledger.Due || record.Deadline.Sub(c.clock.Now()) <= ownLoginLife
+		soonDue := record.State == ledger.Due || record.Deadline.Sub(c.clock.Now()) <= internalLoginLife
 		require.True(c.t, soonDue || record.Shared || slices.Contains(leased, id), "%s is of no lease, and not due", id)
 	}
 }
@@ -202,10 +203,10 @@ func (c *confused) checkStored() {
 // not.
 func (c *confused) checkSessions() {
 	c.t.Helper()
-	names, err := c.storage.Storage.List(context.Background(), sessionPrefix)
+	names, err := c.storage.Storage.List(context.Background(), SessionPrefix)
 	require.NoError(c.t, err)
 	for _, name := range names {
-		stored, err := readSession(context.Background(), c.storage.Storage, name)
+		stored, err := c.reader().Sessions.Get(context.Background(), name)
 		require.NoError(c.t, err)
 		require.True(c.t, stored.LostBecause != "" || c.pm.Accepts(stored.AccessToken), "a dead session")
 	}

@@ -59,7 +59,7 @@ func TestAHandedOverCredentialIsFoundByItsID(t *testing.T) {
 	h.goDown()
 	for range 3 {
 		_ = l.tryRevoke()
-		h.clock.Advance(handOverAfter)
+		h.clock.Advance(deferAfter)
 	}
 	require.NotEqual(t, []ledger.ID{l.id()}, h.recordIDs())
 	read := h.read("credentials/" + string(l.id()))

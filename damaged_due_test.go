@@ -19,7 +19,7 @@ func (h *harness) handedOver() (l *heldLease, due ledger.ID) {
 	h.goDown()
 	for range 3 {
 		_ = l.tryRevoke()
-		h.clock.Advance(handOverAfter)
+		h.clock.Advance(deferAfter)
 	}
 	require.NoError(h.t, h.pm.GoOnline())
 	for _, id := range h.recordIDs() {

@@ -18,14 +18,14 @@ func newLeftoversHarness(t *testing.T) *harness {
 	h := newStaticHarness(t, map[string]any{"credential_type": "personal_access_token"})
 	h.read("static-creds/ci")
 	require.NotNil(t, h.session())
-	require.NoError(t, h.storage.Storage.Delete(context.Background(), rolePrefix+"ci"))
-	h.backend.roles.forgetAll()
+	require.NoError(t, h.storage.Storage.Delete(context.Background(), RolePrefix+"ci"))
+	h.forgetAll()
 	return h
 }
 
 func (h *harness) nextHour() {
 	h.t.Helper()
-	h.clock.Advance(housekeepingInterval)
+	h.clock.Advance(upkeepInterval)
 	h.tick()
 }
 
@@ -33,13 +33,13 @@ func (h *harness) nextHour() {
 func TestADamagedSessionOfAFormerRoleCanBeDeleted(t *testing.T) {
 	t.Parallel()
 	h := newLeftoversHarness(t)
-	h.damage(sessionPrefix+"ci", `{"version":1}`)
+	h.damage(SessionPrefix+"ci", `{"version":1}`)
 	h.nextHour()
 	require.Contains(t, h.log.String(), "delete sessions/ci, and its tokens in ProcessMaker")
 	require.Equal(t, []string{"ci"}, h.list("sessions/"))
 	resp, err := h.do(logical.DeleteOperation, "sessions/ci", nil)
 	require.Equal(t, 200, status(resp, err), message(resp, err))
-	require.NotContains(t, h.snapshot(), sessionPrefix+"ci")
+	require.NotContains(t, h.snapshot(), SessionPrefix+"ci")
 	require.Equal(t, int64(1), h.read("status")["unaccounted"])
 
 	said := len(h.log.String())
@@ -55,8 +55,8 @@ func TestASessionCanBeDeletedWithoutItsRole(t *testing.T) {
 			t.Parallel()
 			h := newPersonalHarness(t, nil)
 			require.NoError(t, h.issue(nil).tryRevoke())
-			if h.damage(rolePrefix+"ci", value); value == "" {
-				require.NoError(t, h.storage.Storage.Delete(context.Background(), rolePrefix+"ci"))
+			if h.damage(RolePrefix+"ci", value); value == "" {
+				require.NoError(t, h.storage.Storage.Delete(context.Background(), RolePrefix+"ci"))
 			}
 			h.pm.ResetLog()
 			resp, err := h.do(logical.DeleteOperation, "sessions/ci", nil)
@@ -75,18 +75,18 @@ func TestASessionCanBeDeletedWithoutItsRole(t *testing.T) {
 func TestADamagedSharedCredentialOfAFormerRoleGoes(t *testing.T) {
 	t.Parallel()
 	h := newLeftoversHarness(t)
-	h.damage(staticPrefix+"ci", `{"version":1}`)
+	h.damage(StaticPrefix+"ci", `{"version":1}`)
 	h.nextHour()
-	require.NotContains(t, h.snapshot(), staticPrefix+"ci")
+	require.NotContains(t, h.snapshot(), StaticPrefix+"ci")
 	require.Equal(t, 1, strings.Count(h.log.String(), "a shared credential that cannot be read was dropped"))
 	h.nextHour()
 	require.Equal(t, 1, strings.Count(h.log.String(), "a shared credential that cannot be read was dropped"))
 	require.Empty(t, h.liveIDs())
 
 	h = newLeftoversHarness(t)
-	h.damage(staticPrefix+"ci", `{"version":99}`)
+	h.damage(StaticPrefix+"ci", `{"version":99}`)
 	h.nextHour()
-	require.Contains(t, h.snapshot(), staticPrefix+"ci")
+	require.Contains(t, h.snapshot(), StaticPrefix+"ci")
 	require.Contains(t, h.log.String(), "install that release again")
 }
 
@@ -95,7 +95,7 @@ func TestADamagedSharedCredentialIsReplaced(t *testing.T) {
 	t.Parallel()
 	h := newStaticHarness(t, nil)
 	h.read("static-creds/ci")
-	h.damage(staticPrefix+"ci", `{"version":1}`)
+	h.damage(StaticPrefix+"ci", `{"version":1}`)
 	h.nextHour()
 	require.NotContains(t, h.log.String(), "an outdated ")
 	require.True(t, h.pm.Accepts(h.read("static-creds/ci")["access_token"].(string)))

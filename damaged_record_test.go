@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/internal/problem"
 )
 
 func recordKey(id ledger.ID) string { return ledger.Prefix + string(id[:6]) + "/" + string(id[6:]) }
@@ -74,19 +75,17 @@ func TestForceForgetsNothingElse(t *testing.T) {
 	revoke := "credentials/" + string(l.id()) + "/revoke"
 	_, err := h.do(logical.UpdateOperation, revoke, map[string]any{"force": true})
 	require.ErrorContains(t, err, "newer release")
-	resp, err := h.backend.dropUnreadableRecord(context.Background(), h.storage, l.id())
-	require.Equal(t, 409, status(resp, err), message(resp, err))
+	require.True(t, problem.IsConflict(h.backend.engine.Reaper.DropUnreadable(context.Background(), l.id())))
 	require.Len(t, h.recordIDs(), 1)
 	require.NotContains(t, h.log.String(), "force=true")
 
 	good := h.issue(nil)
 	h.goDown()
-	resp, err = h.do(logical.UpdateOperation, "credentials/"+string(good.id())+"/revoke", map[string]any{"force": true})
+	resp, err := h.do(logical.UpdateOperation, "credentials/"+string(good.id())+"/revoke", map[string]any{"force": true})
 	require.Equal(t, 502, status(resp, err), message(resp, err))
 	require.NotNil(t, h.record(good.id()))
 	// One that was put right before it could be dropped.
-	resp, err = h.backend.dropUnreadableRecord(context.Background(), h.storage, good.id())
-	require.Equal(t, 409, status(resp, err), message(resp, err))
+	require.True(t, problem.IsConflict(h.backend.engine.Reaper.DropUnreadable(context.Background(), good.id())))
 	require.NotNil(t, h.record(good.id()))
 	require.NoError(t, h.pm.GoOnline())
 	h.clock.Advance(time.Minute)

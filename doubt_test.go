@@ -82,7 +82,7 @@ func TestDoubtOutlivesTheProcess(t *testing.T) {
 	inject(processmakertest.PasswordGrant, processmakertest.ServerError())(h)
 	_, err := l.tryRenew(context.Background())
 	require.Error(t, err)
-	h.backend.doubts = doubts{}
+	h.restart()
 	h.goDown()
 	_, err = l.tryRenew(context.Background())
 	require.ErrorContains(t, err, "could not be found out")
@@ -103,33 +103,4 @@ func TestAThrottledRefreshAsksWhetherTheTokenLives(t *testing.T) {
 	h.clock.Advance(time.Minute)
 	l.renew()
 	require.True(t, h.pm.Accepts(l.token()))
-}
-
-func TestADoubtGoesWithItsCredential(t *testing.T) {
-	t.Parallel()
-	for name, end := range map[string]func(h *harness, l *heldLease){
-		"on demand":     func(h *harness, l *heldLease) { h.mustWrite("credentials/"+string(l.id())+"/revoke", nil) },
-		"by the ledger": func(h *harness, _ *heldLease) { h.clock.Advance(26 * time.Hour); h.tick() },
-		"by the lease":  func(_ *harness, l *heldLease) { require.NoError(t, l.tryRevoke()) },
-		"in an outage": func(h *harness, l *heldLease) {
-			h.goDown()
-			require.Error(t, l.tryRevoke())
-			h.clock.Advance(6 * time.Minute)
-			require.NoError(t, l.tryRevoke())
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			h := newReadyHarness(t, nil)
-			l := h.issue(nil)
-			h.clock.Advance(30 * time.Minute)
-			h.pm.Inject(processmakertest.Fault{On: processmakertest.RefreshGrant, Do: processmakertest.ServerError()})
-			h.pm.Inject(processmakertest.Fault{On: processmakertest.ShowToken, Do: processmakertest.ServerError()})
-			_, err := l.tryRenew(context.Background())
-			require.Error(t, err)
-			require.Len(t, h.backend.doubts.ids, 1)
-			end(h, l)
-			require.Empty(t, h.backend.doubts.ids)
-		})
-	}
 }

@@ -23,7 +23,7 @@ func (h *harness) taint() {
 	h.t.Helper()
 	h.settledEvents()
 	require.NoError(h.t, h.backend.Setup(context.Background(), &logical.BackendConfig{
-		StorageView: h.storage, System: taintedView{h.system}, Logger: h.backend.Logger(), EventsSender: h.events, BackendUUID: h.backend.mountID,
+		StorageView: h.storage, System: taintedView{h.system}, Logger: h.backend.Logger(), EventsSender: h.events, BackendUUID: h.backend.engine.mount.ID,
 	}))
 }
 
@@ -77,17 +77,26 @@ func TestAReloadedPluginEndsNothing(t *testing.T) {
 	require.Len(t, h.liveIDs(), 2)
 }
 
-func TestMovingToAnotherInstanceEndsTheOldSessions(t *testing.T) {
+func TestAMoveIsRefusedWhileASessionLives(t *testing.T) {
 	t.Parallel()
 	h := newPersonalHarness(t, nil)
-	l := h.issue(nil)
+	require.NoError(t, h.issue(nil).tryRevoke())
 	h.clock.Advance(time.Minute)
-	require.NoError(t, l.tryRevoke())
-	require.Len(t, h.liveIDs(), 1)
+	before := h.session()
 	elsewhere := newHarness(t)
-	h.mustWrite("config", map[string]any{"url": elsewhere.pm.URL(), "client_secret": elsewhere.pm.Client(3).Secret})
+	move := map[string]any{"url": elsewhere.pm.URL(), "client_secret": elsewhere.pm.Client(3).Secret}
+	h.refusedWrite(logical.UpdateOperation, "config", move, "while sessions of "+h.pm.URL()+" live (roles ci). End them with \"vault delete <mount>/sessions/<role>\"")
+	require.Equal(t, before, h.session())
+	require.Empty(t, h.recordIDs())
+
+	h.pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Do: processmakertest.ServerError()})
+	_, err := h.do(logical.DeleteOperation, "sessions/ci", nil)
+	require.NoError(t, err)
+	h.refusedWrite(logical.UpdateOperation, "config", move, "url cannot change while 1 credentials")
+	h.clock.Advance(time.Minute)
+	h.tick()
+	h.mustWrite("config", move)
 	require.Empty(t, h.liveIDs())
-	require.Nil(t, h.session())
 }
 
 func TestADeletedConfigLeavesNoSessionBehind(t *testing.T) {
@@ -109,51 +118,10 @@ func TestADeletedConfigLeavesNoSessionBehind(t *testing.T) {
 				require.NotNil(t, h.session(), "it may be needed to find lost tokens")
 				require.NoError(t, l.tryRevoke())
 			}
-			h.clock.Advance(time.Minute)
+			h.clock.Advance(upkeepInterval)
 			h.tick()
 			require.Empty(t, h.liveIDs())
 			require.Nil(t, h.session())
 		})
 	}
-}
-
-func TestARefusedMoveCostsNoSession(t *testing.T) {
-	t.Parallel()
-	h := newPersonalHarness(t, nil)
-	require.NoError(t, h.issue(nil).tryRevoke())
-	h.clock.Advance(time.Minute)
-	before := h.session()
-	elsewhere := newHarness(t)
-	h.goDown()
-	h.refusedWrite(logical.UpdateOperation, "config", map[string]any{"url": elsewhere.pm.URL(), "client_secret": elsewhere.pm.Client(3).Secret}, "while sessions of "+h.pm.URL()+" live (roles ci)")
-	require.Equal(t, before, h.session())
-	require.Empty(t, h.recordIDs())
-}
-
-func TestASessionThatCannotBeEndedKeepsTheURL(t *testing.T) {
-	t.Parallel()
-	h := newPersonalHarness(t, nil)
-	h.tick()
-	require.NoError(t, h.issue(nil).tryRevoke())
-	h.clock.Advance(time.Minute)
-	elsewhere := newHarness(t)
-	move := map[string]any{"url": elsewhere.pm.URL(), "client_secret": elsewhere.pm.Client(3).Secret}
-	h.pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Do: processmakertest.ServerError()})
-	h.refusedWrite(logical.UpdateOperation, "config", move, "url cannot change while 1 credentials")
-	require.Empty(t, h.census())
-
-	// Where not even that can be put down, the session itself stands in the way.
-	h.tick()
-	require.NoError(t, h.issue(nil).tryRevoke())
-	h.clock.Advance(time.Minute)
-	h.goDown()
-	h.storage.failPuts(anyKey)
-	h.refusedWrite(logical.UpdateOperation, "config", move, "while sessions of "+h.pm.URL()+" live (roles ci)")
-	h.storage.failPuts(nil)
-	require.NoError(t, h.pm.GoOnline())
-	require.Empty(t, h.census())
-
-	h.clock.Advance(time.Minute)
-	h.mustWrite("config", move)
-	require.Empty(t, h.liveIDs())
 }

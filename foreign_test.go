@@ -69,12 +69,12 @@ func TestForeignTokensOfATemplateHaveNoUser(t *testing.T) {
 // could.
 func (h *harness) mintAs(l *heldLease, name string) (id string) {
 	h.t.Helper()
-	s, err := h.backend.settings.load(context.Background(), h.storage.Storage, h.clock)
+	s, err := h.reader().Instances.Current(context.Background())
 	require.NoError(h.t, err)
 	record := h.record(l.id())
-	bearer := heldToken(record)
+	bearer := record.Token()
 	bearer.Value = l.token()
-	token, err := s.client.CreatePersonalToken(context.Background(), bearer, record.UserID, name)
+	token, err := s.Client.CreatePersonalToken(context.Background(), bearer, record.UserID, name)
 	require.NoError(h.t, err, fmt.Sprintf("as user %s", record.UserID))
 	return token.ID
 }

@@ -17,23 +17,23 @@ func TestWhatIsForgottenWhileItIsLoadedStaysForgotten(t *testing.T) {
 	h := newReadyHarness(t, nil)
 	ctx := context.Background()
 	storage := h.storage.Storage
-	stored, err := readRole(ctx, storage, "ci")
+	stored, err := h.reader().Roles.Get(ctx, "ci")
 	require.NoError(t, err)
 	for try := range 2000 {
-		h.backend.roles.forgetAll()
+		h.backend.engine.Roles.ForgetAll()
 		var loading sync.WaitGroup
 		loading.Go(func() {
-			if _, err := h.backend.roles.load(ctx, storage, "ci"); err != nil {
+			if _, err := h.backend.engine.Roles.Get(ctx, "ci"); err != nil {
 				t.Error(err)
 			}
 		})
 		stored.TTL = time.Duration(try+1) * time.Second
-		entry, err := logical.StorageEntryJSON(rolePrefix+"ci", stored)
+		entry, err := logical.StorageEntryJSON(RolePrefix+"ci", &stored.Role)
 		require.NoError(t, err)
 		require.NoError(t, storage.Put(ctx, entry))
-		h.backend.InvalidateKey(ctx, rolePrefix+"ci")
+		h.backend.InvalidateKey(ctx, RolePrefix+"ci")
 		loading.Wait()
-		role, err := h.backend.roles.load(ctx, storage, "ci")
+		role, err := h.backend.engine.Roles.Get(ctx, "ci")
 		require.NoError(t, err)
 		require.Equal(t, stored.TTL, role.TTL)
 	}

@@ -7,30 +7,30 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
-	"runtime/debug"
 	"slices"
 	"strings"
 
-	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/helper/errutil"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
 // secretFields are the fields whose values may never be repeated, not even in
 // a complaint about them.
 var secretFields = []string{"client_secret", "password", "client_key", "proxy_url", "code", "state", "refresh_token"}
 
-var errPanicked = errors.New("internal error; the plugin's log has the details")
-
-// HandleRequest guards every operation of the mount: a panic would end the
-// process that all mounts of this plugin share.
+// HandleRequest guards every operation of the mount: a panic would end the process
+// that all mounts of this plugin share. It is the one place where the errors of the
+// engine become Vault's answers.
 func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp *logical.Response, err error) {
+	defer b.engine.Background.Join()()
 	defer func() {
-		if b.caught(recover(), string(req.Operation)) {
-			resp, err = nil, errPanicked
+		if b.engine.Report.Recovered(recover(), string(req.Operation)) {
+			resp, err = nil, telemetry.ErrPanicked
 		}
 	}()
-	b.rememberMount(req.MountPoint)
+	b.engine.Report.RememberMountPath(req.MountPoint)
 	err = refuseHostile(req)
 	if err == nil {
 		err = b.refuseUnknownFields(req)
@@ -39,19 +39,22 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp
 		return logical.ErrorResponse(err.Error()), nil
 	}
 	resp, err = b.Backend.HandleRequest(ctx, req)
-	if err == nil && resp.IsError() {
+	if err != nil {
+		return answerTo(req, err)
+	}
+	if resp.IsError() {
 		if field := misfitField(resp.Error().Error()); field != "" {
-			return logical.ErrorResponse("field %q does not hold what it should; see path-help", field), nil
+			return logical.ErrorResponse(misfit(field)), nil
 		}
 	}
-	return resp, err
+	return resp, nil
 }
 
-// HandleExistenceCheck guards what Vault asks before a write.
+// HandleExistenceCheck guards the question that Vault asks before a write.
 func (b *backend) HandleExistenceCheck(ctx context.Context, req *logical.Request) (checked, exists bool, err error) {
 	defer func() {
-		if b.caught(recover(), "existence check") {
-			checked, exists, err = false, false, errPanicked
+		if b.engine.Report.Recovered(recover(), "existence check") {
+			checked, exists, err = false, false, telemetry.ErrPanicked
 		}
 	}()
 	if err := refuseHostile(req); err != nil {
@@ -60,7 +63,7 @@ func (b *backend) HandleExistenceCheck(ctx context.Context, req *logical.Request
 	checked, exists, err = b.Backend.HandleExistenceCheck(ctx, req)
 	if err != nil {
 		if field := misfitField(err.Error()); field != "" {
-			return false, false, errutil.UserError{Err: fmt.Sprintf("field %q does not hold what it should; see path-help", field)}
+			return false, false, errutil.UserError{Err: misfit(field)}
 		}
 	}
 	return checked, exists, err
@@ -78,24 +81,18 @@ func misfitField(complaint string) string {
 	return ""
 }
 
-// caught logs a panic: its type and where it happened, but not its value,
-// which may hold anything.
-func (b *backend) caught(panicked any, operation string) bool {
-	if panicked == nil {
-		return false
-	}
-	b.log(hclog.Error, about{}, "recovered from a panic", "operation", operation, "type", fmt.Sprintf("%T", panicked), "stack", string(debug.Stack()))
-	return true
+func misfit(field string) string {
+	return fmt.Sprintf("field %q does not hold what it should; see path-help", field)
 }
 
 // longestPath is above any path of this engine with the longest name in it.
 const longestPath = 512
 
-// refuseHostile looks at what no handler should have to.
+// refuseHostile refuses requests that no handler should have to look at.
 func refuseHostile(req *logical.Request) error {
 	switch {
-	case req.Operation == logical.RenewOperation || req.Operation == logical.RevokeOperation:
-		// Vault's own: what was handed out once has to be revocable.
+	case isOfLease(req):
+		// Vault's own: a lease has to be revocable.
 		return nil
 	case len(req.Path) > longestPath:
 		return fmt.Errorf("the path has %d characters, and the longest of this engine has %d", len(req.Path), longestPath)
@@ -119,8 +116,8 @@ func refuseConfusedSecrets(req *logical.Request) error {
 }
 
 // refuseUnknownFields makes a mistyped field name an error: ignoring it could
-// mean another renewal mode, or a secret that is believed stored. Lists may be
-// asked for by who gives parameters to all of them.
+// mean another renewal mode, or a secret that is believed stored. Lists are left
+// alone, because some clients give the same parameters to all of them.
 func (b *backend) refuseUnknownFields(req *logical.Request) error {
 	switch req.Operation {
 	case logical.ReadOperation, logical.CreateOperation, logical.UpdateOperation, logical.PatchOperation, logical.DeleteOperation:
@@ -136,7 +133,7 @@ func (b *backend) refuseUnknownFields(req *logical.Request) error {
 	}
 	var unknown []string
 	for name := range req.Data {
-		if path.Fields[name] == nil && name != "list" { // Vault's own, false where it is no list
+		if path.Fields[name] == nil && name != "list" { // Vault's own, false for a read
 			unknown = append(unknown, name)
 		}
 	}
@@ -151,22 +148,16 @@ func (b *backend) refuseUnknownFields(req *logical.Request) error {
 	return fmt.Errorf("unknown field %s; the fields are: %s", quoted(unknown), fields)
 }
 
-const (
-	mostQuoted    = 5
-	longestQuoted = 40
-)
+const longestQuoted = 40
 
 // quoted repeats names that a caller made up, as far as it helps to find them.
 func quoted(names []string) string {
 	var texts []string
-	for _, name := range names[:min(len(names), mostQuoted)] {
+	for _, name := range names {
 		if len(name) > longestQuoted {
 			name = name[:longestQuoted] + "..."
 		}
 		texts = append(texts, fmt.Sprintf("%q", name))
-	}
-	if more := len(names) - mostQuoted; more > 0 {
-		texts = append(texts, fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(texts, ", ")
 }

@@ -30,7 +30,7 @@ func TestACredentialThatIsHandedOverMeanwhileIsNotCalledEnded(t *testing.T) {
 		return true
 	}})
 	require.Error(t, l.tryRevoke())
-	h.clock.Advance(handOverAfter + time.Minute)
+	h.clock.Advance(deferAfter + time.Minute)
 	holds.Store(true)
 	revoked := make(chan error)
 	go func() { revoked <- l.tryRevoke() }()

@@ -12,6 +12,7 @@ import (
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
 	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/internal/store"
 )
 
 func TestAMountThatGoesDoesNotRotate(t *testing.T) {
@@ -43,14 +44,12 @@ func TestATokenIsNeverSentToAnotherInstance(t *testing.T) {
 	elsewhere := newHarness(t)
 	// As after a restored backup: the config says another instance than the
 	// record does.
-	current, err := h.backend.settings.load(context.Background(), h.storage, h.clock)
-	require.NoError(t, err)
-	moved := current.config
+	moved := h.bound("ci").Config
 	moved.URL = elsewhere.pm.URL()
-	entry, err := logical.StorageEntryJSON(configKey, moved)
+	entry, err := logical.StorageEntryJSON(InstanceKey, moved)
 	require.NoError(t, err)
 	require.NoError(t, h.storage.Storage.Put(context.Background(), entry))
-	h.backend.settings.forget()
+	h.forgetAll()
 	require.ErrorContains(t, l.tryRevoke(), "not configured for")
 	_, err = l.tryRenew(context.Background())
 	require.Error(t, err)
@@ -89,7 +88,7 @@ func TestASlowRefreshDoesNotLengthenTheLease(t *testing.T) {
 
 func TestARepeatNeedsTimeForTheQuestionAfterIt(t *testing.T) {
 	t.Parallel()
-	r := &rotation{settings: &settings{config: config{RequestTimeout: 15 * time.Second}}}
+	r := &refresh{Holding: Holding{Bound: &Binding{Instance: &Instance{Config: Config{RequestTimeout: 15 * time.Second}}}}}
 	require.True(t, r.timeToRepeat(context.Background()))
 	for left, enough := range map[time.Duration]bool{time.Minute: true, 10 * time.Second: false} {
 		ctx, cancel := context.WithTimeout(context.Background(), left)
@@ -102,24 +101,20 @@ func TestARenewalEndsBeforeVaultsPatience(t *testing.T) {
 	t.Parallel()
 	// Exchanges, a record for the old token, the new record, and the end of a
 	// token that could not be stored.
-	require.LessOrEqual(t, exchangesTimeout+2*storageTimeout+cleanupTimeout, 55*time.Second)
+	require.LessOrEqual(t, ExchangesTimeout+2*store.Timeout+endTimeout, 55*time.Second)
 }
 
 func TestAPanickingLoginProvesNothing(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	role, err := h.backend.roles.load(context.Background(), h.storage, "ci")
-	require.NoError(t, err)
-	current, err := h.backend.settings.load(context.Background(), h.storage, h.clock)
-	require.NoError(t, err)
-	require.Panics(t, func() {
-		_, _, _ = h.backend.login(context.Background(), h.storage, role, &settings{config: current.config})
-	})
-	_, err = role.gate.Enter(context.Background(), h.clock.Now)
+	bound := *h.bound("ci")
+	bound.Instance = &Instance{Config: bound.Config}
+	require.Panics(t, func() { _, _ = h.backend.engine.Tokens.Login(context.Background(), &bound) })
+	_, err := bound.Gate.Enter(context.Background(), h.clock.Now)
 	require.NoError(t, err, "the others are not kept waiting")
 	over, cancel := context.WithCancel(context.Background())
 	cancel()
-	_, err = role.gate.Enter(over, h.clock.Now)
+	_, err = bound.Gate.Enter(over, h.clock.Now)
 	require.ErrorIs(t, err, context.Canceled, "one at a time goes on trying")
 }
 
@@ -131,9 +126,9 @@ func TestOtherPartsOfTheFingerprintCountToo(t *testing.T) {
 	h.mustWrite("roles/ci", map[string]any{"credential_type": "personal_access_token"})
 	_, err := l.tryRenew(context.Background())
 	require.ErrorContains(t, err, "credential_type was changed")
-	require.Equal(t, "session_user_id", changedField(l.fingerprint(), func() (f ledger.Fingerprint) { f = l.fingerprint(); f.SessionUserID = "2"; return }()))
-	require.Equal(t, "user_id", changedField(l.fingerprint(), func() (f ledger.Fingerprint) { f = l.fingerprint(); f.UserID = "2"; return }()))
-	require.Equal(t, "grant_type", changedField(l.fingerprint(), func() (f ledger.Fingerprint) { f = l.fingerprint(); f.GrantType = "x"; return }()))
+	require.Equal(t, "session_user_id", l.fingerprint().Differs(func() (f ledger.Fingerprint) { f = l.fingerprint(); f.SessionUserID = "2"; return }()))
+	require.Equal(t, "user_id", l.fingerprint().Differs(func() (f ledger.Fingerprint) { f = l.fingerprint(); f.UserID = "2"; return }()))
+	require.Equal(t, "grant_type", l.fingerprint().Differs(func() (f ledger.Fingerprint) { f = l.fingerprint(); f.GrantType = "x"; return }()))
 }
 
 func TestOddLifetimesInAnAnswerDoNotLoseItsToken(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
+	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/client/processmakertest"
 	"vault-plugin-secrets-processmaker/engine/ledger"
 	"vault-plugin-secrets-processmaker/internal/clock/clocktest"
@@ -73,11 +74,13 @@ func newHarness(t *testing.T, configure ...func(*processmakertest.Config)) *harn
 
 // newNode is a node that has just taken over the mount: it knows what storage
 // does.
-func (h *harness) newNode(random io.Reader) *backend {
+func (h *harness) newNode(random io.Reader) *backend { return h.newNodeOn(h.storage, random) }
+
+func (h *harness) newNodeOn(storage logical.Storage, random io.Reader) *backend {
 	h.t.Helper()
 	node := newBackend(h.clock, random)
 	require.NoError(h.t, node.Setup(context.Background(), &logical.BackendConfig{
-		StorageView:  h.storage,
+		StorageView:  storage,
 		System:       h.system,
 		Logger:       hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: h.log}),
 		EventsSender: h.events,
@@ -85,6 +88,9 @@ func (h *harness) newNode(random io.Reader) *backend {
 	}))
 	return node
 }
+
+// drawFrom gives the mount another source of randomness.
+func (h *harness) drawFrom(random io.Reader) { h.backend = h.newNode(random) }
 
 // newReadyHarness has a config and a role "ci" of the user alice.
 func newReadyHarness(t *testing.T, role map[string]any, configure ...func(*processmakertest.Config)) *harness {
@@ -202,6 +208,39 @@ func (h *harness) readAtOnce(path string, readers int) {
 	all.Wait()
 }
 
+// reader is an engine that reads what is stored, past the hooks and counters.
+func (h *harness) reader() *Engine {
+	m := h.backend.engine.mount
+	m.Storage = h.storage.Storage
+	return NewEngine(m)
+}
+
+// bound is a role as it signs in now.
+func (h *harness) bound(name string) *Binding {
+	h.t.Helper()
+	bound, err := h.backend.engine.Roles.Bind(context.Background(), name)
+	require.NoError(h.t, err)
+	return bound
+}
+
+// login makes a pair of tokens with a role's password.
+func (h *harness) login(name string) *client.Grant {
+	h.t.Helper()
+	grant, err := h.backend.engine.Tokens.Login(context.Background(), h.bound(name))
+	require.NoError(h.t, err)
+	return grant
+}
+
+// forgetAll makes the mount read storage again, as a plugin that has just started.
+func (h *harness) forgetAll() {
+	h.t.Helper()
+	keys, err := logical.CollectKeys(context.Background(), h.storage.Storage)
+	require.NoError(h.t, err)
+	for _, key := range append(keys, InstanceKey) {
+		h.backend.engine.Forget(key)
+	}
+}
+
 // status is the HTTP status that Vault would give.
 func status(resp *logical.Response, err error) int {
 	var coded logical.HTTPCodedError
@@ -246,7 +285,7 @@ func (h *harness) checkFields(fields map[string]*framework.FieldSchema, data map
 
 func (h *harness) record(id ledger.ID) *ledger.Record {
 	h.t.Helper()
-	record, err := ledger.Get(context.Background(), h.storage.Storage, id)
+	record, err := h.reader().Ledger.Get(context.Background(), id)
 	require.NoError(h.t, err)
 	return record
 }

@@ -80,8 +80,8 @@ func (a *attack) restore() {
 	for name, password := range a.passwords {
 		a.pm.SetPassword(name, password)
 	}
-	a.backend.settings.forget()
-	a.backend.roles.forgetAll()
+	a.forgetAll()
+
 }
 
 // try sends one request as Vault does and requires of the answer what every
@@ -123,8 +123,8 @@ func (a *attack) checkStored(what, path string) {
 	}
 	written := a.read(path)
 	require.NotNil(a.t, written, what)
-	a.backend.settings.forget()
-	a.backend.roles.forgetAll()
+	a.forgetAll()
+
 	require.Equal(a.t, written, a.read(path), "%s: storage has changed it", what)
 	for field, value := range written {
 		if field != "ca_cert" && field != "client_cert" {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/internal/telemetry"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 )
@@ -39,7 +41,7 @@ func (l *heldLease) asVault(operation logical.Operation) (*logical.Response, err
 	if err == nil && resp.IsError() {
 		err = resp.Error()
 	}
-	require.NotErrorIs(l.h.t, err, errPanicked)
+	require.NotErrorIs(l.h.t, err, telemetry.ErrPanicked)
 	if err != nil {
 		require.NotContains(l.h.t, err.Error(), canary)
 	}
@@ -156,7 +158,7 @@ func TestLeasesOfNoKnownKind(t *testing.T) {
 		for _, operation := range []logical.Operation{logical.RenewOperation, logical.RevokeOperation} {
 			resp, err := h.backend.HandleRequest(context.Background(), &logical.Request{Operation: operation, Path: l.path, Secret: secret, Data: l.data, Storage: h.storage})
 			require.NotEqual(t, 200, status(resp, err), what)
-			require.NotErrorIs(t, err, errPanicked, what)
+			require.NotErrorIs(t, err, telemetry.ErrPanicked, what)
 		}
 	}
 	require.NotNil(t, h.record(l.id()))

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
 // TestHostileNames puts everything in place of the name in every path.
@@ -27,7 +28,7 @@ func TestHostileNames(t *testing.T) {
 				what := fmt.Sprintf("%s %.80q", operation, address)
 				if a.backend.Route(address) != path {
 					_, err := a.backend.HandleRequest(context.Background(), &logical.Request{Operation: operation, Path: address, Storage: a.storage})
-					require.NotErrorIs(t, err, errPanicked, what)
+					require.NotErrorIs(t, err, telemetry.ErrPanicked, what)
 					a.restore()
 					continue
 				}
@@ -57,7 +58,7 @@ func TestOddNamesLiveBesideEachOther(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
 	h.mustWrite("config", h.configData())
-	names := []string{"a", "a.b", "a-b", "A", "_", "revoke", strings.Repeat("n", longestRoleName), strings.Repeat("n", longestRoleName-1)}
+	names := []string{"a", "a.b", "a-b", "A", "_", "revoke", strings.Repeat("n", LongestRoleName), strings.Repeat("n", LongestRoleName-1)}
 	ids := map[string]ledger.ID{}
 	for _, name := range names {
 		h.mustWrite("roles/"+name, h.roleData(map[string]any{"credential_type": "personal_access_token", "rotation_period": "1h"}))
@@ -79,7 +80,7 @@ func TestOddNamesLiveBesideEachOther(t *testing.T) {
 		after := h.snapshot()
 		for key := range before {
 			if _, kept := after[key]; !kept && !strings.HasPrefix(key, ledger.Prefix) {
-				require.Contains(t, []string{rolePrefix + name, sessionPrefix + name, staticPrefix + name}, key)
+				require.Contains(t, []string{RolePrefix + name, SessionPrefix + name, StaticPrefix + name}, key)
 			}
 		}
 		for _, other := range names[i+1:] {
@@ -89,5 +90,5 @@ func TestOddNamesLiveBesideEachOther(t *testing.T) {
 			require.NotEmpty(t, h.read("static-creds/" + other)["access_token"])
 		}
 	}
-	h.refusedWrite(logical.CreateOperation, "roles/"+strings.Repeat("n", longestRoleName+1), h.roleData(nil), "characters")
+	h.refusedWrite(logical.CreateOperation, "roles/"+strings.Repeat("n", LongestRoleName+1), h.roleData(nil), "characters")
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
 // damages are what can have become of a stored entry.
@@ -37,8 +38,8 @@ func damages(whole string) map[string]string {
 func (h *harness) damage(key, value string) {
 	h.t.Helper()
 	require.NoError(h.t, h.storage.Storage.Put(context.Background(), &logical.StorageEntry{Key: key, Value: []byte(value)}))
-	h.backend.settings.forget()
-	h.backend.roles.forgetAll()
+	h.forgetAll()
+	h.forgetAll()
 }
 
 // TestDamagedEntries damages everything that is stored in every way: no handler
@@ -50,20 +51,20 @@ func TestDamagedEntries(t *testing.T) {
 		read, says string
 		out        func()
 	}{
-		configKey: {"config", "write config again", func() { a.mustWrite("config", a.configData()) }},
-		rolePrefix + "ci": {"roles/ci", "write the role again", func() {
+		InstanceKey: {"config", "write config again", func() { a.mustWrite("config", a.configData()) }},
+		RolePrefix + "ci": {"roles/ci", "write the role again", func() {
 			_, err := a.do(logical.DeleteOperation, "roles/ci", nil)
 			require.NoError(t, err)
 			a.mustWrite("roles/ci", a.roleData(nil))
 		}},
-		rolePrefix + "personal": {"creds/personal", "write the role again", func() {
+		RolePrefix + "personal": {"creds/personal", "write the role again", func() {
 			a.mustWrite("roles/personal", a.roleData(map[string]any{"credential_type": "personal_access_token"}))
 		}},
-		sessionPrefix + "personal": {"creds/personal", "delete sessions/personal", func() {
+		SessionPrefix + "personal": {"creds/personal", "delete sessions/personal", func() {
 			_, err := a.do(logical.DeleteOperation, "sessions/personal", nil)
 			require.NoError(t, err)
 		}},
-		staticPrefix + "ci": {"static-creds/ci", "", nil},
+		StaticPrefix + "ci": {"static-creds/ci", "", nil},
 	} {
 		for name, value := range damages(a.stored[key]) {
 			what := key + " " + name
@@ -79,7 +80,7 @@ func TestDamagedEntries(t *testing.T) {
 				for operation := range path.Operations {
 					address := a.pathsOf(path.Pattern, "ci")[0]
 					resp, err := a.do(operation, address, a.wanted(operation, address))
-					require.NotErrorIs(t, err, errPanicked, "%s: %s %s", what, operation, address)
+					require.NotErrorIs(t, err, telemetry.ErrPanicked, "%s: %s %s", what, operation, address)
 					require.NotContains(t, message(resp, err), canary, what)
 					a.restore()
 					a.damage(key, value)
@@ -91,8 +92,8 @@ func TestDamagedEntries(t *testing.T) {
 				require.NoError(t, err, what)
 			}
 			a.restore()
-			a.backend.settings.forget()
-			a.backend.roles.forgetAll()
+			a.forgetAll()
+
 		}
 	}
 	require.NotContains(t, a.log.String(), canary)
@@ -141,13 +142,13 @@ func TestDamagedCursorsAndSignIns(t *testing.T) {
 		l := h.issue(nil)
 		h.clock.Advance(2 * time.Hour)
 		h.damage(ledger.CursorKey, value)
-		h.damage(authorizePrefix+"x", value)
-		h.backend.sweeper.cursor = nil
+		h.damage(signInPrefix+"x", value)
+		h.backend.engine.Reaper = NewReaper(h.backend.engine.Credentials)
 		h.storage.reset()
 		h.tick()
 		require.False(t, h.pm.Accepts(l.token()), name)
 		require.Less(t, h.storage.counts()[3], int64(1000), name)
-		require.NotContains(t, h.snapshot(), authorizePrefix+"x", name)
+		require.NotContains(t, h.snapshot(), signInPrefix+"x", name)
 	}
 	require.NotContains(t, h.log.String(), "recovered from a panic")
 }

@@ -126,8 +126,8 @@ func TestValuesThatCouldBeMisread(t *testing.T) {
 	}
 	resp, err := h.do(logical.UpdateOperation, "config", many)
 	require.NoError(t, err)
-	require.Contains(t, message(resp, err), "and 95 more")
-	require.Less(t, len(message(resp, err)), 1000)
+	require.Contains(t, message(resp, err), "xxxx")
+	require.Less(t, len(message(resp, err)), 100*100)
 }
 
 func mergeInto(into, more map[string]any) map[string]any {

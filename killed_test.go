@@ -103,24 +103,17 @@ func (s *scene) settle(excepted ...string) {
 	s.tick()
 	require.Empty(s.t, s.recordIDs())
 	// A deleted config goes once the ledger is found empty.
-	s.clock.Advance(time.Minute)
+	s.clock.Advance(upkeepInterval)
 	s.tick()
 	sessions := map[string]bool{}
-	names, err := s.storage.Storage.List(context.Background(), sessionPrefix)
+	names, err := s.storage.Storage.List(context.Background(), SessionPrefix)
 	require.NoError(s.t, err)
 	for _, name := range names {
-		role, err := s.backend.roles.load(context.Background(), s.storage, name)
+		bound := s.bound(name)
+		stored, err := s.reader().Sessions.Get(context.Background(), name)
 		require.NoError(s.t, err)
-		require.NotNil(s.t, role, "a session without a role")
-		stored, err := readSession(context.Background(), s.storage.Storage, name)
-		require.NoError(s.t, err)
-		current, err := s.backend.settings.load(context.Background(), s.storage, s.clock)
-		require.NoError(s.t, err)
-		require.NotNil(s.t, current, "a session that nothing knows the way to")
-		auth, err := role.authClient(current)
-		require.NoError(s.t, err)
-		require.Equal(s.t, role.fingerprint(auth.ID), stored.Fingerprint, "a session of a former role")
-		require.Equal(s.t, current.config.URL, stored.Fingerprint.URL)
+		require.Equal(s.t, bound.Fingerprint, stored.Fingerprint, "a session of a former role")
+		require.Equal(s.t, bound.Config.URL, stored.Fingerprint.URL)
 		sessions[stored.TokenID] = true
 	}
 	for _, token := range s.pm.LiveTokens() {

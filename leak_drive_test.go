@@ -220,11 +220,11 @@ func (l *leakDrive) signIn() map[string]any {
 // broughtToken is a refresh token that somebody brings along.
 func (l *leakDrive) broughtToken() map[string]any {
 	l.t.Helper()
-	settings, err := l.backend.settings.load(context.Background(), l.storage, l.clock)
-	require.NoError(l.t, err)
-	role, err := l.backend.roles.load(context.Background(), l.storage, "ci")
-	require.NoError(l.t, err)
-	grant, _, err := l.backend.login(context.Background(), l.storage, role, settings)
+	bound, err := l.backend.engine.Roles.Bind(context.Background(), "ci")
+	if err != nil {
+		return map[string]any{"refresh_token": l.secrets.make("refresh token")}
+	}
+	grant, err := l.backend.engine.Tokens.Login(context.Background(), bound)
 	if err != nil {
 		return map[string]any{"refresh_token": l.secrets.make("refresh token")}
 	}

@@ -56,7 +56,7 @@ func TestNothingIsLeftRunning(t *testing.T) {
 		h.tick()
 		require.Empty(t, h.recordIDs())
 	}
-	require.Zero(t, h.backend.records.InUse()+h.backend.sessions.InUse()+h.backend.statics.InUse(), "locks")
+	require.Zero(t, h.backend.engine.LocksInUse(), "locks")
 	changeConfig()
 	comesDown("goroutines", runtime.NumGoroutine, before)
 

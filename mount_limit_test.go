@@ -23,22 +23,21 @@ func (s *askedSystem) MaxLeaseTTL() time.Duration {
 
 func TestTheMountsLimitIsAskedForNowAndThen(t *testing.T) {
 	t.Parallel()
-	var limit mountLimit
 	system := &askedSystem{StaticSystemView: logical.StaticSystemView{MaxLeaseTTLVal: time.Hour}}
-	now := noon
+	limit, now := &CredentialService{host: system}, noon
 	for range 100 {
-		require.Equal(t, time.Hour, limit.maxTTL(system, now))
+		require.Equal(t, time.Hour, limit.maxTTL(now))
 	}
 	require.Equal(t, 1, system.asked)
 
 	system.MaxLeaseTTLVal = time.Minute
-	require.Equal(t, time.Hour, limit.maxTTL(system, now.Add(mountLimitAge-1)))
-	require.Equal(t, time.Minute, limit.maxTTL(system, now.Add(mountLimitAge)))
+	require.Equal(t, time.Hour, limit.maxTTL(now.Add(mountLimitAge-1)))
+	require.Equal(t, time.Minute, limit.maxTTL(now.Add(mountLimitAge)))
 	require.Equal(t, 2, system.asked)
 
 	// A clock that was set back does not keep what is known for ever.
 	system.MaxLeaseTTLVal = 2 * time.Minute
-	require.Equal(t, 2*time.Minute, limit.maxTTL(system, noon.Add(-time.Hour)))
+	require.Equal(t, 2*time.Minute, limit.maxTTL(noon.Add(-time.Hour)))
 }
 
 func TestATunedMountLimitsNewLeases(t *testing.T) {

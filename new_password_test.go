@@ -8,26 +8,24 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
-
-	"vault-plugin-secrets-processmaker/internal/password"
 )
 
 func TestABuiltInPasswordIsStoredAsItIs(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	h.backend.random = rand.Reader
+	h.drawFrom(rand.Reader)
 	seen := map[string]bool{}
 	for range 500 {
-		drawn, err := h.backend.newPassword(context.Background(), "")
+		drawn, err := h.backend.engine.Passwords.Generate(context.Background(), "")
 		require.NoError(t, err)
-		require.NoError(t, password.Fit(drawn))
-		require.Len(t, drawn, password.Length)
+		require.NoError(t, fit(drawn))
+		require.Len(t, drawn, passwordLength)
 		seen[drawn] = true
 	}
 	require.Len(t, seen, 500)
 
-	h.backend.random = failingReader{}
-	_, err := h.backend.newPassword(context.Background(), "")
+	h.drawFrom(failingReader{})
+	_, err := h.backend.engine.Passwords.Generate(context.Background(), "")
 	require.ErrorContains(t, err, "no randomness")
 }
 

@@ -56,7 +56,7 @@ func operatorScenes() map[string]func(*testing.T) *scene {
 		"clean-up": func(t *testing.T) *scene {
 			s := full(t, func(s *scene) {
 				_ = s.backend.periodic(context.Background(), &logical.Request{Storage: s.storage})
-				_ = s.backend.inflight.Wait(context.Background())
+				_ = s.backend.engine.Background.Wait(context.Background())
 			})
 			s.clock.Advance(10 * time.Minute)
 			return s

@@ -2,17 +2,18 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
-	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/internal/fields"
+	"vault-plugin-secrets-processmaker/internal/problem"
+	"vault-plugin-secrets-processmaker/internal/store"
+	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
 const (
@@ -36,54 +37,65 @@ stored. url cannot change while credentials live.
 )
 
 func (b *backend) configPaths() []*framework.Path {
-	write := func(verb string) *framework.PathOperation {
-		return &framework.PathOperation{
-			Callback:                    b.writeConfig,
-			Summary:                     "Set how the ProcessMaker instance is reached.",
-			Responses:                   respondsEmpty(),
-			DisplayAttrs:                &framework.DisplayAttributes{OperationVerb: verb, OperationSuffix: "config"},
-			ForwardPerformanceStandby:   true,
-			ForwardPerformanceSecondary: true,
-		}
-	}
-	return []*framework.Path{{
-		Pattern:         "config",
-		DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix},
-		HelpSynopsis:    configHelpSynopsis,
-		HelpDescription: configHelpDescription,
-		Fields:          configFields(),
-		ExistenceCheck:  b.configExists,
-		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.CreateOperation: write("configure"),
-			logical.UpdateOperation: write("configure"),
-			logical.PatchOperation:  write("patch"),
-			logical.ReadOperation: &framework.PathOperation{
-				Callback:     b.readConfigPath,
-				Summary:      "Read how the ProcessMaker instance is reached, without secrets.",
-				Responses:    responds("The settings.", configAnswerFields()),
-				DisplayAttrs: &framework.DisplayAttributes{OperationVerb: "read", OperationSuffix: "config"},
-			},
-			logical.DeleteOperation: &framework.PathOperation{
-				Callback:                    b.deleteConfig,
-				Summary:                     "Erase the settings' secrets and refuse new credentials.",
-				Responses:                   respondsEmpty(),
-				DisplayAttrs:                &framework.DisplayAttributes{OperationVerb: "delete", OperationSuffix: "config"},
-				ForwardPerformanceStandby:   true,
-				ForwardPerformanceSecondary: true,
-			},
-		},
-	}}
+	const summary = "Set how the ProcessMaker instance is reached."
+	config := path("config", configHelpSynopsis, configHelpDescription, configFields(), map[logical.Operation]framework.OperationHandler{
+		logical.CreateOperation: onPrimary(b.writeConfig, named{"configure", "config"}, summary, respondsEmpty()),
+		logical.UpdateOperation: onPrimary(b.writeConfig, named{"configure", "config"}, summary, respondsEmpty()),
+		logical.PatchOperation:  onPrimary(b.writeConfig, named{"patch", "config"}, summary, respondsEmpty()),
+		logical.ReadOperation: here(b.readConfig, named{"read", "config"}, "Read how the ProcessMaker instance is reached, without secrets.",
+			responds("The settings.", answerFields(configFields()))),
+		logical.DeleteOperation: onPrimary(b.deleteConfig, named{"delete", "config"}, "Erase the settings' secrets and refuse new credentials.", respondsEmpty()),
+	})
+	config.ExistenceCheck = b.configExists
+	return []*framework.Path{config}
 }
 
-func (b *backend) configExists(ctx context.Context, req *logical.Request, _ *framework.FieldData) (bool, error) {
-	current, err := b.settings.load(ctx, req.Storage, b.clock)
-	if isUnreadable(err) {
+func configFields() map[string]*framework.FieldSchema {
+	return map[string]*framework.FieldSchema{
+		"url":           {Type: framework.TypeString, Required: true, Description: `Base URL of the ProcessMaker instance, with an optional path, such as "https://bpm.example.com".`, DisplayAttrs: display("URL", "Instance")},
+		"allow_http":    {Type: framework.TypeBool, Description: "Accept an http url for a host that is not loopback.", DisplayAttrs: display("Allow HTTP", "Instance")},
+		"client_id":     {Type: framework.TypeString, Description: "Auth client for roles that name none.", DisplayAttrs: display("Client ID", "Auth client")},
+		"client_secret": {Type: framework.TypeString, Description: "Secret of the auth client. Write only.", DisplayAttrs: sensitive("Client secret", "Auth client")},
+		"client_auth_method": {
+			Type: framework.TypeString, Default: string(client.ClientSecretPost), AllowedValues: []any{string(client.ClientSecretPost), string(client.ClientSecretBasic)},
+			Description: "Whether the auth client's id and secret go into the body or into an HTTP Basic header.", DisplayAttrs: display("Client authentication method", "Auth client"),
+		},
+		"ca_cert":         {Type: framework.TypeString, Description: "PEM certificates that the instance's certificate is checked against. Default: the system's.", DisplayAttrs: multiline("CA certificates", "TLS")},
+		"client_cert":     {Type: framework.TypeString, Description: "PEM client certificate for mutual TLS.", DisplayAttrs: multiline("Client certificate", "TLS")},
+		"client_key":      {Type: framework.TypeString, Description: "PEM key of client_cert. Write only.", DisplayAttrs: sensitive("Client key", "TLS")},
+		"tls_server_name": {Type: framework.TypeString, Description: "Name to expect in the instance's certificate in place of the url's host.", DisplayAttrs: display("TLS server name", "TLS")},
+		"tls_min_version": {
+			Type: framework.TypeString, Default: DefaultTLSMinVersion, AllowedValues: []any{"tls12", "tls13"},
+			Description: "Oldest TLS version to accept.", DisplayAttrs: display("Minimum TLS version", "TLS"),
+		},
+		"insecure_tls": {Type: framework.TypeBool, Description: "Do not check the instance's certificate. For tests only.", DisplayAttrs: display("Insecure TLS", "TLS")},
+		"proxy_url":    {Type: framework.TypeString, Description: "Proxy for every call. Default: what Vault's environment says.", DisplayAttrs: display("Proxy URL", "Network")},
+		"request_timeout": {
+			Type: framework.TypeDurationSecond, Default: int(DefaultRequestTimeout.Seconds()),
+			Description: "Bound on one HTTP exchange, 1s to 30s.", DisplayAttrs: display("Request timeout", "Network"),
+		},
+		"max_concurrent_requests": {
+			Type: framework.TypeInt, Default: DefaultMaxConcurrentRequests,
+			Description: "Most requests to the instance at one time, at least 2. Revocations use at most half.", DisplayAttrs: display("Concurrent requests", "Network"),
+		},
+		"token_requests_per_minute": {
+			Type: framework.TypeInt, Default: DefaultTokenRequestsPerMinute,
+			Description: "Most calls of /oauth/token a minute; 0 for no bound. ProcessMaker allows 60 for each client address.", DisplayAttrs: display("Token requests a minute", "Network"),
+		},
+		"password_policy":   {Type: framework.TypeString, Description: "Name of a Vault password policy for rotate-role. Default: 32 letters, digits and symbols that ProcessMaker stores as they are.", DisplayAttrs: display("Password policy", "Password rotation")},
+		"verify_connection": {Type: framework.TypeBool, Default: true, Description: "Check on write that a ProcessMaker answers at the url.", DisplayAttrs: display("Verify connection", "Instance")},
+	}
+}
+
+func (b *backend) configExists(ctx context.Context, _ *logical.Request, _ *framework.FieldData) (bool, error) {
+	current, err := b.engine.Instances.Current(ctx)
+	if store.IsUnreadable(err) {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	return current != nil && !current.config.Deleted, nil
+	return current != nil && !current.Config.Deleted, nil
 }
 
 // verifyTimeout bounds the check of a write, below the patience of Vault's
@@ -91,82 +103,77 @@ func (b *backend) configExists(ctx context.Context, req *logical.Request, _ *fra
 const verifyTimeout = 40 * time.Second
 
 func (b *backend) writeConfig(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	previous, err := b.settings.load(ctx, req.Storage, b.clock)
-	if err != nil && (!isUnreadable(err) || req.Operation == logical.PatchOperation) {
+	previous, err := b.engine.Instances.Current(ctx)
+	if err != nil && (!store.IsUnreadable(err) || req.Operation == logical.PatchOperation) {
 		return nil, err
 	}
-	changed := newConfig()
-	if previous != nil && !previous.config.Deleted {
-		*changed = previous.config
+	changed := NewConfig()
+	if previous != nil && !previous.Config.Deleted {
+		*changed = previous.Config
 	} else if req.Operation == logical.PatchOperation {
-		return logical.ErrorResponse("there is no config to patch: create it with a POST"), nil
+		return nil, problem.Refusef("there is no config to patch: create it with a POST")
 	}
-	in := &fields.Input{Data: data}
-	changed.change(in)
-	if in.Err != nil {
-		return logical.ErrorResponse(in.Err.Error()), nil
+	if err := b.changeConfig(ctx, changed, previous, data); err != nil {
+		return nil, err
 	}
-	if err := changed.validate(); err != nil {
-		return logical.ErrorResponse("config: " + err.Error()), nil
-	}
-	if previous != nil && previous.config.AuthClient.Secret != "" && data.Raw["client_secret"] == nil {
-		if field := changed.redirectsSecrets(&previous.config); field != "" {
-			return logical.ErrorResponse("changing %s needs client_secret in the same request, so that a stored secret cannot be sent to another place by who does not know it", field), nil
-		}
-	}
-	if policy := changed.PasswordPolicy; policy != "" && data.Raw["password_policy"] != nil {
-		if _, err := b.newPassword(ctx, policy); err != nil {
-			return logical.ErrorResponse("config: " + err.Error()), nil
-		}
-	}
-	next, err := b.settings.make(changed, b.clock)
+	next, err := b.engine.Instances.Prepare(changed)
 	if err != nil {
-		return logical.ErrorResponse("config: " + err.Error()), nil
+		return nil, problem.Refusef("config: %s", err)
 	}
 	if changed.VerifyConnection {
 		verifyCtx, cancel := context.WithTimeout(ctx, verifyTimeout)
 		defer cancel()
-		if err := next.client.CheckConnection(verifyCtx); err != nil {
-			next.client.Close()
-			return logical.ErrorResponse("no ProcessMaker was found at %s, nothing was stored: %s (verify_connection=false stores it unchecked)", changed.URL, err), nil
+		if err := next.Client.CheckConnection(verifyCtx); err != nil {
+			next.Client.Close()
+			return nil, problem.Refusef("no ProcessMaker was found at %s, nothing was stored: %s (verify_connection=false stores it unchecked)", changed.URL, err)
 		}
 	}
-	err = b.moveAndReplace(ctx, req.Storage, previous, next)
-	var refused *refusal
-	switch {
-	case errors.As(err, &refused):
-		return logical.ErrorResponse(refused.Error()), nil
-	case errors.Is(err, errSettingsMoved):
-		return nil, logical.CodedError(http.StatusConflict, err.Error())
-	case err != nil:
+	if err := b.engine.ReplaceInstance(ctx, previous, next); err != nil {
 		return nil, err
 	}
-	// A refused login may have been the old settings' fault.
-	b.roles.forgetAll()
-	b.notice(hclog.Debug, configWritten, about{path: "config"}, "config written")
-	return configWarnings(changed), nil
+	b.engine.Report.Happened(hclog.Debug, telemetry.ConfigWritten, telemetry.OfConfig(), "config written")
+	return warned(configWarnings(changed)...), nil
 }
 
-func configWarnings(c *config) *logical.Response {
-	resp := &logical.Response{}
+// changeConfig applies the fields of a write to config.
+func (b *backend) changeConfig(ctx context.Context, changed *Config, previous *Instance, data *framework.FieldData) error {
+	in := &fields.Input{Data: data}
+	changed.Change(in)
+	if in.Err != nil {
+		return problem.Refusef("%s", in.Err)
+	}
+	if err := changed.Validate(); err != nil {
+		return problem.Refusef("config: %s", err)
+	}
+	if previous != nil && previous.Config.AuthClient.Secret != "" && data.Raw["client_secret"] == nil {
+		if field := changed.RedirectsSecrets(&previous.Config); field != "" {
+			return problem.Refusef("changing %s needs client_secret in the same request, so that a stored secret cannot be sent to another place by who does not know it", field)
+		}
+	}
+	if policy := changed.PasswordPolicy; policy != "" && data.Raw["password_policy"] != nil {
+		if _, err := b.engine.Passwords.Generate(ctx, policy); err != nil {
+			return problem.Refusef("config: %s", err)
+		}
+	}
+	return nil
+}
+
+func configWarnings(c *Config) (warnings []string) {
 	if c.InsecureTLS {
-		resp.AddWarning("insecure_tls is on: whoever is on the way can read every password and token")
+		warnings = append(warnings, "insecure_tls is on: whoever is on the way can read every password and token")
 	}
-	if base, err := c.baseURL(); err == nil && base.Scheme == "http" {
-		resp.AddWarning("url is http: whoever is on the way can read every password and token")
+	if base, err := c.BaseURL(); err == nil && base.Scheme == "http" {
+		warnings = append(warnings, "url is http: whoever is on the way can read every password and token")
 	}
-	if len(resp.Warnings) == 0 {
-		return nil
-	}
-	return resp
+	return warnings
 }
 
-func (b *backend) readConfigPath(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
-	current, err := b.settings.load(ctx, req.Storage, b.clock)
-	if err != nil || current == nil || current.config.Deleted {
+func (b *backend) readConfig(ctx context.Context, _ *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+	current, err := b.engine.Instances.Current(ctx)
+	if err != nil || current == nil || current.Config.Deleted {
 		return nil, err
 	}
-	c := &current.config
+	c := &current.Config
 	return &logical.Response{Data: map[string]any{
 		"url":                       c.URL,
 		"allow_http":                c.AllowHTTP,
@@ -179,7 +186,7 @@ func (b *backend) readConfigPath(ctx context.Context, req *logical.Request, _ *f
 		"tls_server_name":           c.TLSServerName,
 		"tls_min_version":           c.TLSMinVersion,
 		"insecure_tls":              c.InsecureTLS,
-		"proxy_url":                 c.maskedProxyURL(),
+		"proxy_url":                 c.MaskedProxyURL(),
 		"request_timeout":           int64(c.RequestTimeout.Seconds()),
 		"max_concurrent_requests":   c.MaxConcurrentRequests,
 		"token_requests_per_minute": c.TokenRequestsPerMinute,
@@ -189,89 +196,18 @@ func (b *backend) readConfigPath(ctx context.Context, req *logical.Request, _ *f
 }
 
 func (b *backend) deleteConfig(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
-	previous, err := b.settings.load(ctx, req.Storage, b.clock)
+	previous, err := b.engine.Instances.Current(ctx)
 	if err != nil || previous == nil {
 		return nil, err
 	}
-	defer b.inflight.Join()()
-	defer b.roles.forgetAll()
-	removed, err := b.removeConfigIfQuiet(ctx, req.Storage, previous)
-	if errors.Is(err, errSettingsMoved) {
-		return nil, logical.CodedError(http.StatusConflict, err.Error())
-	}
+	removed, live, err := b.engine.RemoveInstance(ctx, previous)
 	if err != nil {
 		return nil, err
 	}
 	if removed {
-		b.notice(hclog.Debug, configDeleted, about{path: "config"}, "config deleted")
+		b.engine.Report.Happened(hclog.Debug, telemetry.ConfigDeleted, telemetry.OfConfig(), "config deleted")
 		return nil, nil
 	}
-	live, err := ledger.All(ctx, req.Storage)
-	if err != nil {
-		return nil, err
-	}
-	next, err := b.settings.make(previous.config.connectionOnly(), b.clock)
-	if err != nil {
-		return nil, err
-	}
-	err = b.settings.replace(ctx, req.Storage, b.clock, previous, next, nil)
-	if errors.Is(err, errSettingsMoved) {
-		return nil, logical.CodedError(http.StatusConflict, err.Error())
-	}
-	if err != nil {
-		return nil, err
-	}
-	b.notice(hclog.Debug, configDeleted, about{path: "config"}, "config deleted; what is needed to end live credentials is kept")
-	resp := &logical.Response{}
-	resp.AddWarning(fmt.Sprintf("%d credentials still live at %s. They can be revoked as before; end all of them with: vault write %stidy all=true", len(live), previous.config.URL, req.MountPoint))
-	return resp, nil
+	b.engine.Report.Happened(hclog.Debug, telemetry.ConfigDeleted, telemetry.OfConfig(), "config deleted; what is needed to end live credentials is kept")
+	return warned(fmt.Sprintf("%d credentials still live at %s. They can be revoked as before; end all of them with: vault write %stidy all=true", live, previous.Config.URL, req.MountPoint)), nil
 }
-
-func (b *backend) wakeConfigRemoval(storage logical.Storage) {
-	b.beside(&b.removingConfig, "removal of the config", func() {
-		if err := b.dropDeletedConfig(b.lifetime, storage); err != nil && !errors.Is(err, errSettingsMoved) {
-			b.log(hclog.Warn, about{path: "config"}, "what was kept of the deleted config could not be removed", "error", err)
-		}
-	})
-}
-
-// dropDeletedConfig removes what was kept of deleted settings once nothing is
-// left to end. It lists the minutes of the ledger, and only while the config is
-// deleted.
-func (b *backend) dropDeletedConfig(ctx context.Context, storage logical.Storage) error {
-	current, err := b.settings.load(ctx, storage, b.clock)
-	if err != nil || current == nil || !current.config.Deleted {
-		return err
-	}
-	_, err = b.removeConfigIfQuiet(ctx, storage, current)
-	return err
-}
-
-// removeConfigIfQuiet removes the config if nothing is left that only it knows
-// the way to. The sessions, which may have been needed until now to find lost
-// tokens, are ended first; one that cannot be ended is put down in the ledger,
-// which keeps the config.
-func (b *backend) removeConfigIfQuiet(ctx context.Context, storage logical.Storage, current *settings) (bool, error) {
-	empty, err := ledger.Empty(ctx, storage)
-	if err != nil || !empty {
-		return false, err
-	}
-	b.endSessions(ctx, storage, current)
-	err = b.settings.remove(ctx, storage, b.clock, current, func() error {
-		sessions, err := storage.List(ctx, sessionPrefix)
-		if err == nil && len(sessions) == 0 {
-			empty, err = ledger.Empty(ctx, storage)
-		}
-		if err == nil && (len(sessions) > 0 || !empty) {
-			err = errStillNeeded
-		}
-		return err
-	})
-	if errors.Is(err, errStillNeeded) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-// errStillNeeded: something is left that only this config knows the way to.
-var errStillNeeded = errors.New("the config is still needed")

@@ -2,16 +2,18 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/engine/lease"
 	"vault-plugin-secrets-processmaker/internal/fields"
+	"vault-plugin-secrets-processmaker/internal/problem"
+	"vault-plugin-secrets-processmaker/internal/store"
+	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
 const (
@@ -39,63 +41,65 @@ say that one is stored.
 )
 
 func (b *backend) rolePaths() []*framework.Path {
-	write := func(verb string) *framework.PathOperation {
-		return &framework.PathOperation{
-			Callback:                    b.writeRole,
-			Summary:                     "Set how a role signs in and what it hands out.",
-			Responses:                   respondsEmpty(),
-			DisplayAttrs:                &framework.DisplayAttributes{OperationVerb: verb, OperationSuffix: "role"},
-			ForwardPerformanceStandby:   true,
-			ForwardPerformanceSecondary: true,
-		}
+	const summary = "Set how a role signs in and what it hands out."
+	role := path("roles/"+framework.GenericNameRegex("name"), roleHelpSynopsis, roleHelpDescription, roleFields(), map[logical.Operation]framework.OperationHandler{
+		logical.CreateOperation: onPrimary(b.writeRole, named{"write", "role"}, summary, respondsEmpty()),
+		logical.UpdateOperation: onPrimary(b.writeRole, named{"write", "role"}, summary, respondsEmpty()),
+		logical.PatchOperation:  onPrimary(b.writeRole, named{"patch", "role"}, summary, respondsEmpty()),
+		logical.ReadOperation:   here(b.readRole, named{"read", "role"}, "Read a role, without secrets.", responds("The role.", answerFields(roleFields(), "name", "verify"))),
+		logical.DeleteOperation: onPrimary(b.deleteRole, named{"delete", "role"}, "Delete a role. Its leases stay revocable.", respondsEmpty()),
+	})
+	role.ExistenceCheck = b.roleExists
+	return []*framework.Path{role,
+		path("roles/?$", roleListHelpSynopsis, roleListHelpDescription, nil, map[logical.Operation]framework.OperationHandler{
+			logical.ListOperation: here(b.listRoles, named{"list", "roles"}, "List the roles.", respondsKeys("Names of the roles.")),
+		}),
 	}
-	return []*framework.Path{{
-		Pattern:         "roles/" + framework.GenericNameRegex("name"),
-		DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix},
-		HelpSynopsis:    roleHelpSynopsis,
-		HelpDescription: roleHelpDescription,
-		Fields:          roleFields(),
-		ExistenceCheck:  b.roleExists,
-		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.CreateOperation: write("write"),
-			logical.UpdateOperation: write("write"),
-			logical.PatchOperation:  write("patch"),
-			logical.ReadOperation: &framework.PathOperation{
-				Callback:     b.readRolePath,
-				Summary:      "Read a role, without secrets.",
-				Responses:    responds("The role.", answerFields(roleFields(), "name", "verify")),
-				DisplayAttrs: &framework.DisplayAttributes{OperationVerb: "read", OperationSuffix: "role"},
-			},
-			logical.DeleteOperation: &framework.PathOperation{
-				Callback:                    b.deleteRole,
-				Summary:                     "Delete a role. Its leases stay revocable.",
-				Responses:                   respondsEmpty(),
-				DisplayAttrs:                &framework.DisplayAttributes{OperationVerb: "delete", OperationSuffix: "role"},
-				ForwardPerformanceStandby:   true,
-				ForwardPerformanceSecondary: true,
-			},
-		},
-	}, {
-		Pattern:         "roles/?$",
-		DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix},
-		HelpSynopsis:    roleListHelpSynopsis,
-		HelpDescription: roleListHelpDescription,
-		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.ListOperation: &framework.PathOperation{
-				Callback: b.listRoles,
-				Summary:  "List the roles.",
-				Responses: responds("The names.", map[string]*framework.FieldSchema{
-					"keys": {Type: framework.TypeStringSlice, Required: true, Description: "Names of the roles."},
-				}),
-				DisplayAttrs: &framework.DisplayAttributes{OperationVerb: "list", OperationSuffix: "roles"},
-			},
-		},
-	}}
 }
 
-func (b *backend) roleExists(ctx context.Context, req *logical.Request, data *framework.FieldData) (bool, error) {
-	found, err := b.roles.load(ctx, req.Storage, data.Get("name").(string))
-	if isUnreadable(err) {
+func roleFields() map[string]*framework.FieldSchema {
+	return map[string]*framework.FieldSchema{
+		"name":          nameField(display("Name", "Role")),
+		"client_id":     {Type: framework.TypeString, Description: "Auth client of this role. Default: the config's.", DisplayAttrs: display("Client ID", "Auth client")},
+		"client_secret": {Type: framework.TypeString, Description: "Secret of the role's auth client. Write only.", DisplayAttrs: sensitive("Client secret", "Auth client")},
+		"client_auth_method": {
+			Type: framework.TypeString, Default: string(client.ClientSecretPost), AllowedValues: []any{string(client.ClientSecretPost), string(client.ClientSecretBasic)},
+			Description: "Whether the auth client's id and secret go into the body or into an HTTP Basic header.", DisplayAttrs: display("Client authentication method", "Auth client"),
+		},
+		"grant_type": {
+			Type: framework.TypeString, Default: GrantTypePassword, AllowedValues: []any{GrantTypePassword, GrantTypeCode, GrantTypeRefreshToken},
+			Description: "How the role signs in: with username and password, by a person in a browser, or with a refresh token that is brought along.", DisplayAttrs: display("Grant type", "Login"),
+		},
+		"username":        {Type: framework.TypeString, Description: "ProcessMaker user name, not the e-mail address.", DisplayAttrs: display("User name", "Login")},
+		"password":        {Type: framework.TypeString, Description: "Password of the user. Write only.", DisplayAttrs: sensitive("Password", "Login")},
+		"scopes":          {Type: framework.TypeCommaStringSlice, Description: "Scopes to ask for. ProcessMaker defines none; leave it empty.", DisplayAttrs: display("Scopes", "Login")},
+		"redirect_uri":    {Type: framework.TypeString, Description: "For grant_type authorization_code: the redirect URI of the auth client, exactly as it is there.", DisplayAttrs: display("Redirect URI", "Login")},
+		"session_user_id": {Type: framework.TypeString, Description: "For grant_type authorization_code: the number of the one user who may sign in. Default: whoever does first, until the session is deleted.", DisplayAttrs: display("Session user ID", "Login")},
+		"credential_type": {
+			Type: framework.TypeString, Default: CredentialTypeAccessToken, AllowedValues: []any{CredentialTypeAccessToken, CredentialTypePersonalToken},
+			Description: "What is handed out: an access_token of a login of its own, or a personal_access_token made by the role's session.", DisplayAttrs: display("Credential type", "Credential"),
+		},
+		"user_id": {
+			Type:        framework.TypeString,
+			Description: "Personal access tokens: the user whose tokens are made, a number or exactly one {{identity.entity.metadata.<key>}}. Needs a session of an administrator. Default: the session's own user.", DisplayAttrs: display("User ID", "Credential"),
+		},
+		"allow_administrators": {Type: framework.TypeBool, Description: "With user_id: that user may be an administrator.", DisplayAttrs: display("Allow administrators", "Credential")},
+		"ttl":                  {Type: framework.TypeDurationSecond, Default: int(DefaultTTL.Seconds()), Description: "How long a lease lasts, and how much a renewal adds.", DisplayAttrs: display("TTL", "Credential")},
+		"max_ttl":              {Type: framework.TypeDurationSecond, Default: int(DefaultMaxTTL.Seconds()), Description: "How long a lease can be renewed in all.", DisplayAttrs: display("Maximum TTL", "Credential")},
+		"renew_mode": {
+			Type: framework.TypeString, AllowedValues: []any{string(lease.Refresh), string(lease.Extend), string(lease.None)},
+			Description: "What renewing a lease does: refresh (a new token, the old one dies), extend (the same token), none (not renewable). Default: refresh for access tokens, extend for personal access tokens.", DisplayAttrs: display("Renewal mode", "Credential"),
+		},
+		"refresh_min_age":  {Type: framework.TypeDurationSecond, Description: "With renew_mode refresh: a token younger than this is kept by a renewal.", DisplayAttrs: display("Least age for refresh", "Credential")},
+		"rotation_period":  {Type: framework.TypeDurationSecond, Description: "For static-creds: how long one shared credential is handed out, 10s and more. Default: none is.", DisplayAttrs: display("Rotation period", "Shared credential")},
+		"rotation_overlap": {Type: framework.TypeDurationSecond, Default: int(DefaultRotationOverlap.Seconds()), Description: "For static-creds: how long a shared credential lives on after its rotation; below rotation_period.", DisplayAttrs: display("Rotation overlap", "Shared credential")},
+		"verify":           {Type: framework.TypeBool, Description: "Log in once now and end that login at once, so that a mistake shows here. Not stored.", DisplayAttrs: display("Verify", "Login")},
+	}
+}
+
+func (b *backend) roleExists(ctx context.Context, _ *logical.Request, data *framework.FieldData) (bool, error) {
+	found, err := b.engine.Roles.Get(ctx, data.Get("name").(string))
+	if store.IsUnreadable(err) {
 		return false, nil
 	}
 	return found != nil, err
@@ -103,100 +107,120 @@ func (b *backend) roleExists(ctx context.Context, req *logical.Request, data *fr
 
 func (b *backend) writeRole(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	name := data.Get("name").(string)
-	if len(name) > longestRoleName {
-		return logical.ErrorResponse("the role's name has %d characters, %d are possible: it becomes part of names at ProcessMaker", len(name), longestRoleName), nil
+	if len(name) > LongestRoleName {
+		return nil, problem.Refusef("the role's name has %d characters, %d are possible: it becomes part of names at ProcessMaker", len(name), LongestRoleName)
 	}
-	current, resp, err := b.configured(ctx, req)
-	if current == nil {
-		return resp, err
+	inst, err := b.engine.Instances.Require(ctx)
+	if err != nil {
+		return nil, err
 	}
-	unlock, err := b.lockLogin(ctx, req.Storage, name, data)
+	unlock, err := b.lockLogin(ctx, name, data)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	previous, err := b.roles.load(ctx, req.Storage, name)
-	if err != nil && (!isUnreadable(err) || req.Operation == logical.PatchOperation) {
+	previous, err := b.engine.Roles.Get(ctx, name)
+	if err != nil && (!store.IsUnreadable(err) || req.Operation == logical.PatchOperation) {
 		return nil, err
 	}
-	changed := newRole()
+	changed := NewRole()
 	if previous != nil {
-		*changed = previous.role
+		*changed = previous.Role
 	} else if req.Operation == logical.PatchOperation {
-		return logical.ErrorResponse("there is no role %q to patch: create it with a POST", name), nil
+		return nil, problem.Refusef("there is no role %q to patch: create it with a POST", name)
 	}
-	in := &fields.Input{Data: data}
-	changed.change(in)
-	if in.Err != nil {
-		return logical.ErrorResponse("role %q: %s", name, in.Err), nil
-	}
-	if err := changed.moveTo(current.config.URL, data); err != nil {
-		return logical.ErrorResponse("role %q: %s", name, err), nil
-	}
-	if err := changed.validate(current); err != nil {
-		return logical.ErrorResponse("role %q: %s", name, err), nil
+	if err := changeRole(changed, inst, data); err != nil {
+		return nil, problem.Refusef("role %q: %s", name, err)
 	}
 	if data.Get("verify").(bool) {
-		if changed.GrantType != grantTypePassword {
-			return logical.ErrorResponse("role %q: verify goes with grant_type %s: other sign-ins show at sessions/%s whether they work", name, grantTypePassword, name), nil
-		}
-		if resp, err := b.verifyRole(ctx, req, name, changed, current); resp != nil || err != nil {
-			return resp, err
+		if err := b.verifyRole(ctx, name, changed, inst); err != nil {
+			return nil, err
 		}
 	}
-	err = b.roles.replace(ctx, req.Storage, name, previous, changed)
-	var moved errRoleMoved
-	if errors.As(err, &moved) {
-		return nil, logical.CodedError(http.StatusConflict, moved.Error())
-	}
-	if err != nil {
+	if err := b.engine.Roles.Replace(ctx, name, previous, changed); err != nil {
 		return nil, err
 	}
-	b.notice(hclog.Debug, roleWritten, aboutRole(name), "role written")
-	b.withdraw(ctx, req.Storage, previous, changed)
-	b.endFormer(ctx, req.Storage, name, previous, current)
-	return roleWarnings(changed, previous == nil, data), nil
+	b.engine.Report.Happened(hclog.Debug, telemetry.RoleWritten, telemetry.OfRole(name), "role written")
+	b.engine.Roles.Withdraw(ctx, previous, changed)
+	b.engine.EndSuperseded(ctx, name, previous)
+	return warned(roleWarnings(changed, previous == nil, data)...), nil
+}
+
+// changeRole applies the fields of a write to a role.
+func changeRole(changed *Role, inst *Instance, data *framework.FieldData) error {
+	in := &fields.Input{Data: data}
+	changed.Change(in)
+	if in.Err != nil {
+		return in.Err
+	}
+	given := func(field string) bool { return data.Raw[field] != nil }
+	if err := changed.MoveTo(inst.Config.URL, given); err != nil {
+		return err
+	}
+	return changed.Validate(inst)
+}
+
+// lockLogin keeps changes of the password away from a write that says how the role
+// signs in; other writes do not wait. data is nil for a deletion.
+func (b *backend) lockLogin(ctx context.Context, name string, data *framework.FieldData) (unlock func(), err error) {
+	var written string
+	if data != nil {
+		_, password := data.Raw["password"]
+		_, username := data.Raw["username"]
+		_, grantType := data.Raw["grant_type"]
+		if !password && !username && !grantType {
+			return func() {}, nil
+		}
+		written, _ = data.Raw["username"].(string)
+	}
+	previous, err := b.engine.Roles.Get(ctx, name)
+	if err != nil && !store.IsUnreadable(err) {
+		return nil, err
+	}
+	if previous != nil {
+		return b.engine.Roles.LockUsers(ctx, previous.Username, written)
+	}
+	return b.engine.Roles.LockUsers(ctx, written)
+}
+
+// verifyRole logs in once with a role that is about to be written, and ends that
+// login. It does not log in as the role does otherwise: the password counts as it
+// was typed.
+func (b *backend) verifyRole(ctx context.Context, name string, changed *Role, inst *Instance) error {
+	if changed.GrantType != GrantTypePassword {
+		return problem.Refusef("role %q: verify goes with grant_type %s: other sign-ins show at sessions/%s whether they work", name, GrantTypePassword, name)
+	}
+	bound, err := Draft(name, changed, inst)
+	if err != nil {
+		return err
+	}
+	if err := b.engine.Tokens.Prove(ctx, bound, changed.Password, "roles"); err != nil {
+		told := Explain(bound, err, b.clock.Now())
+		return problem.Explain(told, fmt.Sprintf("role %q: %s; nothing was stored", name, told))
+	}
+	return nil
 }
 
 // roleWarnings says once what an operator has to know of the choices made.
-func roleWarnings(r *role, isNew bool, data *framework.FieldData) *logical.Response {
-	warned := &logical.Response{}
+func roleWarnings(r *Role, isNew bool, data *framework.FieldData) (warnings []string) {
 	chosen := func(field string) bool {
 		_, given := data.Raw[field]
 		return given || isNew
 	}
 	if r.RenewMode == lease.Refresh && chosen("renew_mode") {
-		warned.AddWarning(refreshWarning)
+		warnings = append(warnings, refreshWarning)
 	}
-	if r.RotationPeriod > 0 && r.RotationOverlap < shortOverlap && (chosen("rotation_period") || chosen("rotation_overlap")) {
-		warned.AddWarning(fmt.Sprintf("rotation_overlap is %s: a reader that takes longer to replace what it holds has a dead token for a while; %s and more is safe", r.RotationOverlap, shortOverlap))
+	if r.RotationPeriod > 0 && r.RotationOverlap < ShortOverlap && (chosen("rotation_period") || chosen("rotation_overlap")) {
+		warnings = append(warnings, fmt.Sprintf("rotation_overlap is %s: a reader that takes longer to replace what it holds has a dead token for a while; %s and more is safe", r.RotationOverlap, ShortOverlap))
 	}
-	if len(warned.Warnings) == 0 {
-		return nil
-	}
-	return warned
+	return warnings
 }
 
 // refreshWarning is what an operator who chooses refresh has to know.
 const refreshWarning = "renew_mode refresh: every renewal kills the token it replaces. Vault Agent and Proxy, consul-template, Nomad, the Vault Secrets Operator and Spring Vault keep the old one: use renew_mode extend or none for them"
 
-// moveTo binds the role to the mount's instance. Secrets that were given for
-// another instance are only sent to this one by who knows them.
-func (r *role) moveTo(url string, data *framework.FieldData) error {
-	if r.URL == url || r.URL == "" {
-		r.URL = url
-		return nil
-	}
-	missing := (r.Password != "" && data.Raw["password"] == nil) || (r.AuthClient.ID != "" && data.Raw["client_secret"] == nil)
-	if missing {
-		return fmt.Errorf("it was written for %s, and the mount is now at %s: give its password (and its client_secret, if it has its own) again", r.URL, url)
-	}
-	r.URL = url
-	return nil
-}
-
-func (b *backend) readRolePath(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	found, err := b.roles.load(ctx, req.Storage, data.Get("name").(string))
+func (b *backend) readRole(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	found, err := b.engine.Roles.Get(ctx, data.Get("name").(string))
 	if err != nil || found == nil {
 		return nil, err
 	}
@@ -232,56 +256,36 @@ func (b *backend) readRolePath(ctx context.Context, req *logical.Request, data *
 
 func (b *backend) deleteRole(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	name := data.Get("name").(string)
-	unlock, err := b.lockLogin(ctx, req.Storage, name, nil)
+	unlock, err := b.lockLogin(ctx, name, nil)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	previous, err := b.roles.load(ctx, req.Storage, name)
-	if err != nil && !isUnreadable(err) {
+	previous, err := b.engine.Roles.Get(ctx, name)
+	if err != nil && !store.IsUnreadable(err) {
 		return nil, err
 	}
-	if err := b.roles.remove(ctx, req.Storage, name); err != nil {
+	if err := b.engine.Roles.Delete(ctx, name); err != nil {
 		return nil, err
 	}
-	b.health.Forget(name)
+	b.engine.Report.Health.Forget(name)
 	if previous != nil {
-		b.notice(hclog.Debug, roleDeleted, aboutRole(name), "role deleted")
-		b.withdraw(ctx, req.Storage, previous, nil)
+		b.engine.Report.Happened(hclog.Debug, telemetry.RoleDeleted, telemetry.OfRole(name), "role deleted")
+		b.engine.Roles.Withdraw(ctx, previous, nil)
 	}
-	current, err := b.settings.load(ctx, req.Storage, b.clock)
-	if err != nil || current == nil {
+	inst, err := b.engine.Instances.Current(ctx)
+	if err != nil || inst == nil {
 		return nil, err
 	}
-	b.endFormer(ctx, req.Storage, name, previous, current)
-	if previous == nil || previous.CredentialType != credentialTypePersonalToken {
+	b.engine.EndSuperseded(ctx, name, previous)
+	if previous == nil || previous.CredentialType != CredentialTypePersonalToken {
 		return nil, nil
 	}
-	warned := &logical.Response{}
-	warned.AddWarning(fmt.Sprintf("personal access tokens of role %q end with their leases. Those whose lease is lost can be found by their name only while the role has a session: it is gone now, so delete what remains of \"vault:%s:%s:\" in ProcessMaker, or next time write %stidy role=%s first", previous.name, b.shortMountID(), previous.name, req.MountPoint, previous.name))
-	return warned, nil
+	return warned(fmt.Sprintf("personal access tokens of role %q end with their leases. Those whose lease is lost can be found by their name only while the role has a session: it is gone now, so delete what remains of \"vault:%s:%s:\" in ProcessMaker, or next time write %stidy role=%s first", name, b.engine.Ledger.Mount(), name, req.MountPoint, name)), nil
 }
 
-// endFormer ends what a role has from before its last write. The role is
-// written already, so what cannot be ended is only reported; it is tried again
-// every hour.
-func (b *backend) endFormer(ctx context.Context, storage logical.Storage, name string, previous *loadedRole, s *settings) {
-	defer b.inflight.Join()()
-	former := s.config.AuthClient
-	if previous != nil {
-		if auth, err := previous.authClient(s); err == nil {
-			former = auth
-		}
-	}
-	if err := b.endOutdated(ctx, storage, name, former, s); err != nil {
-		b.log(hclog.Warn, aboutSession(name), "the session or shared credential of a changed role could not be ended", "error", err)
-	}
-}
-
-func aboutRole(name string) about { return about{path: "roles/" + name, role: name} }
-
-func (b *backend) listRoles(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
-	names, err := req.Storage.List(ctx, rolePrefix)
+func (b *backend) listRoles(ctx context.Context, _ *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+	names, err := b.engine.Roles.Names(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -3,10 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-processmaker/internal/problem"
 )
 
 const (
@@ -34,26 +35,13 @@ this mount has handed out.
 )
 
 func (b *backend) rotateRolePaths() []*framework.Path {
-	return []*framework.Path{{
-		Pattern:         "rotate-role/" + framework.GenericNameRegex("name"),
-		DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix},
-		HelpSynopsis:    rotateRoleHelpSynopsis,
-		HelpDescription: rotateRoleHelpDescription,
-		Fields: map[string]*framework.FieldSchema{
-			"name":       {Type: framework.TypeString, Required: true, Description: "Name of the role.", DisplayAttrs: display("Name", "")},
-			"update_all": {Type: framework.TypeBool, Description: "Store the new password with every role of the mount that signs in as the same user.", DisplayAttrs: display("Update all", "")},
-		},
-		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.UpdateOperation: &framework.PathOperation{
-				Callback:                    b.rotateRole,
-				Summary:                     "Change the password of a role's ProcessMaker user.",
-				Responses:                   responds("What was changed, without the password.", rotateRoleAnswerFields()),
-				DisplayAttrs:                &framework.DisplayAttributes{OperationVerb: "rotate", OperationSuffix: "role"},
-				ForwardPerformanceStandby:   true,
-				ForwardPerformanceSecondary: true,
-			},
-		},
-	}}
+	fields := map[string]*framework.FieldSchema{
+		"name":       nameField(display("Name", "")),
+		"update_all": {Type: framework.TypeBool, Description: "Store the new password with every role of the mount that signs in as the same user.", DisplayAttrs: display("Update all", "")},
+	}
+	return []*framework.Path{path("rotate-role/"+framework.GenericNameRegex("name"), rotateRoleHelpSynopsis, rotateRoleHelpDescription, fields, map[logical.Operation]framework.OperationHandler{
+		logical.UpdateOperation: onPrimary(b.rotateRole, named{"rotate", "role"}, "Change the password of a role's ProcessMaker user.", responds("What was changed, without the password.", rotateRoleAnswerFields())),
+	})}
 }
 
 func rotateRoleAnswerFields() map[string]*framework.FieldSchema {
@@ -65,32 +53,24 @@ func rotateRoleAnswerFields() map[string]*framework.FieldSchema {
 }
 
 func (b *backend) rotateRole(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	defer b.inflight.Join()()
-	role, current, resp, err := b.requestedRole(ctx, req, data)
-	if role == nil {
-		return resp, err
-	}
-	name := role.name
-	if role.GrantType != grantTypePassword {
-		return logical.ErrorResponse("role %q has no password: its grant_type is %s. End its session with \"vault delete %ssessions/%s\" and sign in anew", name, role.GrantType, req.MountPoint, name), nil
-	}
-	unlock, err := b.lockUsers(ctx, role.Username)
+	bound, err := b.engine.Roles.Bind(ctx, data.Get("name").(string))
 	if err != nil {
-		return nil, fmt.Errorf("role %q: %w", name, err)
+		return nil, err
 	}
-	defer unlock()
-	rotation := &passwordRotation{backend: b, storage: req.Storage, settings: current, name: name, username: role.Username, mountPoint: req.MountPoint}
-	done, err := rotation.run(ctx, data.Get("update_all").(bool))
+	if bound.GrantType != GrantTypePassword {
+		return nil, problem.Refusef("role %q has no password: its grant_type is %s. End its session with \"vault delete %ssessions/%s\" and sign in anew", bound.Name, bound.GrantType, req.MountPoint, bound.Name)
+	}
+	rotated, err := b.engine.Passwords.Rotate(ctx, bound, data.Get("update_all").(bool))
 	if err != nil {
-		return upstreamAnswer(fmt.Sprintf("role %q: %s", name, err), err)
+		return nil, fmt.Errorf("role %q: %w", bound.Name, err)
 	}
-	answer := &logical.Response{Data: map[string]any{
-		"username":     done.Username,
-		"roles":        done.roleNames(),
-		"rotated_time": b.clock.Now().UTC().Format(time.RFC3339),
+	resp := &logical.Response{Data: map[string]any{
+		"username":     rotated.Username,
+		"roles":        rotated.Roles,
+		"rotated_time": timeText(rotated.Time),
 	}}
-	for _, warning := range rotation.warnings {
-		answer.AddWarning(warning)
+	for _, warning := range rotated.Warnings {
+		resp.AddWarning(warning)
 	}
-	return answer, nil
+	return resp, nil
 }

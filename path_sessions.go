@@ -3,12 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/internal/fields"
+	"vault-plugin-secrets-processmaker/internal/problem"
+	"vault-plugin-secrets-processmaker/internal/store"
 )
 
 const (
@@ -35,116 +36,72 @@ the redirect_uri to sessions/<name>, with a Vault token of the same entity.
 )
 
 func (b *backend) sessionPaths() []*framework.Path {
-	name := &framework.FieldSchema{Type: framework.TypeString, Required: true, Description: "Name of the role.", DisplayAttrs: display("Role", "")}
-	return []*framework.Path{{
-		Pattern:         "sessions/" + framework.GenericNameRegex("name"),
-		DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix},
-		HelpSynopsis:    sessionHelpSynopsis,
-		HelpDescription: sessionHelpDescription,
-		Fields: map[string]*framework.FieldSchema{
-			"name":          name,
-			"code":          {Type: framework.TypeString, Description: "The code that ProcessMaker sent to the redirect_uri.", DisplayAttrs: sensitive("Code", "")},
-			"state":         {Type: framework.TypeString, Description: "The state that authorize/<name> gave.", DisplayAttrs: sensitive("State", "")},
-			"refresh_token": {Type: framework.TypeString, Description: "A refresh token to import.", DisplayAttrs: sensitive("Refresh token", "")},
-		},
-		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.ReadOperation: &framework.PathOperation{
-				Callback:     b.readSessionPath,
-				Summary:      "Read whose session a role has, without its tokens.",
-				Responses:    responds("The session.", sessionAnswerFields()),
-				DisplayAttrs: &framework.DisplayAttributes{OperationVerb: "read", OperationSuffix: "session"},
-			},
-			logical.UpdateOperation: &framework.PathOperation{
-				Callback:                  b.writeSession,
-				Summary:                   "Complete a sign-in, or import a refresh token.",
-				Responses:                 responds("The session.", sessionAnswerFields()),
-				DisplayAttrs:              &framework.DisplayAttributes{OperationVerb: "start", OperationSuffix: "session"},
-				ForwardPerformanceStandby: true,
-			},
-			logical.DeleteOperation: &framework.PathOperation{
-				Callback:                  b.deleteSession,
-				Summary:                   "End a role's session at ProcessMaker.",
-				Responses:                 respondsEmpty(),
-				DisplayAttrs:              &framework.DisplayAttributes{OperationVerb: "end", OperationSuffix: "session"},
-				ForwardPerformanceStandby: true,
-			},
-		},
-	}, {
-		Pattern:         "sessions/?$",
-		DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix},
-		HelpSynopsis:    "The names of the roles that have a session.",
-		HelpDescription: "Lists the names of the roles that have a session, sorted.",
-		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.ListOperation: &framework.PathOperation{
-				Callback: b.listSessions,
-				Summary:  "List the roles that have a session.",
-				Responses: responds("The names.", map[string]*framework.FieldSchema{
-					"keys": {Type: framework.TypeStringSlice, Required: true, Description: "Names of the roles."},
-				}),
-				DisplayAttrs: &framework.DisplayAttributes{OperationVerb: "list", OperationSuffix: "sessions"},
-			},
-		},
-	}, {
-		Pattern:         "authorize/" + framework.GenericNameRegex("name"),
-		DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix},
-		HelpSynopsis:    authorizeHelpSynopsis,
-		HelpDescription: authorizeHelpDescription,
-		Fields:          map[string]*framework.FieldSchema{"name": name},
-		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.UpdateOperation: &framework.PathOperation{
-				Callback: b.authorize,
-				Summary:  "Begin a person's sign-in.",
-				Responses: responds("Where to sign in.", map[string]*framework.FieldSchema{
-					"authorization_url": {Type: framework.TypeString, Required: true, Description: "Address to open in a browser."},
-					"state":             {Type: framework.TypeString, Required: true, Description: "What ProcessMaker sends back with the code."},
-					"redirect_uri":      {Type: framework.TypeString, Required: true, Description: "Where ProcessMaker sends the code."},
-					"expire_time":       {Type: framework.TypeString, Required: true, Description: "When the sign-in is no longer accepted (RFC 3339)."},
-				}),
-				DisplayAttrs:              &framework.DisplayAttributes{OperationVerb: "authorize", OperationSuffix: "session"},
-				ForwardPerformanceStandby: true,
-			},
-		},
-	}}
+	name := nameField(display("Role", ""))
+	fields := map[string]*framework.FieldSchema{
+		"name":          name,
+		"code":          {Type: framework.TypeString, Description: "The code that ProcessMaker sent to the redirect_uri.", DisplayAttrs: sensitive("Code", "")},
+		"state":         {Type: framework.TypeString, Description: "The state that authorize/<name> gave.", DisplayAttrs: sensitive("State", "")},
+		"refresh_token": {Type: framework.TypeString, Description: "A refresh token to import.", DisplayAttrs: sensitive("Refresh token", "")},
+	}
+	session := responds("The session.", sessionAnswerFields())
+	signIn := responds("Where to sign in.", map[string]*framework.FieldSchema{
+		"authorization_url": alwaysText("Address to open in a browser."),
+		"state":             alwaysText("What ProcessMaker sends back with the code."),
+		"redirect_uri":      alwaysText("Where ProcessMaker sends the code."),
+		"expire_time":       alwaysText("When the sign-in is no longer accepted (RFC 3339)."),
+	})
+	return []*framework.Path{
+		path("sessions/"+framework.GenericNameRegex("name"), sessionHelpSynopsis, sessionHelpDescription, fields, map[logical.Operation]framework.OperationHandler{
+			logical.ReadOperation:   here(b.readSession, named{"read", "session"}, "Read whose session a role has, without its tokens.", session),
+			logical.UpdateOperation: onActive(b.writeSession, named{"start", "session"}, "Complete a sign-in, or import a refresh token.", session),
+			logical.DeleteOperation: onActive(b.deleteSession, named{"end", "session"}, "End a role's session at ProcessMaker.", respondsEmpty()),
+		}),
+		path("sessions/?$", "The names of the roles that have a session.", "Lists the names of the roles that have a session, sorted.", nil, map[logical.Operation]framework.OperationHandler{
+			logical.ListOperation: here(b.listSessions, named{"list", "sessions"}, "List the roles that have a session.", respondsKeys("Names of the roles.")),
+		}),
+		path("authorize/"+framework.GenericNameRegex("name"), authorizeHelpSynopsis, authorizeHelpDescription, map[string]*framework.FieldSchema{"name": name}, map[logical.Operation]framework.OperationHandler{
+			logical.UpdateOperation: onActive(b.authorize, named{"authorize", "session"}, "Begin a person's sign-in.", signIn),
+		}),
+	}
 }
 
-// sessionRole returns what a request about a session needs, or what to answer where
-// there is no role.
-func (b *backend) sessionRole(ctx context.Context, req *logical.Request, data *framework.FieldData) (*loadedRole, *settings, *logical.Response, error) {
-	role, current, resp, err := b.requestedRole(ctx, req, data)
-	if role == nil {
-		return nil, current, resp, err
+// callerOf tells Vault tokens apart: by their entity, which outlives a single
+// token, or else by the token's accessor; it is empty where there is neither.
+func callerOf(req *logical.Request) string {
+	switch {
+	case req.EntityID != "":
+		return "entity:" + req.EntityID
+	case req.ClientTokenAccessor != "":
+		return "accessor:" + req.ClientTokenAccessor
+	default:
+		return ""
 	}
-	if err := role.belongsTo(current); err != nil {
-		return nil, current, logical.ErrorResponse("role %q: %s", role.name, err), nil
-	}
-	return role, current, nil, nil
 }
 
 func (b *backend) authorize(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	role, current, resp, err := b.sessionRole(ctx, req, data)
-	if role == nil {
-		return resp, err
-	}
-	if role.GrantType != grantTypeCode {
-		return logical.ErrorResponse("role %q signs in by %s; authorize is for grant_type %s", role.name, role.GrantType, grantTypeCode), nil
-	}
-	address, state, err := b.beginSignIn(ctx, req, role, current)
+	bound, err := b.engine.Roles.Bind(ctx, data.Get("name").(string))
 	if err != nil {
-		return upstreamAnswer(fmt.Sprintf("role %q: %s", role.name, err), err)
+		return nil, err
+	}
+	if bound.GrantType != GrantTypeCode {
+		return nil, problem.Refusef("role %q signs in by %s; authorize is for grant_type %s", bound.Name, bound.GrantType, GrantTypeCode)
+	}
+	begun, err := b.engine.Sessions.BeginSignIn(ctx, bound, callerOf(req))
+	if err != nil {
+		return nil, fmt.Errorf("role %q: %w", bound.Name, err)
 	}
 	return &logical.Response{Data: map[string]any{
-		"authorization_url": address,
-		"state":             state,
-		"redirect_uri":      role.RedirectURI,
-		"expire_time":       b.clock.Now().Add(signInTime).UTC().Format(time.RFC3339),
+		"authorization_url": begun.URL,
+		"state":             begun.State,
+		"redirect_uri":      bound.RedirectURI,
+		"expire_time":       timeText(begun.ExpireTime),
 	}}, nil
 }
 
 func (b *backend) writeSession(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	defer b.inflight.Join()()
-	role, current, resp, err := b.sessionRole(ctx, req, data)
-	if role == nil {
-		return resp, err
+	bound, err := b.engine.Roles.Bind(ctx, data.Get("name").(string))
+	if err != nil {
+		return nil, err
 	}
 	in := &fields.Input{Data: data}
 	var code, state, refreshToken string
@@ -152,112 +109,103 @@ func (b *backend) writeSession(ctx context.Context, req *logical.Request, data *
 	in.Secret("state", &state)
 	in.Secret("refresh_token", &refreshToken)
 	if in.Err != nil {
-		return logical.ErrorResponse("role %q: %s", role.name, in.Err), nil
+		return nil, problem.Refusef("role %q: %s", bound.Name, in.Err)
 	}
-	var started *session
+	var started *Session
 	switch {
-	case role.GrantType == grantTypePassword:
-		return logical.ErrorResponse("role %q signs in with its password; its session starts by itself when one is needed", role.name), nil
-	case role.GrantType == grantTypeCode && (code == "" || state == "" || refreshToken != ""):
-		return logical.ErrorResponse("role %q signs in by authorization_code: give code and state", role.name), nil
-	case role.GrantType == grantTypeRefreshToken && (refreshToken == "" || code != "" || state != ""):
-		return logical.ErrorResponse("role %q signs in by refresh_token: give refresh_token", role.name), nil
-	case role.GrantType == grantTypeCode:
-		started, err = b.completeSignIn(ctx, req, role, current, code, state)
+	case bound.GrantType == GrantTypePassword:
+		return nil, problem.Refusef("role %q signs in with its password; its session starts by itself when one is needed", bound.Name)
+	case bound.GrantType == GrantTypeCode && (code == "" || state == "" || refreshToken != ""):
+		return nil, problem.Refusef("role %q signs in by authorization_code: give code and state", bound.Name)
+	case bound.GrantType == GrantTypeRefreshToken && (refreshToken == "" || code != "" || state != ""):
+		return nil, problem.Refusef("role %q signs in by refresh_token: give refresh_token", bound.Name)
+	case bound.GrantType == GrantTypeCode:
+		started, err = b.engine.Sessions.CompleteSignIn(ctx, bound, callerOf(req), code, state)
 	default:
-		started, err = b.importSession(ctx, req.Storage, role, current, refreshToken)
+		started, err = b.engine.Sessions.Import(ctx, bound, refreshToken)
 	}
 	if err != nil {
-		auth, _ := role.authClient(current)
-		return upstreamAnswer(loginTrouble(role.name, &role.role, auth, err, b.clock.Now()), err)
+		return nil, fmt.Errorf("role %q: %w", bound.Name, Explain(bound, err, b.clock.Now()))
 	}
 	return &logical.Response{Data: sessionAnswer(started)}, nil
 }
 
-func (b *backend) readSessionPath(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	stored, err := readSession(ctx, req.Storage, data.Get("name").(string))
+func (b *backend) readSession(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	stored, err := b.engine.Sessions.Get(ctx, data.Get("name").(string))
 	if err != nil || stored == nil {
 		return nil, err
 	}
 	return &logical.Response{Data: sessionAnswer(stored)}, nil
 }
 
-func (b *backend) listSessions(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
-	names, err := req.Storage.List(ctx, sessionPrefix)
+func (b *backend) listSessions(ctx context.Context, _ *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+	names, err := b.engine.Sessions.Names(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return logical.ListResponse(names), nil
 }
 
-func (b *backend) deleteSession(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	defer b.inflight.Join()()
+func (b *backend) deleteSession(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	name := data.Get("name").(string)
-	role, current, resp, err := b.sessionRole(ctx, req, data)
-	var auth authClient
-	switch {
-	case role != nil:
-		auth, err = role.authClient(current)
-	case current == nil || !b.leftSession(ctx, req.Storage, name):
-		return resp, err
-	default:
-		auth, err = current.config.AuthClient, nil
-	}
-	if err == nil {
-		err = b.dropSession(ctx, req.Storage, name, auth, current, anyFingerprint)
-	}
+	inst, err := b.engine.Instances.Require(ctx)
 	if err != nil {
+		return nil, err
+	}
+	auth := inst.Config.AuthClient.ForClient()
+	bound, err := b.engine.Roles.Bind(ctx, name)
+	switch {
+	case err == nil:
+		auth = bound.Auth
+	case !b.hasOrphanedSession(ctx, name):
+		return nil, err
+	}
+	if err := b.engine.Sessions.End(ctx, name, auth, inst, Whatever); err != nil {
 		return nil, fmt.Errorf("role %q: the session could not be ended: %w", name, err)
 	}
 	return nil, nil
 }
 
-// leftSession tells whether there is a session, sound or damaged, of a role that
-// is gone or cannot be read.
-func (b *backend) leftSession(ctx context.Context, storage logical.Storage, name string) bool {
-	role, err := b.roles.load(ctx, storage, name)
-	if role != nil || (err != nil && !isUnreadable(err)) {
+// hasOrphanedSession tells whether there is a session, sound or damaged, of a role
+// that is gone or cannot be read.
+func (b *backend) hasOrphanedSession(ctx context.Context, name string) bool {
+	entry, err := b.engine.Roles.Get(ctx, name)
+	if entry != nil || (err != nil && !store.IsUnreadable(err)) {
 		return false
 	}
-	left, err := readSession(ctx, storage, name)
-	return left != nil || isUnreadable(err)
+	orphaned, err := b.engine.Sessions.Get(ctx, name)
+	return orphaned != nil || store.IsUnreadable(err)
 }
 
-func sessionAnswer(s *session) map[string]any {
+func sessionAnswer(s *Session) map[string]any {
 	state := "active"
-	if s.LostBecause != "" {
+	if !s.Active() {
 		state = "needs_sign_in"
-	}
-	written := func(t time.Time) string {
-		if t.IsZero() {
-			return ""
-		}
-		return t.UTC().Format(time.RFC3339)
 	}
 	return map[string]any{
 		"state":             state,
 		"user_id":           s.UserID,
 		"username":          s.Username,
 		"client_id":         s.Fingerprint.ClientID,
-		"created_time":      written(s.CreatedTime),
-		"last_refresh_time": written(s.LastRefreshTime),
-		"token_expire_time": written(s.TokenExpireTime),
+		"created_time":      timeText(s.CreatedTime),
+		"last_refresh_time": timeText(s.LastRefreshTime),
+		"token_expire_time": timeText(s.TokenExpireTime),
 		"last_error":        s.LostBecause,
 	}
 }
 
 func sessionAnswerFields() map[string]*framework.FieldSchema {
-	field := func(description string) *framework.FieldSchema {
-		return &framework.FieldSchema{Type: framework.TypeString, Required: true, Description: description}
-	}
 	return map[string]*framework.FieldSchema{
-		"state":             field("active, or needs_sign_in."),
-		"user_id":           field("ProcessMaker's number of the user who signed in."),
-		"username":          field("Name of that user."),
-		"client_id":         field("Auth client of the session."),
-		"created_time":      field("When the session began (RFC 3339)."),
-		"last_refresh_time": field("When its tokens were last renewed (RFC 3339)."),
-		"token_expire_time": field("ProcessMaker's own end of its access token (RFC 3339)."),
-		"last_error":        field("Why it needs a sign-in; empty while it is active."),
+		"state":             alwaysText("active, or needs_sign_in."),
+		"user_id":           alwaysText("ProcessMaker's number of the user who signed in."),
+		"username":          alwaysText("Name of that user."),
+		"client_id":         alwaysText("Auth client of the session."),
+		"created_time":      alwaysText("When the session began (RFC 3339)."),
+		"last_refresh_time": alwaysText("When its tokens were last renewed (RFC 3339)."),
+		"token_expire_time": alwaysText("ProcessMaker's own end of its access token (RFC 3339)."),
+		"last_error":        alwaysText("Why it needs a sign-in; empty while it is active."),
 	}
 }
+
+// sessionStatusFields are the fields of a session that a role's status repeats.
+var sessionStatusFields = []string{"state", "user_id", "created_time", "last_refresh_time", "token_expire_time"}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-processmaker/internal/problem"
 )
 
 const (
@@ -22,61 +24,47 @@ themselves.
 )
 
 func (b *backend) staticPaths() []*framework.Path {
-	return []*framework.Path{{
-		Pattern:         "static-creds/" + framework.GenericNameRegex("name"),
-		DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix},
-		HelpSynopsis:    staticHelpSynopsis,
-		HelpDescription: staticHelpDescription,
-		Fields: map[string]*framework.FieldSchema{
-			"name": {Type: framework.TypeString, Required: true, Description: "Name of the role.", DisplayAttrs: display("Role", "")},
-		},
-		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.ReadOperation: &framework.PathOperation{
-				Callback:                  b.readStaticCreds,
-				Summary:                   "Read the credential that a role's readers share.",
-				Responses:                 responds("The token.", staticAnswerFields()),
-				DisplayAttrs:              &framework.DisplayAttributes{OperationVerb: "read", OperationSuffix: "static-credentials"},
-				ForwardPerformanceStandby: true,
-			},
-		},
-	}}
+	fields := map[string]*framework.FieldSchema{"name": nameField(display("Role", ""))}
+	return []*framework.Path{path("static-creds/"+framework.GenericNameRegex("name"), staticHelpSynopsis, staticHelpDescription, fields, map[logical.Operation]framework.OperationHandler{
+		logical.ReadOperation: onActive(b.readStaticCreds, named{"read", "static-credentials"}, "Read the credential that a role's readers share.", responds("The token.", staticAnswerFields())),
+	})}
 }
 
 func (b *backend) readStaticCreds(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	role, current, resp, err := b.requestedRole(ctx, req, data)
-	if role == nil {
-		return resp, err
+	bound, err := b.engine.Roles.Bind(ctx, data.Get("name").(string))
+	if err != nil {
+		return nil, err
 	}
-	if role.RotationPeriod == 0 {
-		return logical.ErrorResponse("role %q shares no credential: set its rotation_period, or read %screds/%s", role.name, req.MountPoint, role.name), nil
+	if bound.RotationPeriod == 0 {
+		return nil, problem.Refusef("role %q shares no credential: set its rotation_period, or read %screds/%s", bound.Name, req.MountPoint, bound.Name)
 	}
-	shared, stale, resp, err := b.shared(ctx, req, role, current)
-	if shared == nil {
-		return resp, err
+	shared, err := b.engine.Credentials.Shared(ctx, bound)
+	if err != nil {
+		return nil, err
 	}
-	ttl := shared.freshUntil(role).Sub(b.clock.Now())
-	if stale != nil {
-		ttl = staleTTL
+	ttl := shared.FreshUntil(&bound.Role).Sub(b.clock.Now())
+	if shared.Why != nil {
+		ttl = StaleTTL
 	}
-	answer := answerData(shared.Record, shared.token())
+	answer := answerData(shared.Record, shared.Token())
 	delete(answer, "renew_mode")
 	// Rounded up, and never 0: readers take 0 for "no ttl" and come back at
 	// their own pace.
 	answer["ttl"] = max(int64((ttl+time.Second-1)/time.Second), 1)
-	answer["rotation_period"] = int64(role.RotationPeriod / time.Second)
+	answer["rotation_period"] = int64(bound.RotationPeriod / time.Second)
 	answer["last_vault_rotation"] = shared.RotatedAt.UTC().Format(time.RFC3339Nano)
-	out := &logical.Response{Data: answer}
-	if stale != nil {
-		out.AddWarning(fmt.Sprintf("this credential is past its rotation and still lives, because no other could be had: %s", stale.Error()))
+	resp := &logical.Response{Data: answer}
+	if shared.Why != nil {
+		resp.AddWarning(fmt.Sprintf("this credential is past its rotation and still lives, because no other could be had: %s", shared.Why))
 	}
-	return out, nil
+	return resp, nil
 }
 
 func staticAnswerFields() map[string]*framework.FieldSchema {
 	fields := credentialFields()
 	delete(fields, "renew_mode")
-	fields["ttl"] = &framework.FieldSchema{Type: framework.TypeInt64, Required: true, Description: "Seconds to the next rotation, at least 1."}
-	fields["rotation_period"] = &framework.FieldSchema{Type: framework.TypeInt64, Required: true, Description: "Seconds from one rotation to the next."}
-	fields["last_vault_rotation"] = &framework.FieldSchema{Type: framework.TypeString, Required: true, Description: "When this credential was made (RFC 3339 with nanoseconds)."}
+	fields["ttl"] = always(framework.TypeInt64, "Seconds to the next rotation, at least 1.")
+	fields["rotation_period"] = always(framework.TypeInt64, "Seconds from one rotation to the next.")
+	fields["last_vault_rotation"] = alwaysText("When this credential was made (RFC 3339 with nanoseconds).")
 	return fields
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/internal/store"
+	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
 const (
@@ -39,148 +41,140 @@ costs one login.
 
 // statusCounters are the counters that status answers with.
 var statusCounters = []string{
-	credsCreated, credsCreateFailed, credsRenewed, credsRenewFailed, credsRevoked, credsRevokeFailed,
-	sessionStarted, sessionRenewed, sessionLost, ledgerEnded, ledgerEndFailed, ledgerDue,
+	telemetry.CredsCreated, telemetry.CredsCreateFailed, telemetry.CredsRenewed, telemetry.CredsRenewFailed, telemetry.CredsRevoked, telemetry.CredsRevokeFailed,
+	telemetry.SessionStarted, telemetry.SessionRenewed, telemetry.SessionLost, telemetry.LedgerEnded, telemetry.LedgerEndFailed, telemetry.LedgerDue,
 }
 
 func (b *backend) statusPaths() []*framework.Path {
-	return []*framework.Path{{
-		Pattern:         "status",
-		DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix},
-		HelpSynopsis:    statusHelpSynopsis,
-		HelpDescription: statusHelpDescription,
-		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.ReadOperation: &framework.PathOperation{
-				Callback:                  b.readStatus,
-				Summary:                   "Read how the mount and its ProcessMaker are.",
-				Responses:                 responds("The state of the mount.", statusAnswerFields()),
-				DisplayAttrs:              &framework.DisplayAttributes{OperationVerb: "read", OperationSuffix: "status"},
-				ForwardPerformanceStandby: true,
-			},
-		},
-	}, {
-		Pattern:         "status/" + framework.GenericNameRegex("name"),
-		DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix},
-		HelpSynopsis:    roleStatusHelpSynopsis,
-		HelpDescription: roleStatusHelpDescription,
-		Fields: map[string]*framework.FieldSchema{
-			"name":    {Type: framework.TypeString, Required: true, Description: "Name of the role.", DisplayAttrs: display("Role", "")},
-			"foreign": {Type: framework.TypeBool, Query: true, Description: "List the personal access tokens of the role's user that this mount did not make.", DisplayAttrs: display("Foreign tokens", "")},
-		},
-		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.ReadOperation: &framework.PathOperation{
-				Callback:                  b.readRoleStatus,
-				Summary:                   "Read how a role's sign-ins go.",
-				Responses:                 responds("The state of the role.", roleStatusAnswerFields()),
-				DisplayAttrs:              &framework.DisplayAttributes{OperationVerb: "read", OperationSuffix: "role-status"},
-				ForwardPerformanceStandby: true,
-			},
-		},
-	}}
+	fields := map[string]*framework.FieldSchema{
+		"name":    nameField(display("Role", "")),
+		"foreign": {Type: framework.TypeBool, Query: true, Description: "List the personal access tokens of the role's user that this mount did not make.", DisplayAttrs: display("Foreign tokens", "")},
+	}
+	return []*framework.Path{
+		path("status", statusHelpSynopsis, statusHelpDescription, nil, map[logical.Operation]framework.OperationHandler{
+			logical.ReadOperation: onActive(b.readStatus, named{"read", "status"}, "Read how the mount and its ProcessMaker are.", responds("The state of the mount.", statusAnswerFields())),
+		}),
+		path("status/"+framework.GenericNameRegex("name"), roleStatusHelpSynopsis, roleStatusHelpDescription, fields, map[logical.Operation]framework.OperationHandler{
+			logical.ReadOperation: onActive(b.readRoleStatus, named{"read", "role-status"}, "Read how a role's sign-ins go.", responds("The state of the role.", roleStatusAnswerFields())),
+		}),
+	}
 }
 
-func (b *backend) readStatus(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+func (b *backend) readStatus(ctx context.Context, _ *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
 	resp := &logical.Response{Data: map[string]any{
 		"version":                  version,
 		"url":                      "",
 		"reachable":                false,
 		"breaker":                  string(client.Closed),
 		"token_requests_remaining": client.NoTokenLimit,
-		"unaccounted":              b.counters.of(ledgerUnaccounted),
+		"unaccounted":              b.engine.Report.Counted(telemetry.LedgerUnaccounted),
 		"counters":                 b.countersAnswer(),
 	}}
-	late, err := b.findOverdue(ctx, req.Storage)
-	if err != nil {
+	if err := b.addOverdue(ctx, resp); err != nil {
 		return nil, err
 	}
-	resp.Data["overdue"], resp.Data["oldest_due"] = len(late.ids), timeText(late.oldest)
-	if !late.all {
+	inst, err := b.engine.Instances.Current(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case inst == nil:
+		resp.AddWarning("this mount has no config")
+		return resp, nil
+	case inst.Config.Deleted:
+		resp.AddWarning("the config was deleted; what is needed to end live credentials is kept until they are ended")
+	}
+	resp.Data["url"] = inst.Config.URL
+	err = inst.Client.Probe(ctx)
+	resp.Data["reachable"] = err == nil
+	if err != nil {
+		resp.AddWarning("not reachable: " + err.Error())
+	}
+	condition := inst.Client.Condition()
+	resp.Data["breaker"] = string(condition.Breaker)
+	resp.Data["token_requests_remaining"] = condition.TokenRequestsRemaining
+	return resp, nil
+}
+
+func (b *backend) addOverdue(ctx context.Context, resp *logical.Response) error {
+	late, err := b.engine.Ledger.Overdue(ctx)
+	if err != nil {
+		return err
+	}
+	resp.Data["overdue"], resp.Data["oldest_due"] = len(late.IDs), timeText(late.Oldest)
+	if !late.Complete {
 		resp.AddWarning("there is more overdue than was counted")
 	}
 	var unreadable int
 	var why error
-	for _, id := range late.ids {
-		if err := b.failures.WhyHopeless(string(id)); err != nil {
+	for _, id := range late.IDs {
+		if err := b.engine.Credentials.WhyHopeless(id); err != nil {
 			unreadable, why = unreadable+1, err
 		}
 	}
 	if unreadable > 0 {
 		resp.AddWarning(fmt.Sprintf("what is overdue cannot be ended where its record cannot be read (%d of it, one is this): %s", unreadable, why))
 	}
-	current, err := b.settings.load(ctx, req.Storage, b.clock)
-	switch {
-	case err != nil:
-		return nil, err
-	case current == nil:
-		resp.AddWarning("this mount has no config")
-		return resp, nil
-	case current.config.Deleted:
-		resp.AddWarning("the config was deleted; what is needed to end live credentials is kept until they are ended")
-	}
-	resp.Data["url"] = current.config.URL
-	err = current.client.Probe(ctx)
-	resp.Data["reachable"] = err == nil
-	if err != nil {
-		resp.AddWarning("not reachable: " + err.Error())
-	}
-	condition := current.client.Condition()
-	resp.Data["breaker"] = string(condition.Breaker)
-	resp.Data["token_requests_remaining"] = condition.TokenRequestsRemaining
-	return resp, nil
+	return nil
 }
 
 func (b *backend) countersAnswer() map[string]any {
-	answer := map[string]any{"events_dropped": b.events.Dropped()}
+	answer := map[string]any{"events_dropped": b.engine.Report.EventsDropped()}
 	for _, name := range statusCounters {
-		answer[strings.ReplaceAll(name, "-", "_")] = b.counters.of(name)
+		answer[strings.ReplaceAll(name, "-", "_")] = b.engine.Report.Counted(name)
 	}
 	return answer
 }
 
-func (b *backend) readRoleStatus(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	role, err := b.roles.load(ctx, req.Storage, data.Get("name").(string))
-	if err != nil || role == nil {
+func (b *backend) readRoleStatus(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	entry, err := b.engine.Roles.Get(ctx, data.Get("name").(string))
+	if err != nil || entry == nil {
 		return nil, err
 	}
-	condition := b.health.Of(role.name).Condition()
+	condition := b.engine.Report.Health.Of(entry.Name).Condition()
 	answer := map[string]any{
-		"role":            role.name,
+		"role":            entry.Name,
 		"last_issue_time": timeText(condition.LastIssue),
 		"last_error":      condition.LastError,
 		"last_error_time": timeText(condition.LastErrorTime),
 		"cure":            condition.Cure,
 		"retry_after":     max(int64(condition.RetryAt.Sub(b.clock.Now())/time.Second), 0),
 	}
-	if err := b.addSessionStatus(ctx, req.Storage, role.name, answer); err != nil {
+	if err := b.addSessionStatus(ctx, entry.Name, answer); err != nil {
 		return nil, err
 	}
-	if err := b.addStaticStatus(ctx, req.Storage, role, answer); err != nil {
+	if err := b.addStaticStatus(ctx, entry, answer); err != nil {
 		return nil, err
 	}
-	if !data.Get("foreign").(bool) {
-		return &logical.Response{Data: answer}, nil
+	resp := &logical.Response{Data: answer}
+	if data.Get("foreign").(bool) {
+		return resp, b.addUnmanaged(ctx, entry.Name, resp)
 	}
-	defer b.inflight.Join()()
-	current, resp, err := b.configured(ctx, req)
-	if current == nil {
-		return resp, err
-	}
-	foreign, unreadable, err := b.foreignTokens(ctx, req.Storage, role, current)
-	if err != nil {
-		auth, _ := role.authClient(current)
-		return upstreamAnswer(loginTrouble(role.name, &role.role, auth, err, b.clock.Now()), err)
-	}
-	answer["foreign_tokens"] = foreignAnswer(foreign)
-	listed := &logical.Response{Data: answer}
-	if unreadable != nil {
-		listed.AddWarning("the token of a record that cannot be read may be among them: " + unreadable.Error())
-	}
-	return listed, nil
+	return resp, nil
 }
 
-func (b *backend) addSessionStatus(ctx context.Context, storage logical.Storage, name string, answer map[string]any) error {
-	stored, err := readSession(ctx, storage, name)
-	if err != nil && !isUnreadable(err) {
+func (b *backend) addUnmanaged(ctx context.Context, name string, resp *logical.Response) error {
+	bound, err := b.engine.Roles.Bind(ctx, name)
+	if err != nil {
+		return err
+	}
+	found, err := b.engine.Reaper.Unmanaged(ctx, bound)
+	if err != nil {
+		return fmt.Errorf("role %q: %w", name, Explain(bound, err, b.clock.Now()))
+	}
+	tokens := make([]map[string]any, 0, len(found.Tokens))
+	for _, token := range found.Tokens {
+		tokens = append(tokens, map[string]any{"id": token.ID, "name": token.Name, "created_time": timeText(token.CreatedTime)})
+	}
+	resp.Data["foreign_tokens"] = tokens
+	if found.Unreadable != nil {
+		resp.AddWarning("the token of a record that cannot be read may be among them: " + found.Unreadable.Error())
+	}
+	return nil
+}
+
+func (b *backend) addSessionStatus(ctx context.Context, name string, answer map[string]any) error {
+	stored, err := b.engine.Sessions.Get(ctx, name)
+	if err != nil && !store.IsUnreadable(err) {
 		return err
 	}
 	shown := map[string]any{}
@@ -194,56 +188,47 @@ func (b *backend) addSessionStatus(ctx context.Context, storage logical.Storage,
 	return nil
 }
 
-// sessionStatusFields are the fields of a session that a role's status repeats.
-var sessionStatusFields = []string{"state", "user_id", "created_time", "last_refresh_time", "token_expire_time"}
-
-func (b *backend) addStaticStatus(ctx context.Context, storage logical.Storage, role *loadedRole, answer map[string]any) error {
+func (b *backend) addStaticStatus(ctx context.Context, entry *Entry, answer map[string]any) error {
 	answer["last_vault_rotation"], answer["next_vault_rotation"] = "", ""
-	if role.RotationPeriod == 0 {
+	if entry.RotationPeriod == 0 {
 		return nil
 	}
-	stored, err := readStatic(ctx, storage, role.name)
-	if isUnreadable(err) {
+	stored, err := b.engine.Credentials.GetShared(ctx, entry.Name)
+	if store.IsUnreadable(err) {
 		return nil // the next read replaces it
 	}
 	if err != nil || stored == nil {
 		return err
 	}
 	answer["last_vault_rotation"] = timeText(stored.RotatedAt)
-	answer["next_vault_rotation"] = timeText(stored.freshUntil(role))
+	answer["next_vault_rotation"] = timeText(stored.FreshUntil(&entry.Role))
 	return nil
 }
 
 func statusAnswerFields() map[string]*framework.FieldSchema {
-	field := func(kind framework.FieldType, description string) *framework.FieldSchema {
-		return &framework.FieldSchema{Type: kind, Required: true, Description: description}
-	}
 	return map[string]*framework.FieldSchema{
-		"version":                  field(framework.TypeString, "Version of the plugin."),
-		"url":                      field(framework.TypeString, "The instance; empty while there is no config."),
-		"reachable":                field(framework.TypeBool, "Whether a ProcessMaker answered just now."),
-		"breaker":                  field(framework.TypeString, "closed, open (requests are answered without a call), or half_open (one at a time is tried)."),
-		"token_requests_remaining": field(framework.TypeInt, "Calls of the token endpoint that are possible now; -1 where nothing is known to limit them."),
-		"overdue":                  field(framework.TypeInt, "Credentials that should be dead and are not known to be."),
-		"oldest_due":               field(framework.TypeString, "When the oldest of them should have been (RFC 3339)."),
-		"unaccounted":              field(framework.TypeInt64, "Tokens that may live and that nothing here knows, since the plugin started."),
-		"counters":                 field(framework.TypeMap, "What has happened since the plugin started."),
+		"version":                  alwaysText("Version of the plugin."),
+		"url":                      alwaysText("The instance; empty while there is no config."),
+		"reachable":                always(framework.TypeBool, "Whether a ProcessMaker answered just now."),
+		"breaker":                  alwaysText("closed, open (requests are answered without a call), or half_open (one at a time is tried)."),
+		"token_requests_remaining": always(framework.TypeInt, "Calls of the token endpoint that are possible now; -1 where nothing is known to limit them."),
+		"overdue":                  always(framework.TypeInt, "Credentials that should be dead and are not known to be."),
+		"oldest_due":               alwaysText("When the oldest of them should have been (RFC 3339)."),
+		"unaccounted":              always(framework.TypeInt64, "Tokens that may live and that nothing here knows, since the plugin started."),
+		"counters":                 always(framework.TypeMap, "What has happened since the plugin started."),
 	}
 }
 
 func roleStatusAnswerFields() map[string]*framework.FieldSchema {
-	field := func(description string) *framework.FieldSchema {
-		return &framework.FieldSchema{Type: framework.TypeString, Required: true, Description: description}
-	}
 	fields := map[string]*framework.FieldSchema{
-		"role":                field("The role."),
-		"last_issue_time":     field("When it last handed out a credential (RFC 3339), since the plugin started."),
-		"last_error":          field("Why it last failed."),
-		"last_error_time":     field("When that was (RFC 3339)."),
-		"cure":                field("What to do about it; empty once it works again."),
-		"retry_after":         {Type: framework.TypeInt64, Required: true, Description: "Seconds until trying again makes sense; 0 is now."},
-		"last_vault_rotation": field("When the shared credential was made (RFC 3339)."),
-		"next_vault_rotation": field("When it is to be replaced (RFC 3339)."),
+		"role":                alwaysText("The role."),
+		"last_issue_time":     alwaysText("When it last handed out a credential (RFC 3339), since the plugin started."),
+		"last_error":          alwaysText("Why it last failed."),
+		"last_error_time":     alwaysText("When that was (RFC 3339)."),
+		"cure":                alwaysText("What to do about it; empty once it works again."),
+		"retry_after":         always(framework.TypeInt64, "Seconds until trying again makes sense; 0 is now."),
+		"last_vault_rotation": alwaysText("When the shared credential was made (RFC 3339)."),
+		"next_vault_rotation": alwaysText("When it is to be replaced (RFC 3339)."),
 		"foreign_tokens":      {Type: framework.TypeSlice, Description: "With foreign=true: id, name and created_time of each."},
 	}
 	for _, name := range sessionStatusFields {

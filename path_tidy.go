@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/internal/problem"
 )
 
 const (
@@ -26,81 +27,57 @@ minutes later.
 )
 
 func (b *backend) tidyPaths() []*framework.Path {
-	return []*framework.Path{{
-		Pattern:         "tidy",
-		DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix},
-		HelpSynopsis:    tidyHelpSynopsis,
-		HelpDescription: tidyHelpDescription,
-		Fields: map[string]*framework.FieldSchema{
-			"role": {Type: framework.TypeString, Description: "End every live credential of this role.", DisplayAttrs: display("Role", "")},
-			"all":  {Type: framework.TypeBool, Description: "End every live credential of the mount.", DisplayAttrs: display("All", "")},
-		},
-		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.UpdateOperation: &framework.PathOperation{
-				Callback: b.tidy,
-				Summary:  "End what is due, or every credential of a role or of the mount.",
-				Responses: responds("What was done.", map[string]*framework.FieldSchema{
-					"ended":         {Type: framework.TypeInt, Required: true, Description: "Credentials that were ended."},
-					"failed":        {Type: framework.TypeInt, Required: true, Description: "Credentials that could not be ended now."},
-					"remaining_due": {Type: framework.TypeInt, Required: true, Description: "Credentials that are due and remain."},
-				}),
-				DisplayAttrs:              &framework.DisplayAttributes{OperationVerb: "tidy"},
-				ForwardPerformanceStandby: true,
-			},
-		},
-	}}
+	fields := map[string]*framework.FieldSchema{
+		"role": {Type: framework.TypeString, Description: "End every live credential of this role.", DisplayAttrs: display("Role", "")},
+		"all":  {Type: framework.TypeBool, Description: "End every live credential of the mount.", DisplayAttrs: display("All", "")},
+	}
+	answer := map[string]*framework.FieldSchema{
+		"ended":         always(framework.TypeInt, "Credentials that were ended."),
+		"failed":        always(framework.TypeInt, "Credentials that could not be ended now."),
+		"remaining_due": always(framework.TypeInt, "Credentials that are due and remain."),
+	}
+	return []*framework.Path{path("tidy", tidyHelpSynopsis, tidyHelpDescription, fields, map[logical.Operation]framework.OperationHandler{
+		logical.UpdateOperation: onActive(b.tidy, named{verb: "tidy"}, "End what is due, or every credential of a role or of the mount.", responds("What was done.", answer)),
+	})}
 }
 
-func (b *backend) tidy(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	defer b.inflight.Join()()
-	role, all := data.Get("role").(string), data.Get("all").(bool)
+func (b *backend) tidy(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	name, all := data.Get("role").(string), data.Get("all").(bool)
 	switch {
-	case role != "" && all:
-		return logical.ErrorResponse("give role or all, not both"), nil
-	case role == "" && !all:
-		cursor, err := ledger.ReadCursor(ctx, req.Storage, b.clock.Now())
+	case name != "" && all:
+		return nil, problem.Refusef("give role or all, not both")
+	case name == "" && !all:
+		due, err := b.engine.Reaper.Sweep(ctx)
 		if err != nil {
 			return nil, err
 		}
-		due, err := b.sweep(ctx, req.Storage, cursor)
-		if err != nil {
-			return nil, err
-		}
-		resp := tidied(due, due.failed)
-		if !due.caughtUp {
+		resp := tidied(due, due.Failed)
+		if !due.CaughtUp {
 			resp.AddWarning("the pass was cut short; what remains is not counted in full and is tried again by itself")
 		}
 		return resp, nil
 	}
-	ids, err := ledger.All(ctx, req.Storage)
+	report, err := b.engine.Reaper.EndMatching(ctx, func(record *ledger.Record) bool { return all || record.Role == name })
 	if err != nil {
 		return nil, err
 	}
-	now := b.clock.Now()
 	remaining := 0
-	report := b.endAll(ctx, req.Storage, ids, newTokenFinder(), func(record *ledger.Record) bool { return all || record.Role == role })
-	if report.failed > 0 {
-		left, err := ledger.All(ctx, req.Storage)
-		if err != nil {
+	if report.Failed > 0 {
+		if remaining, err = b.engine.Ledger.CountDue(ctx); err != nil {
 			return nil, err
-		}
-		for _, id := range left {
-			if !id.Deadline().After(now) {
-				remaining++
-			}
 		}
 	}
 	return tidied(report, remaining), nil
 }
 
-func tidied(report sweepReport, remainingDue int) *logical.Response {
+func tidied(report Report, remainingDue int) *logical.Response {
 	resp := &logical.Response{Data: map[string]any{
-		"ended":         report.ended,
-		"failed":        report.failed,
+		"ended":         report.Ended,
+		"failed":        report.Failed,
 		"remaining_due": remainingDue,
 	}}
-	if report.unreadable != nil {
-		resp.AddWarning(report.unreadable.Error())
+	if report.Unreadable != nil {
+		resp.AddWarning(report.Unreadable.Error())
 	}
 	return resp
 }

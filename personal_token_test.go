@@ -54,9 +54,9 @@ func TestPersonalTokensComeFromOneSession(t *testing.T) {
 	require.NotContains(t, fmt.Sprint(l.data, l.secret.InternalData), h.session().RefreshToken)
 }
 
-func (h *harness) session() *session {
+func (h *harness) session() *Session {
 	h.t.Helper()
-	stored, err := readSession(context.Background(), h.storage.Storage, "ci")
+	stored, err := h.reader().Sessions.Get(context.Background(), "ci")
 	require.NoError(h.t, err)
 	return stored
 }
@@ -97,8 +97,8 @@ func TestARefusedSessionIsRenewed(t *testing.T) {
 		"its access token was ended":        {func(h *harness) { h.pm.RevokeTokenByID(h.session().TokenID) }, 0, 1},
 		"its chain is lost":                 {func(h *harness) { h.pm.RotateAppKey(); h.pm.RevokeTokenByID(h.session().TokenID) }, 1, 1},
 		"its access token has expired":      {func(h *harness) { h.pm.ExpireToken(h.session().TokenID) }, 0, 1},
-		"the plugin starts with a dead one": {func(h *harness) { h.backend.roles.forgetAll(); h.pm.RevokeTokenByID(h.session().TokenID) }, 0, 1},
-		"the plugin starts with a live one": {func(h *harness) { h.backend.roles.forgetAll() }, 0, 0},
+		"the plugin starts with a dead one": {func(h *harness) { h.forgetAll(); h.pm.RevokeTokenByID(h.session().TokenID) }, 0, 1},
+		"the plugin starts with a live one": {func(h *harness) { h.forgetAll() }, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -46,7 +46,7 @@ func TestReadersDoNotWaitForRevocations(t *testing.T) {
 	for _, kind := range []string{"access_token", "personal_access_token"} {
 		h := newReadyHarness(t, map[string]any{"credential_type": kind})
 		h.mustWrite("config", map[string]any{"max_concurrent_requests": nil})
-		const lane = defaultMaxConcurrentRequests / 2
+		const lane = DefaultMaxConcurrentRequests / 2
 		leases := h.issueMany(vaultRevocations)
 		h.clock.Advance(time.Minute)
 		h.pm.ResetLog()
@@ -112,9 +112,9 @@ func TestManyLeasesExpireTogether(t *testing.T) {
 			require.Empty(t, e.waiting)
 			require.Empty(t, h.livePersonal())
 			require.Empty(t, h.recordIDs())
-			require.Zero(t, h.backend.failures.Len())
+			require.Zero(t, h.backend.engine.Credentials.Remembered())
 			require.Empty(t, h.census(), "the session alone is left")
-			require.LessOrEqual(t, h.pm.PeakInFlight(processmakertest.DeleteToken, processmakertest.ShowToken, processmakertest.ListTokens), defaultMaxConcurrentRequests/2)
+			require.LessOrEqual(t, h.pm.PeakInFlight(processmakertest.DeleteToken, processmakertest.ShowToken, processmakertest.ListTokens), DefaultMaxConcurrentRequests/2)
 			require.LessOrEqual(t, h.pm.Count(processmakertest.DeleteToken), test.count+vaultRevocations, "no token is ended twice, but for those whose connection broke")
 			h.issue(nil)
 		})

@@ -181,7 +181,7 @@ func contains(list []string, one string) bool {
 // is used would be another case: nobody knows what arrived.
 func (h *harness) goDown() {
 	h.pm.GoOffline()
-	h.backend.settings.close()
+	h.backend.engine.Instances.Close()
 }
 
 // spendRefreshToken uses the only record's refresh token as somebody else would.
@@ -189,11 +189,10 @@ func (h *harness) spendRefreshToken() {
 	h.t.Helper()
 	for _, id := range h.recordIDs() {
 		record := h.record(id)
-		settings, err := h.backend.settings.load(context.Background(), h.storage, h.clock)
+		bound := h.bound(record.Role)
+		grant, err := bound.Client.RefreshGrant(context.Background(), bound.Auth, record.RefreshToken)
 		require.NoError(h.t, err)
-		grant, err := settings.client.RefreshGrant(context.Background(), settings.config.AuthClient.forClient(), record.RefreshToken)
-		require.NoError(h.t, err)
-		require.NoError(h.t, settings.client.RevokeToken(context.Background(), grant.Access))
+		require.NoError(h.t, bound.Client.RevokeToken(context.Background(), grant.Access))
 	}
 }
 

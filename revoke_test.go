@@ -36,7 +36,7 @@ func TestRevokeWorksWithoutRoleAndConfig(t *testing.T) {
 	h.refusedWrite(logical.ReadOperation, "creds/ci", nil, "config first")
 
 	// A plugin that starts anew knows no more than storage does.
-	h.backend.settings.forget()
+	h.forgetAll()
 	require.NoError(t, l.tryRevoke())
 	require.Empty(t, h.liveIDs())
 }

@@ -89,8 +89,8 @@ func TestRoleRefusals(t *testing.T) {
 			}
 		})
 	}
-	h.mustWrite("roles/"+strings.Repeat("r", longestRoleName), h.roleData(nil))
-	h.refusedWrite(logical.CreateOperation, "roles/"+strings.Repeat("r", longestRoleName+1), h.roleData(nil), "characters")
+	h.mustWrite("roles/"+strings.Repeat("r", LongestRoleName), h.roleData(nil))
+	h.refusedWrite(logical.CreateOperation, "roles/"+strings.Repeat("r", LongestRoleName+1), h.roleData(nil), "characters")
 	h.refusedWrite(logical.UpdateOperation, "roles/own", map[string]any{"client_id": "4"}, "needs client_secret in the same request")
 }
 
@@ -180,7 +180,7 @@ func TestRoleWritesAtTheSameTime(t *testing.T) {
 	}
 	wg.Wait()
 	current := h.read("roles/ci")
-	h.backend.roles.forgetAll()
+	h.forgetAll()
 	require.Equal(t, current, h.read("roles/ci"), "memory and storage agree")
 }
 

@@ -22,7 +22,7 @@ func newSharedUserHarness(t *testing.T) *harness {
 	h := newReadyHarness(t, nil)
 	h.mustWrite("roles/other", h.roleData(map[string]any{"credential_type": "personal_access_token"}))
 	h.restart()
-	h.backend.random = rand.Reader
+	h.drawFrom(rand.Reader)
 	h.pm.ResetLog()
 	return h
 }
@@ -69,10 +69,10 @@ func (h *harness) requireWorking(what string) {
 
 func (h *harness) sessionTokenIDs() (ids []string) {
 	h.t.Helper()
-	names, err := h.storage.Storage.List(context.Background(), sessionPrefix)
+	names, err := h.storage.Storage.List(context.Background(), SessionPrefix)
 	require.NoError(h.t, err)
 	for _, name := range names {
-		stored, err := readSession(context.Background(), h.storage.Storage, name)
+		stored, err := h.reader().Sessions.Get(context.Background(), name)
 		require.NoError(h.t, err)
 		ids = append(ids, stored.TokenID)
 	}

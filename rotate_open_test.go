@@ -19,7 +19,7 @@ func newCutHarness(t *testing.T) (h *harness, old string) {
 	h = newSharedUserHarness(t)
 	old = h.password()
 	h.pm.Inject(processmakertest.Fault{On: processmakertest.ChangePassword, Do: processmakertest.LoseAnswer()})
-	h.storage.failPuts(func(key string) bool { return strings.HasPrefix(key, rolePrefix) })
+	h.storage.failPuts(func(key string) bool { return strings.HasPrefix(key, RolePrefix) })
 	require.Error(t, h.rotate())
 	h.storage.failPuts(nil)
 	require.NotEqual(t, old, h.password())
@@ -58,7 +58,7 @@ func TestASecondaryLeavesAnOpenChangeToThePrimary(t *testing.T) {
 	h, old := newCutHarness(t)
 	h.restart()
 	h.system.ReplicationStateVal = consts.ReplicationPerformanceSecondary
-	h.storage.failPuts(func(key string) bool { return strings.HasPrefix(key, rolePrefix) })
+	h.storage.failPuts(func(key string) bool { return strings.HasPrefix(key, RolePrefix) })
 	h.pm.ResetLog()
 	h.tick()
 	require.Zero(t, h.pm.Count(processmakertest.PasswordGrant))
@@ -83,7 +83,7 @@ func TestTheNextRotationTakesTheNewPasswordOver(t *testing.T) {
 func TestARoleThatCannotBeWrittenIssuesAllTheSame(t *testing.T) {
 	t.Parallel()
 	h, old := newCutHarness(t)
-	h.storage.failPuts(func(key string) bool { return strings.HasPrefix(key, rolePrefix) })
+	h.storage.failPuts(func(key string) bool { return strings.HasPrefix(key, RolePrefix) })
 	h.issue(nil)
 	h.issue(nil)
 	require.Equal(t, old, h.storedPassword("ci"))
@@ -100,14 +100,14 @@ func TestAnOpenChangeThatDidNotHappenIsForgotten(t *testing.T) {
 	require.Error(t, h.rotate())
 	h.tick()
 	require.Len(t, h.openChanges(), 1, "it may still come")
-	h.clock.Advance(housekeepingInterval)
+	h.clock.Advance(upkeepInterval)
 
 	// A user who cannot sign in at all says nothing about which password holds.
 	h.pm.SetPassword("alice", "another one")
 	h.tick()
 	require.Len(t, h.openChanges(), 1)
 	h.pm.SetPassword("alice", old)
-	h.clock.Advance(housekeepingInterval)
+	h.clock.Advance(upkeepInterval)
 	h.tick()
 	h.requireSettled()
 	h.issue(nil)
@@ -122,13 +122,12 @@ func TestAnOperatorsPasswordEndsAnOpenChange(t *testing.T) {
 	require.Len(t, h.openChanges(), 1, "nothing new was said")
 	changed := h.password()
 	h.mustWrite("roles/ci", map[string]any{"password": "S3CRET-mine"})
-	change, err := readPasswordChange(context.Background(), h.storage.Storage, h.openChanges()[0])
-	require.NoError(t, err)
-	require.Equal(t, []string{"other"}, change.roleNames())
+	change := h.openChange()
+	require.Equal(t, []string{"other"}, change.RoleNames())
 	h.refusedWrite(logical.ReadOperation, "creds/ci", nil, "refused the login")
 	require.Equal(t, "S3CRET-mine", h.storedPassword("ci"))
 
-	_, err = h.do(logical.DeleteOperation, "roles/other", nil)
+	_, err := h.do(logical.DeleteOperation, "roles/other", nil)
 	require.NoError(t, err)
 	require.Empty(t, h.openChanges())
 	h.mustWrite("roles/ci", map[string]any{"password": changed})
@@ -167,12 +166,9 @@ func TestReadsDuringARotation(t *testing.T) {
 func TestALoginThatARotationOvertakes(t *testing.T) {
 	t.Parallel()
 	h := newSharedUserHarness(t)
-	role, err := h.backend.roles.load(context.Background(), h.storage, "ci")
-	require.NoError(t, err)
-	current, err := h.backend.settings.load(context.Background(), h.storage, h.clock)
-	require.NoError(t, err)
+	former := h.bound("ci")
 	require.NoError(t, h.rotate())
-	grant, _, err := h.backend.login(context.Background(), h.storage, role, current)
+	grant, err := h.backend.engine.Tokens.Login(context.Background(), former)
 	require.NoError(t, err)
 	require.True(t, h.pm.Accepts(grant.Access.Value))
 }
@@ -199,7 +195,7 @@ func TestWritesOfTheRoleDuringARotation(t *testing.T) {
 	require.NoError(t, h.rotate())
 	require.Equal(t, h.password(), h.storedPassword("ci"))
 	require.Equal(t, int64(300), h.read("roles/ci")["ttl"])
-	require.Zero(t, h.backend.passwords.InUse())
+	require.Zero(t, h.backend.engine.LocksInUse())
 }
 
 func TestAFailedRotationSaysNothingSecret(t *testing.T) {

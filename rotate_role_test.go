@@ -20,7 +20,7 @@ func (h *harness) password() string { return h.pm.User("alice").Password }
 // storedPassword is what a role has in storage.
 func (h *harness) storedPassword(role string) string {
 	h.t.Helper()
-	stored, err := readRole(context.Background(), h.storage.Storage, role)
+	stored, err := h.reader().Roles.Get(context.Background(), role)
 	require.NoError(h.t, err)
 	return stored.Password
 }
@@ -28,18 +28,26 @@ func (h *harness) storedPassword(role string) string {
 // openChanges are the stored changes that are not settled.
 func (h *harness) openChanges() []string {
 	h.t.Helper()
-	keys, err := logical.CollectKeysWithPrefix(context.Background(), h.storage.Storage, rotatePrefix)
+	keys, err := logical.CollectKeysWithPrefix(context.Background(), h.storage.Storage, pendingPrefix)
 	require.NoError(h.t, err)
 	return keys
 }
 
 // restart is what a crash of the plugin does: only storage remains.
+func (h *harness) openChange() *PendingPassword {
+	h.t.Helper()
+	open, err := h.reader().Roles.AllPending(context.Background())
+	require.NoError(h.t, err)
+	require.NotEmpty(h.t, open)
+	return open[0]
+}
+
 func (h *harness) restart() {
 	h.t.Helper()
 	old := h.backend
 	h.backend = newBackend(h.clock, old.random)
 	require.NoError(h.t, h.backend.Setup(context.Background(), &logical.BackendConfig{
-		StorageView: h.storage, System: h.system, Logger: old.Logger(), BackendUUID: old.mountID,
+		StorageView: h.storage, System: h.system, Logger: old.Logger(), BackendUUID: old.engine.mount.ID,
 	}))
 	h.t.Cleanup(func() { h.backend.Cleanup(context.Background()) })
 }
@@ -49,12 +57,12 @@ func (h *harness) requireSettled() {
 	h.t.Helper()
 	require.Empty(h.t, h.openChanges())
 	require.ElementsMatch(h.t, h.recordedIDs(), h.liveIDs(), "live tokens are those that the ledger knows")
-	require.Zero(h.t, h.backend.passwords.InUse())
+	require.Zero(h.t, h.backend.engine.LocksInUse())
 }
 
 func TestRotateRole(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []string{credentialTypeAccessToken, credentialTypePersonalToken} {
+	for _, kind := range []string{CredentialTypeAccessToken, CredentialTypePersonalToken} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			h := newReadyHarness(t, map[string]any{"credential_type": kind})
@@ -184,7 +192,7 @@ func TestAPasswordThatProcessMakerAltersIsTakenBack(t *testing.T) {
 func TestAnUnconfirmedChangeIsAFailure(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	h.backend.random = rand.Reader
+	h.drawFrom(rand.Reader)
 	old := h.password()
 	h.pm.Inject(processmakertest.Fault{On: processmakertest.ChangePassword, Do: processmakertest.FailedSave()})
 	resp, err := h.do(logical.UpdateOperation, "rotate-role/ci", nil)
@@ -195,8 +203,7 @@ func TestAnUnconfirmedChangeIsAFailure(t *testing.T) {
 	require.Len(t, h.openChanges(), 1, "it may still come")
 
 	// Should it come late, the role finds out by itself.
-	change, err := readPasswordChange(context.Background(), h.storage.Storage, h.openChanges()[0])
-	require.NoError(t, err)
+	change := h.openChange()
 	h.pm.SetPassword("alice", change.Password)
 	h.issue(nil)
 	require.Equal(t, change.Password, h.storedPassword("ci"))
@@ -213,8 +220,7 @@ func TestAnOpenChangeIsTriedAgainWithTheSamePassword(t *testing.T) {
 	h.pm.Inject(processmakertest.Fault{On: processmakertest.ChangePassword, Do: processmakertest.Refuse()})
 	_, err := h.do(logical.UpdateOperation, "rotate-role/ci", nil)
 	require.Error(t, err)
-	change, err := readPasswordChange(context.Background(), h.storage.Storage, h.openChanges()[0])
-	require.NoError(t, err)
+	change := h.openChange()
 
 	h.pm.GoOffline()
 	h.clock.Advance(time.Minute)

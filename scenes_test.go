@@ -192,9 +192,11 @@ func sessionScenes() map[string]func(*testing.T) *scene {
 		h.mustWrite("roles/ci", map[string]any{"grant_type": "refresh_token", "credential_type": "personal_access_token"})
 		s := h.scene(nil)
 		bring := func() string {
-			current, err := h.backend.settings.load(context.Background(), h.storage, h.clock)
+			inst, err := h.backend.engine.Instances.Current(context.Background())
 			require.NoError(t, err)
-			grant, _, err := h.backend.login(context.Background(), h.storage, &loadedRole{role: role{URL: h.pm.URL(), GrantType: grantTypePassword, Username: "alice", Password: h.pm.User("alice").Password}}, current)
+			bound, err := Draft("", &Role{URL: h.pm.URL(), GrantType: GrantTypePassword, Username: "alice", Password: h.pm.User("alice").Password}, inst)
+			require.NoError(t, err)
+			grant, err := h.backend.engine.Tokens.Login(context.Background(), bound)
 			require.NoError(t, err)
 			s.foreign = append(s.foreign, grant.Access.ID)
 			return grant.Refresh
@@ -236,7 +238,7 @@ func sessionScenes() map[string]func(*testing.T) *scene {
 			return s.age()
 		},
 		"renewal of an old session": func(t *testing.T) *scene {
-			s := newPersonalHarness(t, nil).scene(func(s *scene) { s.backend.keepHouse(context.Background(), s.storage) })
+			s := newPersonalHarness(t, nil).scene(func(s *scene) { s.backend.engine.keepUp(context.Background()) })
 			s.issues()
 			s.clock.Advance(250 * 24 * time.Hour)
 			return s

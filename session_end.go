@@ -5,78 +5,87 @@ import (
 	"fmt"
 
 	"github.com/hashicorp/go-hclog"
-	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/internal/store"
+	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
-// dropSession ends the session of a role. auth is the auth client that it was
-// made with; without it the access token is ended all the same. Only a session
-// whose fingerprint matches is ended.
-func (b *backend) dropSession(ctx context.Context, storage logical.Storage, name string, auth authClient, s *settings, matches func(ledger.Fingerprint) bool) error {
-	unlock, err := b.sessions.Lock(ctx, name)
+// Whatever matches every session or static credential.
+func Whatever(ledger.Fingerprint) bool { return true }
+
+// End ends the session of a role if its fingerprint matches. auth is the auth
+// client that the session was made with; with another one the access token is
+// ended all the same.
+func (m *SessionManager) End(ctx context.Context, name string, auth client.AuthClient, inst *Instance, matches func(ledger.Fingerprint) bool) error {
+	unlock, err := m.lock(ctx, name)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	stored, err := readSession(ctx, storage, name)
-	if isUnreadable(err) && matches(ledger.Fingerprint{}) {
-		return b.dropUnreadableSession(ctx, storage, name, err)
+	stored, err := m.Get(ctx, name)
+	if store.IsUnreadable(err) && matches(ledger.Fingerprint{}) {
+		return m.dropUnreadable(ctx, name, err)
 	}
 	if err != nil || stored == nil || !matches(stored.Fingerprint) {
 		return err
 	}
-	if stored.LostBecause == "" && stored.Fingerprint.URL == s.config.URL {
-		if err := b.endPair(storage, s, auth, name, stored); err != nil {
+	if stored.Active() && stored.Fingerprint.URL == inst.Config.URL {
+		if err := m.endPair(inst, auth, name, stored); err != nil {
 			return err
 		}
 	}
-	if role, err := b.roles.load(ctx, storage, name); err == nil && role != nil {
-		role.session.Store(nil)
-	}
-	// What is stored by now need not be what was ended.
-	if err := b.sessionOvertaken(storage, name, stored); err != nil {
+	m.Forget(name)
+	if err := m.replace(name, stored, nil); err != nil {
 		return err
 	}
-	if err := storage.Delete(ctx, sessionPrefix+name); err != nil {
-		return err
-	}
-	b.notice(hclog.Info, sessionEnded, aboutSession(name), "session ended", "user_id", stored.UserID)
+	m.report.Happened(hclog.Info, telemetry.SessionEnded, telemetry.OfSession(name), "session ended", "user_id", stored.UserID)
 	return nil
 }
 
-// dropUnreadableSession forgets a session whose tokens nobody can end any more.
-func (b *backend) dropUnreadableSession(ctx context.Context, storage logical.Storage, name string, why error) error {
-	if err := storage.Delete(ctx, sessionPrefix+name); err != nil {
+// dropUnreadable forgets a session whose tokens nobody can end any more.
+func (m *SessionManager) dropUnreadable(ctx context.Context, name string, why error) error {
+	if err := m.storage.Delete(ctx, SessionPrefix+name); err != nil {
 		return err
 	}
-	if role := b.roles.cached(name); role != nil {
-		role.session.Store(nil)
-	}
-	b.notice(hclog.Warn, ledgerUnaccounted, aboutSession(name), "a session that cannot be read was dropped; delete its tokens in ProcessMaker", "error", why)
+	m.Forget(name)
+	m.report.Happened(hclog.Warn, telemetry.LedgerUnaccounted, telemetry.OfSession(name), "a session that cannot be read was dropped; delete its tokens in ProcessMaker", "error", why)
 	return nil
 }
 
-func aboutSession(role string) about { return about{path: "sessions/" + role, role: role} }
-
-// endPair ends both tokens of a session: the refresh token cannot be revoked,
-// but using it ends it together with the old access token, and the new pair is
-// not kept. What cannot be ended is put down as due.
-func (b *backend) endPair(storage logical.Storage, s *settings, auth authClient, role string, old *session) error {
-	if old.Fingerprint.URL != s.config.URL {
-		return fmt.Errorf("the session lives at %s, which this mount is not configured for", old.Fingerprint.URL)
+// EndAll ends the sessions of every role. A session that cannot be ended is
+// logged.
+func (m *SessionManager) EndAll(ctx context.Context, inst *Instance) {
+	names, err := m.Names(ctx)
+	if err != nil {
+		m.report.Log(hclog.Error, telemetry.Subject{}, "the sessions could not be listed; their tokens live on at ProcessMaker", "error", err)
+		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), exchangesTimeout)
-	defer cancel()
-	last := old.token()
-	grant, err := s.client.RefreshGrant(ctx, auth.forClient(), old.RefreshToken)
-	if err == nil {
-		last = grant.Access
-		if record, err := b.recordAsDue(storage, last, role, old.Fingerprint); err == nil {
-			b.endDue(ctx, storage, s, record)
-			return nil
+	for _, name := range names {
+		if err := m.End(ctx, name, m.roles.AuthOf(ctx, name, inst), inst, Whatever); err != nil {
+			m.report.Log(hclog.Error, telemetry.Subject{Role: name}, "a session could not be ended; end its token at ProcessMaker by hand", "url", inst.Config.URL, "error", err)
 		}
 	}
-	b.noteLostAnswer(role, err)
-	return b.endOrRecord(ctx, storage, s, last, role, old.Fingerprint)
+}
+
+// endPair ends both tokens of a session: the refresh token cannot be revoked, but
+// using it ends it together with the old access token, and the new pair is not
+// kept. A token that cannot be ended is marked due.
+func (m *SessionManager) endPair(inst *Instance, auth client.AuthClient, name string, old *Session) error {
+	if old.Fingerprint.URL != inst.Config.URL {
+		return fmt.Errorf("the session lives at %s, which this mount is not configured for", old.Fingerprint.URL)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), ExchangesTimeout)
+	defer cancel()
+	grant, err := inst.Client.RefreshGrant(ctx, auth, old.RefreshToken)
+	if err != nil {
+		m.tokens.NoteLostAnswer(name, err)
+		return m.tokens.Discard(inst, old.Token(), old.facts(name))
+	}
+	if record, err := m.tokens.Register(grant.Access, old.facts(name).Due()); err == nil {
+		m.tokens.End(inst, record)
+		return nil
+	}
+	return m.tokens.Discard(inst, grant.Access, old.facts(name))
 }

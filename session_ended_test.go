@@ -90,12 +90,8 @@ func TestRenewingADeletedSessionBeginsNone(t *testing.T) {
 	h.issue(nil)
 	seen := h.session()
 	h.endSession()
-	role, err := h.backend.roles.load(ctx, h.storage, "ci")
-	require.NoError(t, err)
-	current, err := h.backend.settings.load(ctx, h.storage, h.clock)
-	require.NoError(t, err)
 	h.pm.ResetLog()
-	_, err = h.backend.renewSession(ctx, h.storage, role, current, seen)
+	_, err := h.backend.engine.Sessions.renew(ctx, h.bound("ci"), seen)
 	require.ErrorContains(t, err, "ended")
 	require.Zero(t, h.pm.Count())
 	require.Nil(t, h.session())
@@ -111,7 +107,7 @@ func TestALostSessionIsLostForWhoUsedItToo(t *testing.T) {
 	h.clock.Advance(time.Hour)
 	h.whileMinting(func() {
 		h.pm.RevokeTokenByID(h.session().TokenID)
-		if err := h.backend.putSession(h.storage, "ci", h.session().lost("for a reason")); err != nil {
+		if err := h.backend.engine.Sessions.replace("ci", h.session(), h.session().lost("for a reason")); err != nil {
 			h.t.Error(err)
 		}
 	})

@@ -9,23 +9,20 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
+	"vault-plugin-secrets-processmaker/internal/problem"
 )
 
-// newUser is who lateReader gives the role to.
+// newUser is the user that lateReader gives the role to.
 const newUser = "robert"
 
 // lateReader gives the role to another user. It returns what a reader knows that
 // has loaded the role before.
-func (h *harness) lateReader() (former *loadedRole, current *settings) {
+func (h *harness) lateReader() (former *Binding) {
 	h.t.Helper()
-	ctx := context.Background()
-	former, err := h.backend.roles.load(ctx, h.storage, "ci")
-	require.NoError(h.t, err)
-	current, err = h.backend.settings.load(ctx, h.storage, h.clock)
-	require.NoError(h.t, err)
+	former = h.bound("ci")
 	h.pm.AddUser(processmakertest.User{Username: newUser, Password: "robert's"})
 	h.mustWrite("roles/ci", map[string]any{"username": newUser, "password": "robert's"})
-	return former, current
+	return former
 }
 
 // A reader that loaded the role before its user was changed, and comes to begin
@@ -34,12 +31,12 @@ func TestALateReaderDoesNotReplaceANewUsersSession(t *testing.T) {
 	t.Parallel()
 	h := newPersonalHarness(t, nil)
 	ctx := context.Background()
-	former, current := h.lateReader()
+	former := h.lateReader()
 	h.issue(nil)
 	session := h.session()
 
-	_, err := h.backend.useSession(ctx, h.storage, former, current)
-	require.ErrorIs(t, err, errRoleOvertaken)
+	_, err := h.backend.engine.Sessions.ensure(ctx, former)
+	require.True(t, problem.IsConflict(err), err)
 	require.Equal(t, session, h.session())
 	require.Len(t, h.pm.LiveTokens(), 2, "the session and the lease")
 
@@ -49,8 +46,8 @@ func TestALateReaderDoesNotReplaceANewUsersSession(t *testing.T) {
 
 	resp, err := h.do(logical.DeleteOperation, "roles/ci", nil)
 	require.Equal(t, 200, status(resp, err), message(resp, err))
-	_, err = h.backend.useSession(ctx, h.storage, former, current)
-	require.ErrorIs(t, err, errRoleOvertaken)
+	_, err = h.backend.engine.Sessions.ensure(ctx, former)
+	require.True(t, problem.IsConflict(err), err)
 	require.NotContains(t, h.snapshot(), "session/ci")
 }
 
@@ -62,11 +59,11 @@ func TestALateReaderDoesNotUseANewUsersSession(t *testing.T) {
 	ctx := context.Background()
 	h.issue(nil)
 	seen := h.session()
-	former, current := h.lateReader()
+	former := h.lateReader()
 	h.issue(nil)
 	session := h.session()
 
-	_, err := h.backend.renewSession(ctx, h.storage, former, current, seen)
-	require.ErrorIs(t, err, errSessionOver)
+	_, err := h.backend.engine.Sessions.renew(ctx, former, seen)
+	require.ErrorIs(t, err, errOver)
 	require.Equal(t, session, h.session())
 }

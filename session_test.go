@@ -84,6 +84,8 @@ func TestSessionsOfAnotherInstanceAreNotUsed(t *testing.T) {
 	entry, err := h.storage.Storage.Get(context.Background(), "session/ci")
 	require.NoError(t, err)
 	elsewhere := newHarness(t)
+	_, err = h.do(logical.DeleteOperation, "sessions/ci", nil)
+	require.NoError(t, err)
 	h.mustWrite("config", map[string]any{"url": elsewhere.pm.URL(), "client_secret": "x"})
 	// As if it could not have been ended.
 	require.NoError(t, h.storage.Storage.Put(context.Background(), entry))
@@ -188,15 +190,11 @@ func TestASessionsFailedRefresh(t *testing.T) {
 }
 
 func (h *harness) configSecret() string {
-	current, err := h.backend.settings.load(context.Background(), h.storage, h.clock)
-	require.NoError(h.t, err)
-	return current.config.AuthClient.Secret
+	return h.bound("ci").Config.AuthClient.Secret
 }
 
 func (h *harness) rolePassword() string {
-	role, err := h.backend.roles.load(context.Background(), h.storage, "ci")
-	require.NoError(h.t, err)
-	return role.Password
+	return h.bound("ci").Password
 }
 
 func TestAYoungSessionThatIsRefusedIsTriedAgain(t *testing.T) {

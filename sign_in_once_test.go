@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -20,9 +19,9 @@ func TestTwoAtOnceCompleteASignInOnce(t *testing.T) {
 	state, code := h.begin("alice")
 	var looked atomic.Int32
 	h.hook(hookedStorage{afterGet: func(key string) {
-		if strings.HasPrefix(key, authorizePrefix) {
+		if strings.HasPrefix(key, signInPrefix) {
 			looked.Add(1)
-			until(func() bool { return looked.Load() == 2 || h.backend.sessions.InUse() > 0 })
+			until(func() bool { return looked.Load() == 2 || h.backend.engine.Sessions.LocksInUse() > 0 })
 		}
 	}})
 	h.pm.ResetLog()
@@ -42,15 +41,10 @@ func TestTwoAtOnceImportARefreshTokenOnce(t *testing.T) {
 	for _, role := range roles {
 		h.mustWrite("roles/"+role, map[string]any{"grant_type": "refresh_token", "credential_type": "personal_access_token"})
 	}
-	settings, err := h.backend.settings.load(context.Background(), h.storage, h.clock)
-	require.NoError(t, err)
-	role, err := h.backend.roles.load(context.Background(), h.storage, "ci")
-	require.NoError(t, err)
-	brought, _, err := h.backend.login(context.Background(), h.storage, role, settings)
-	require.NoError(t, err)
+	brought := h.login("ci")
 	// Both meet, unless the one waits for the other.
 	h.pm.Inject(processmakertest.Fault{On: processmakertest.RefreshGrant, Do: processmakertest.MeetRefresh(2), Match: func(*http.Request) bool {
-		return h.backend.records.InUse() == 0
+		return h.backend.engine.Sessions.imports.InUse() == 0
 	}})
 	answers := make(chan int, 2)
 	for _, role := range roles {

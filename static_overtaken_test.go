@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
+	"vault-plugin-secrets-processmaker/internal/problem"
 )
 
 // A credential that is ended on demand while another is being made for it is
@@ -63,7 +64,7 @@ func TestASharedCredentialWithoutARecordIsNotServed(t *testing.T) {
 	h := newStaticHarness(t, nil)
 	first := h.read("static-creds/ci")
 	h.hook(hookedStorage{beforeDelete: func(key string) error {
-		if strings.HasPrefix(key, staticPrefix) {
+		if strings.HasPrefix(key, StaticPrefix) {
 			return errDiskFull
 		}
 		return nil
@@ -82,22 +83,22 @@ func TestALateReaderSharesNoFormerUsersCredential(t *testing.T) {
 	t.Parallel()
 	h := newStaticHarness(t, nil)
 	ctx := context.Background()
-	former, current := h.lateReader()
+	former := h.lateReader()
 	held := h.read("static-creds/ci")
 	require.Equal(t, newUser, held["username"])
 	live := h.liveIDs()
 
-	_, _, resp, err := h.backend.shared(ctx, &logical.Request{Storage: h.storage}, former, current)
-	require.Equal(t, http.StatusConflict, status(resp, err), message(resp, err))
-	stored, err := readStatic(ctx, h.storage, "ci")
+	_, err := h.backend.engine.Credentials.Shared(ctx, former)
+	require.True(t, problem.IsConflict(err), err)
+	stored, err := h.reader().Credentials.GetShared(ctx, "ci")
 	require.NoError(t, err)
 	require.Equal(t, newUser, stored.Record.Username)
 	require.Equal(t, live, h.liveIDs())
 
-	resp, err = h.do(logical.DeleteOperation, "roles/ci", nil)
+	resp, err := h.do(logical.DeleteOperation, "roles/ci", nil)
 	require.Equal(t, 200, status(resp, err), message(resp, err))
-	_, _, resp, err = h.backend.shared(ctx, &logical.Request{Storage: h.storage}, former, current)
-	require.Equal(t, http.StatusConflict, status(resp, err), message(resp, err))
+	_, err = h.backend.engine.Credentials.Shared(ctx, former)
+	require.True(t, problem.IsConflict(err), err)
 	require.NotContains(t, h.snapshot(), "static/ci")
 	require.Empty(t, h.liveIDs())
 }

@@ -82,7 +82,7 @@ func TestSharedCredentialsCostNothingToRead(t *testing.T) {
 	require.Zero(t, h.pm.Count())
 
 	// A plugin that starts anew takes over what is there.
-	h.backend.roles.forgetAll()
+	h.forgetAll()
 	h.read("static-creds/ci")
 	require.Zero(t, h.pm.Count())
 }

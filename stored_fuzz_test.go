@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-processmaker/internal/store"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 )
@@ -19,7 +21,7 @@ func FuzzStored(f *testing.F) {
 	f.Add([]byte(`{"version":1,"password":["` + canary + `"]}`))
 	f.Fuzz(func(t *testing.T, value []byte) {
 		ctx, storage := context.Background(), &logical.InmemStorage{}
-		for _, key := range []string{configKey, rolePrefix + "ci", sessionPrefix + "ci", staticPrefix + "ci"} {
+		for _, key := range []string{InstanceKey, RolePrefix + "ci", SessionPrefix + "ci", StaticPrefix + "ci"} {
 			require.NoError(t, storage.Put(ctx, &logical.StorageEntry{Key: key, Value: value}))
 		}
 		check := func(whole bool, err error) {
@@ -27,21 +29,21 @@ func FuzzStored(f *testing.F) {
 				require.True(t, whole)
 				return
 			}
-			require.True(t, isUnreadable(err))
+			require.True(t, store.IsUnreadable(err))
 			require.True(t, strings.HasPrefix(err.Error(), "the stored "), err)
 			require.NotContains(t, err.Error(), canary)
 		}
-		c, err := readConfig(ctx, storage)
-		check(err == nil && c.whole(), err)
-		r, err := readRole(ctx, storage, "ci")
-		check(err == nil && r.whole(), err)
-		s, err := readSession(ctx, storage, "ci")
-		check(err == nil && s.whole(), err)
-		shared, err := readStatic(ctx, storage, "ci")
-		check(err == nil && shared.whole(), err)
+		c, err := store.Get[Config](ctx, storage, InstanceKey, configName)
+		check(err == nil && c.Usable(), err)
+		r, err := store.Get[Role](ctx, storage, RolePrefix+"ci", roleName("ci"))
+		check(err == nil && r.Usable(), err)
+		s, err := store.Get[Session](ctx, storage, SessionPrefix+"ci", sessionName("ci"))
+		check(err == nil && s.Usable(), err)
+		shared, err := store.Get[Shared](ctx, storage, StaticPrefix+"ci", sharedName("ci"))
+		check(err == nil && shared.Usable(), err)
 		if c != nil {
-			_, _ = c.forClient()
-			require.NotContains(t, c.maskedProxyURL(), "\n")
+			_, _ = c.forClient("")
+			require.NotContains(t, c.MaskedProxyURL(), "\n")
 		}
 	})
 }

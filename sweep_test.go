@@ -19,7 +19,7 @@ import (
 func (h *harness) tick() {
 	h.t.Helper()
 	require.NoError(h.t, h.backend.periodic(context.Background(), &logical.Request{Storage: h.storage}))
-	require.NoError(h.t, h.backend.inflight.Wait(context.Background()))
+	require.NoError(h.t, h.backend.engine.Background.Wait(context.Background()))
 }
 
 func TestWhatALostLeaseLeavesIsEndedAtItsDeadline(t *testing.T) {
@@ -75,7 +75,7 @@ func TestAnOutageAtTheDeadlineHealsByItself(t *testing.T) {
 	h.tick()
 	require.Empty(t, h.liveIDs())
 	require.Empty(t, h.recordIDs())
-	require.Empty(t, h.backend.sweeper.cursor.Left)
+	require.Empty(t, h.backend.engine.Reaper.cursor.Left)
 }
 
 func TestTheFirstTickAfterAnOutageEndsAllThatIsDue(t *testing.T) {
@@ -122,7 +122,7 @@ func TestARestartedSweeperGoesOnFromItsCursor(t *testing.T) {
 	lost := h.issue(nil)
 	h.clock.Advance(time.Hour)
 	h.tick()
-	h.backend.sweeper.cursor = nil
+	h.backend.engine.Reaper = NewReaper(h.backend.engine.Credentials)
 	h.clock.Advance(48 * time.Hour)
 	h.storage.reset()
 	h.tick()
@@ -131,7 +131,7 @@ func TestARestartedSweeperGoesOnFromItsCursor(t *testing.T) {
 	// Without a cursor the ledger is listed once.
 	another := h.issue(nil)
 	require.NoError(t, h.storage.Delete(context.Background(), ledger.CursorKey))
-	h.backend.sweeper.cursor = nil
+	h.backend.engine.Reaper = NewReaper(h.backend.engine.Credentials)
 	h.clock.Advance(48 * time.Hour)
 	h.tick()
 	require.False(t, h.pm.Accepts(another.token()))
@@ -139,7 +139,7 @@ func TestARestartedSweeperGoesOnFromItsCursor(t *testing.T) {
 	// A cursor that cannot be read is no loss.
 	third := h.issue(nil)
 	require.NoError(t, h.storage.Put(context.Background(), &logical.StorageEntry{Key: ledger.CursorKey, Value: []byte(`{"next": "../.."}`)}))
-	h.backend.sweeper.cursor = nil
+	h.backend.engine.Reaper = NewReaper(h.backend.engine.Credentials)
 	h.clock.Advance(48 * time.Hour)
 	h.tick()
 	require.False(t, h.pm.Accepts(third.token()))

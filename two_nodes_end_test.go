@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
+	"vault-plugin-secrets-processmaker/engine/ledger"
 )
 
 // renewOnNext has the new node renew a lease of the old one.
@@ -64,7 +65,7 @@ func TestAnOldNodeHandsNothingOverThatWasRenewedSince(t *testing.T) {
 	var renews atomic.Bool
 	remove := c.pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Times: -1, Do: processmakertest.Refuse(), Match: func(*http.Request) bool {
 		if renews.CompareAndSwap(true, false) {
-			c.clock.Advance(takeoverTime)
+			c.clock.Advance(ledger.TakeoverTime)
 			c.renewOnNext(l)
 		}
 		return true
@@ -75,7 +76,7 @@ func TestAnOldNodeHandsNothingOverThatWasRenewedSince(t *testing.T) {
 		return err
 	}
 	require.Error(t, revoke())
-	c.clock.Advance(handOverAfter + time.Minute)
+	c.clock.Advance(deferAfter + time.Minute)
 	renews.Store(true)
 	require.Error(t, revoke())
 	remove()

@@ -23,7 +23,7 @@ func TestAnOldNodeLeavesAPasswordAloneThatWasRotatedSince(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newReadyHarness(t, nil)
-			h.backend.random = rand.Reader
+			h.drawFrom(rand.Reader)
 			c := newCluster(h)
 			c.pm.Inject(processmakertest.Fault{On: during, Do: processmakertest.Replace(func(code int, body []byte) (int, []byte) {
 				resp, err := c.onNext(&logical.Request{Operation: logical.UpdateOperation, Path: "rotate-role/ci", MountPoint: "processmaker/"})

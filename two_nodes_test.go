@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
+	"vault-plugin-secrets-processmaker/engine/ledger"
 )
 
 // cluster is two nodes over one storage: the harness's own backend, which
@@ -24,6 +25,7 @@ type cluster struct {
 
 func newCluster(h *harness) *cluster {
 	c := &cluster{harness: h, next: h.newNode(h.backend.random), view: &watchedStorage{Storage: h.storage.Storage}}
+	h.backend = h.newNodeOn(c.view, h.backend.random)
 	h.t.Cleanup(func() { c.next.Cleanup(context.Background()) })
 	return c
 }
@@ -47,7 +49,7 @@ func overlaps() map[string]func(c *cluster, during processmakertest.Endpoint, ne
 		var done atomic.Bool // not a sync.Once: next makes exchanges itself
 		return func() {
 			if done.CompareAndSwap(false, true) {
-				c.clock.Advance(takeoverTime)
+				c.clock.Advance(ledger.TakeoverTime)
 				next()
 			}
 		}
@@ -114,7 +116,7 @@ func TestTwoNodesRefreshInTheSameMoment(t *testing.T) {
 		ended <- err
 	}()
 	<-arrived
-	c.clock.Advance(takeoverTime)
+	c.clock.Advance(ledger.TakeoverTime)
 	resp, err := c.onNext(l.renewRequest(0))
 	require.NoError(t, err)
 	l.data, l.secret = resp.Data, *resp.Secret
@@ -232,14 +234,14 @@ func TestWhatAnotherNodeChangedIsForgotten(t *testing.T) {
 		resp, err := c.onNext(&logical.Request{Operation: operation, Path: path})
 		require.Equal(t, 200, status(resp, err), message(resp, err))
 	}
-	c.backend.InvalidateKey(context.Background(), staticPrefix+"ci")
-	c.backend.InvalidateKey(context.Background(), sessionPrefix+"ci")
+	c.backend.InvalidateKey(context.Background(), StaticPrefix+"ci")
+	c.backend.InvalidateKey(context.Background(), SessionPrefix+"ci")
 	c.pm.ResetLog()
 	second := c.read("static-creds/ci")
 	require.True(t, c.pm.Accepts(second["access_token"].(string)))
 	require.Equal(t, 1, c.pm.Count(processmakertest.PasswordGrant), "a new session was started")
 	require.Zero(t, c.pm.Count(processmakertest.RefreshGrant), "and the ended one was not tried")
 	// Of roles that are not in memory there is nothing to forget.
-	c.backend.InvalidateKey(context.Background(), staticPrefix+"none")
-	c.backend.InvalidateKey(context.Background(), sessionPrefix+"none")
+	c.backend.InvalidateKey(context.Background(), StaticPrefix+"none")
+	c.backend.InvalidateKey(context.Background(), SessionPrefix+"none")
 }

@@ -238,9 +238,9 @@ func (h *harness) restoreLease(text string) *heldLease {
 // rekeyed is the key that an entry has where the instance is at url: that of an
 // open change of a password is made of it.
 func rekeyed(key string, value []byte, url string) string {
-	var change passwordChange
-	if !strings.HasPrefix(key, rotatePrefix) || json.Unmarshal(value, &change) != nil {
+	var change PendingPassword
+	if !strings.HasPrefix(key, pendingPrefix) || json.Unmarshal(value, &change) != nil {
 		return key
 	}
-	return passwordChangeKey(url, change.Username)
+	return pendingKey(url, change.Username)
 }

@@ -62,7 +62,7 @@ func keep(t *testing.T) map[string]string {
 	}
 	h.read("static-creds/shared")
 	h.read("static-creds/rotated")
-	h.backend.doubt(h.storage, h.record(leases["doubt"].id()))
+	h.backend.engine.Credentials.markUncertain(h.record(leases["doubt"].id()))
 	h.leaveDue()
 	h.leaveOpen()
 	begun := h.mustWrite("authorize/people", nil)

@@ -74,17 +74,17 @@ func (h *harness) requireSettingsWork(files map[string]string) {
 	roles, sessions := 0, 0
 	for file := range files {
 		name := strings.TrimSuffix(strings.TrimPrefix(file, storageSection), ".json")
-		if role, ok := strings.CutPrefix(name, rolePrefix); ok {
+		if role, ok := strings.CutPrefix(name, RolePrefix); ok {
 			roles++
 			read := h.read("roles/" + role)
 			require.NotNil(h.t, read, role)
 			require.True(h.t, read["password_set"] == true || read["client_secret_set"] == true, role)
 		}
-		if role, ok := strings.CutPrefix(name, sessionPrefix); ok {
+		if role, ok := strings.CutPrefix(name, SessionPrefix); ok {
 			sessions++
 			require.Equal(h.t, "active", h.read("sessions/" + role)["state"], role)
 		}
-		if role, ok := strings.CutPrefix(name, staticPrefix); ok {
+		if role, ok := strings.CutPrefix(name, StaticPrefix); ok {
 			h.pm.ResetLog()
 			read := h.read("static-creds/" + role)
 			require.True(h.t, h.pm.Accepts(read["access_token"].(string)), role)
@@ -146,7 +146,7 @@ func (h *harness) requireLedgerWorks() {
 	}
 	require.Equal(h.t, 1, due)
 	h.tick()
-	require.NotNil(h.t, h.backend.sweeper.cursor)
+	require.NotNil(h.t, h.backend.engine.Reaper.cursor)
 	for _, id := range h.recordIDs() {
 		record := h.record(id)
 		require.Equal(h.t, ledger.Live, record.State)
@@ -161,14 +161,14 @@ func (h *harness) requireLedgerWorks() {
 // ends them with their roles.
 func (h *harness) requireSessionsWork() {
 	h.t.Helper()
-	sessions, err := h.storage.List(context.Background(), sessionPrefix)
+	sessions, err := h.storage.List(context.Background(), SessionPrefix)
 	require.NoError(h.t, err)
 	h.clock.Advance(300 * 24 * time.Hour)
 	h.pm.ResetLog()
 	h.tick()
 	require.Equal(h.t, len(sessions), h.pm.Count(processmakertest.RefreshGrant))
 	require.Zero(h.t, h.pm.Count(processmakertest.PasswordGrant))
-	names, err := h.storage.List(context.Background(), rolePrefix)
+	names, err := h.storage.List(context.Background(), RolePrefix)
 	require.NoError(h.t, err)
 	for _, name := range names {
 		resp, err := h.do(logical.DeleteOperation, "roles/"+name, nil)

@@ -167,3 +167,9 @@ func AnswerLost(err error) bool {
 		return e.Kind == NotProcessMaker && e.Status >= 200 && e.Status < 300
 	}
 }
+
+// ServerFailed tells whether ProcessMaker itself failed with a 500.
+func ServerFailed(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Status == http.StatusInternalServerError
+}

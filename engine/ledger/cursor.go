@@ -21,8 +21,8 @@ const CursorVersion = 1
 // then the minute is looked at again.
 const settledAfter = 5 * time.Minute
 
-// Cursor remembers up to which minute the ledger has been cleaned up, so that
-// the clean-up never lists the ledger as a whole.
+// Cursor remembers up to which minute the ledger has been swept, so that a sweep
+// never lists the ledger as a whole.
 type Cursor struct {
 	Version int `json:"version"`
 	// Next is the first minute that has not been settled.
@@ -34,18 +34,19 @@ type Cursor struct {
 
 // ReadCursor returns the stored cursor, or, where there is none, one that
 // stands at the earliest record. Only the latter lists the ledger.
-func ReadCursor(ctx context.Context, storage logical.Storage, now time.Time) (*Cursor, error) {
-	entry, err := storage.Get(ctx, CursorKey)
+func (l *Ledger) ReadCursor(ctx context.Context) (*Cursor, error) {
+	now := l.clock.Now()
+	entry, err := l.storage.Get(ctx, CursorKey)
 	if err != nil {
 		return nil, err
 	}
 	if entry == nil {
-		return firstCursor(ctx, storage, now)
+		return l.firstCursor(ctx, now)
 	}
 	var cursor Cursor
 	if err := entry.DecodeJSON(&cursor); err != nil || cursor.Version != CursorVersion || !cursor.wellFormed(now) {
 		// It only saves work: what it said can be found out again.
-		return firstCursor(ctx, storage, now)
+		return l.firstCursor(ctx, now)
 	}
 	return &cursor, nil
 }
@@ -69,8 +70,8 @@ func (c *Cursor) AheadOf(other *Cursor) time.Duration {
 	return bucketStart(c.Next).Sub(bucketStart(other.Next))
 }
 
-func firstCursor(ctx context.Context, storage logical.Storage, now time.Time) (*Cursor, error) {
-	buckets, err := storage.List(ctx, Prefix)
+func (l *Ledger) firstCursor(ctx context.Context, now time.Time) (*Cursor, error) {
+	buckets, err := l.storage.List(ctx, Prefix)
 	if err != nil {
 		return nil, err
 	}
@@ -83,13 +84,13 @@ func firstCursor(ctx context.Context, storage logical.Storage, now time.Time) (*
 	return &Cursor{Version: CursorVersion, Next: next}, nil
 }
 
-// Put stores the cursor.
-func (c *Cursor) Put(ctx context.Context, storage logical.Storage) error {
+// PutCursor stores the cursor.
+func (l *Ledger) PutCursor(ctx context.Context, c *Cursor) error {
 	entry, err := logical.StorageEntryJSON(CursorKey, c)
 	if err != nil {
 		return fmt.Errorf("the ledger's cursor cannot be encoded: %w", err)
 	}
-	return storage.Put(ctx, entry)
+	return l.storage.Put(ctx, entry)
 }
 
 // Buckets lists the minutes to look at now, the oldest first: those with

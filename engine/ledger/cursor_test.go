@@ -13,7 +13,7 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func TestTheCursorPassesAMinuteOnceItIsSettled(t *testing.T) {
 	t.Parallel()
-	cursor, err := ReadCursor(context.Background(), &logical.InmemStorage{}, noon)
+	cursor, err := newLedger(&logical.InmemStorage{}, noon).ReadCursor(context.Background())
 	require.NoError(t, err)
 	require.True(t, cursor.CaughtUp(noon))
 	buckets := cursor.Buckets(noon, 100)
@@ -53,8 +53,8 @@ func TestTheStoredCursorComesBack(t *testing.T) {
 	t.Parallel()
 	ctx, storage := context.Background(), &logical.InmemStorage{}
 	cursor := &Cursor{Version: CursorVersion, Next: Bucket(noon), Left: []string{Bucket(noon.Add(-time.Hour))}}
-	require.NoError(t, cursor.Put(ctx, storage))
-	read, err := ReadCursor(ctx, storage, noon.Add(time.Hour))
+	require.NoError(t, newLedger(storage, noon).PutCursor(ctx, cursor))
+	read, err := newLedger(storage, noon.Add(time.Hour)).ReadCursor(ctx)
 	require.NoError(t, err)
 	require.Equal(t, cursor, read)
 	require.Equal(t, time.Hour, cursor.AheadOf(&Cursor{Next: Bucket(noon.Add(-time.Hour))}))

@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"sort"
 	"strings"
@@ -11,7 +12,13 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/internal/clock/clocktest"
 )
+
+func newLedger(storage logical.Storage, now time.Time) *Ledger {
+	return New(storage, clocktest.New(now), rand.Reader, "5f0d43c3")
+}
 
 func TestIDsSortByDeadline(t *testing.T) {
 	t.Parallel()
@@ -54,33 +61,34 @@ func TestParseIDRefusesWhatCouldLeaveTheLedger(t *testing.T) {
 func TestRecordsComeBackAsTheyWere(t *testing.T) {
 	t.Parallel()
 	ctx, storage := context.Background(), &logical.InmemStorage{}
+	l := newLedger(storage, time.Unix(0, 0))
 	deadline := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	id, err := NewID(deadline, bytes.NewReader(make([]byte, 10)))
 	require.NoError(t, err)
 	record := &Record{Version: RecordVersion, ID: id, State: Live, Role: "ci", Fingerprint: Fingerprint{URL: "https://bpm"}, Deadline: deadline, TokenExpireTime: deadline, TTL: time.Hour, AccessToken: "a", RefreshToken: "r"}
-	require.NoError(t, Put(ctx, storage, record))
+	require.NoError(t, l.Put(record))
 
 	keys, err := logical.CollectKeys(ctx, storage)
 	require.NoError(t, err)
 	require.Equal(t, []string{"ledger/" + Bucket(deadline) + "/" + string(id[6:])}, keys)
 
-	read, err := Get(ctx, storage, id)
+	read, err := l.Get(ctx, id)
 	require.NoError(t, err)
 	require.Equal(t, record, read)
 
-	all, err := All(ctx, storage)
+	all, err := l.All(ctx)
 	require.NoError(t, err)
 	require.Equal(t, []ID{id}, all)
-	listed, err := List(ctx, storage, Bucket(deadline))
+	listed, err := l.List(ctx, Bucket(deadline))
 	require.NoError(t, err)
 	require.Equal(t, []ID{id}, listed)
-	empty, err := Empty(ctx, storage)
+	empty, err := l.Empty(ctx)
 	require.NoError(t, err)
 	require.False(t, empty)
 
-	require.NoError(t, Delete(ctx, storage, id))
-	require.NoError(t, Delete(ctx, storage, id))
-	read, err = Get(ctx, storage, id)
+	require.NoError(t, l.Drop(ctx, id))
+	require.NoError(t, l.Drop(ctx, id))
+	read, err = l.Get(ctx, id)
 	require.NoError(t, err)
 	require.Nil(t, read)
 }
@@ -88,16 +96,17 @@ func TestRecordsComeBackAsTheyWere(t *testing.T) {
 func TestGetSaysWhatItCannotRead(t *testing.T) {
 	t.Parallel()
 	ctx, storage := context.Background(), &logical.InmemStorage{}
+	l := newLedger(storage, time.Unix(0, 0))
 	id, err := NewID(time.Unix(0, 0), bytes.NewReader(make([]byte, 10)))
 	require.NoError(t, err)
 
 	require.NoError(t, storage.Put(ctx, &logical.StorageEntry{Key: id.key(), Value: []byte(`{"access_token": SECRET}`)}))
-	_, err = Get(ctx, storage, id)
+	_, err = l.Get(ctx, id)
 	require.ErrorContains(t, err, "cannot be read")
 	require.NotContains(t, err.Error(), "SECRET")
 
-	require.NoError(t, Put(ctx, storage, &Record{Version: RecordVersion + 1, ID: id}))
-	_, err = Get(ctx, storage, id)
+	require.NoError(t, l.Put(&Record{Version: RecordVersion + 1, ID: id}))
+	_, err = l.Get(ctx, id)
 	require.ErrorContains(t, err, "newer release")
 }
 
@@ -105,7 +114,7 @@ func TestStorageErrorsKeepTheirText(t *testing.T) {
 	t.Parallel()
 	storage := &logical.InmemStorage{}
 	storage.Underlying().FailPut(true)
-	err := Put(context.Background(), storage, &Record{ID: ID(strings.Repeat("0", 22))})
+	err := newLedger(storage, time.Unix(0, 0)).Put(&Record{ID: ID(strings.Repeat("0", 22))})
 	require.Error(t, err)
 	require.False(t, errors.Is(err, logical.ErrReadOnly))
 }

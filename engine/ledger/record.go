@@ -1,6 +1,13 @@
 package ledger
 
-import "time"
+import (
+	"fmt"
+	"time"
+
+	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/engine/lease"
+	"vault-plugin-secrets-processmaker/internal/telemetry"
+)
 
 // RecordVersion is the version of the stored form that this package writes.
 const RecordVersion = 1
@@ -33,8 +40,8 @@ type Record struct {
 	Version int   `json:"version"`
 	ID      ID    `json:"credential_id"`
 	State   State `json:"state"`
-	// FormerID is the id under which it was handed out, where being put down as
-	// due has given it another.
+	// FormerID is the id under which it was handed out, where it was marked due
+	// and has another since.
 	FormerID    ID          `json:"former_id,omitempty"`
 	Role        string      `json:"role"`
 	Fingerprint Fingerprint `json:"fingerprint"`
@@ -74,10 +81,94 @@ type Record struct {
 	RefreshToken string `json:"refresh_token,omitempty"`
 }
 
-// describes tells whether a record is that of id and holds what its end needs. An
-// entry of another kind decodes without an error, and its missing times would say
-// that its token is dead already.
-func (r *Record) describes(id ID) bool {
-	return r.Version >= 1 && r.ID == id && (r.State == Live || r.State == Due) &&
+// CurrentVersion and Usable make Record an entry of storage. An entry of another
+// kind decodes without an error, and its missing times would say that its token is
+// dead already.
+func (r *Record) CurrentVersion() int { return RecordVersion }
+func (r *Record) Usable() bool {
+	return r.Version >= 1 && (r.State == Live || r.State == Due) &&
 		r.Fingerprint.URL != "" && !r.Deadline.IsZero() && !r.TokenExpireTime.IsZero()
+}
+
+// Token is the token that the record holds.
+func (r *Record) Token() client.Token {
+	return client.Token{
+		Value:      r.AccessToken,
+		Type:       r.TokenType,
+		ID:         r.TokenID,
+		UserID:     r.UserID,
+		ReceivedAt: r.TokenReceivedAt,
+		ExpireTime: r.TokenExpireTime,
+	}
+}
+
+// HasToken tells whether the record holds its token. That of a personal access
+// token is written before the token is made.
+func (r *Record) HasToken() bool { return r.AccessToken != "" }
+
+// Hold puts the tokens of grant into the record in place of those it held. The
+// refresh token is kept only where renewals use it.
+func (r *Record) Hold(grant *client.Grant) {
+	r.HoldToken(grant.Access)
+	if lease.Mode(r.RenewMode) == lease.Refresh {
+		r.RefreshToken = grant.Refresh
+	}
+}
+
+// HoldToken is Hold for a token without a refresh token.
+func (r *Record) HoldToken(token client.Token) {
+	r.UserID = token.UserID
+	r.TokenID = token.ID
+	r.TokenType = token.Type
+	r.TokenReceivedAt = token.ReceivedAt
+	r.TokenExpireTime = token.ExpireTime
+	r.AccessToken = token.Value
+	r.Doubtful = false
+	r.RefreshToken = ""
+}
+
+// With is a copy of the record that holds token.
+func (r *Record) With(token client.Token) *Record {
+	held := *r
+	held.HoldToken(token)
+	return &held
+}
+
+// Subject is what lines and events about the record are about.
+func (r *Record) Subject() telemetry.Subject {
+	s := telemetry.Subject{Role: r.Role, ID: string(r.ID)}
+	if r.Shared {
+		s.Path = "static-creds/" + r.Role
+	}
+	return s
+}
+
+// TokenName is the name that a personal access token bears at ProcessMaker. It
+// joins ProcessMaker's own list with the records of the mount, of whose id mount
+// is the beginning.
+func TokenName(mount, role string, id ID) string {
+	return fmt.Sprintf("vault:%s:%s:%s", mount, role, id)
+}
+
+// Differs names the first part in which two fingerprints differ; empty where none
+// does.
+func (f Fingerprint) Differs(other Fingerprint) (field string) {
+	switch {
+	case f == other:
+		return ""
+	case f.URL != other.URL:
+		return "url"
+	case f.ClientID != other.ClientID:
+		return "client_id"
+	case f.GrantType != other.GrantType:
+		return "grant_type"
+	case f.Username != other.Username:
+		return "username"
+	case f.SessionUserID != other.SessionUserID:
+		return "session_user_id"
+	case f.UserID != other.UserID:
+		return "user_id"
+	default:
+		return "credential_type"
+	}
 }

@@ -21,14 +21,15 @@ func FuzzStoredRecord(f *testing.F) {
 		ctx, storage := context.Background(), &logical.InmemStorage{}
 		require.NoError(t, storage.Put(ctx, &logical.StorageEntry{Key: id.key(), Value: value}))
 		require.NoError(t, storage.Put(ctx, &logical.StorageEntry{Key: CursorKey, Value: value}))
-		record, err := Get(ctx, storage, id)
+		now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+		l := newLedger(storage, now)
+		record, err := l.Get(ctx, id)
 		if err != nil {
 			require.True(t, strings.HasPrefix(err.Error(), "record of credential "+string(id)), err)
 		} else {
-			require.True(t, record.describes(id))
+			require.True(t, record.Usable() && record.ID == id)
 		}
-		now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-		cursor, err := ReadCursor(ctx, storage, now)
+		cursor, err := l.ReadCursor(ctx)
 		require.NoError(t, err)
 		cursor.Rewind(now)
 		for _, bucket := range cursor.Buckets(now, 100) {

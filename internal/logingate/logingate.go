@@ -16,8 +16,8 @@ const (
 
 // Gate stands before one login. A refused login is remembered for a while that
 // doubles with each further refusal. While the login is unproved, one caller at
-// a time tries it and the others wait to learn from it, so that a wrong password
-// costs one call however many ask. The zero value is an unproved login.
+// a time tries it and the others wait for the outcome, so that a wrong password
+// costs one call, however many callers there are. The zero value is an unproved login.
 type Gate struct {
 	mu      sync.Mutex
 	proved  bool
@@ -25,6 +25,9 @@ type Gate struct {
 	refused error
 	until   time.Time
 	pause   time.Duration
+	// rejection is kept apart from refused: a session may be rejected whose login
+	// holds, and work whose login is refused.
+	rejection *Remembered
 }
 
 // Remembered is the answer to a login that was not tried.
@@ -39,7 +42,7 @@ func (r *Remembered) Error() string { return r.Refusal.Error() }
 
 func (r *Remembered) Unwrap() error { return r.Refusal }
 
-// Settle takes down what came of a login. refused tells that err is about the
+// Settle records the outcome of a login. refused tells that err is about the
 // login itself, so that the same login would be refused again; trouble on the
 // way says nothing about it.
 type Settle func(err error, refused bool)
@@ -77,6 +80,32 @@ func (g *Gate) RefusedUntil() time.Time {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.until
+}
+
+// Reject remembers that the tokens of the login are of no use although it was
+// accepted, for LongestPause.
+func (g *Gate) Reject(err error, now time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.rejection = &Remembered{Refusal: err, Until: now.Add(LongestPause)}
+}
+
+// Rejected is what Reject remembers, as a Remembered; nil where it remembers
+// nothing.
+func (g *Gate) Rejected(now time.Time) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.rejection == nil || !now.Before(g.rejection.Until) {
+		return nil
+	}
+	return g.rejection
+}
+
+// Accept forgets what Reject remembers: there are other tokens.
+func (g *Gate) Accept() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.rejection = nil
 }
 
 func (g *Gate) settle(err error, refused bool, now time.Time) {

@@ -116,3 +116,19 @@ func TestLoginsUnderWayAreRefusedOnce(t *testing.T) {
 	}
 	require.Equal(t, firstPause, gate.pause)
 }
+
+func TestARejectionIsKeptApartFromTheLogin(t *testing.T) {
+	t.Parallel()
+	clk, gate := clocktest.New(noon), &Gate{}
+	require.NoError(t, gate.Rejected(noon))
+	gate.Reject(errRefused, noon)
+	require.ErrorIs(t, gate.Rejected(noon), errRefused)
+	settle, err := gate.Enter(context.Background(), clk.Now)
+	require.NoError(t, err, "the login is not refused")
+	settle(nil, false)
+	require.ErrorIs(t, gate.Rejected(noon.Add(LongestPause-1)), errRefused)
+	require.NoError(t, gate.Rejected(noon.Add(LongestPause)))
+	gate.Reject(errRefused, noon)
+	gate.Accept()
+	require.NoError(t, gate.Rejected(noon))
+}

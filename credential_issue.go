@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/engine/lease"
+	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/internal/clock"
+	"vault-plugin-secrets-processmaker/internal/keylock"
+	"vault-plugin-secrets-processmaker/internal/problem"
+	"vault-plugin-secrets-processmaker/internal/telemetry"
+)
+
+// Host is what a CredentialService asks of Vault.
+type Host interface {
+	MaxLeaseTTL() time.Duration
+	// Tainted tells whether the mount is being disabled.
+	Tainted() bool
+}
+
+// CredentialService issues, renews, shares and ends the credentials of a mount.
+type CredentialService struct {
+	storage   logical.Storage
+	clock     clock.Clock
+	host      Host
+	instances *InstanceStore
+	roles     *RoleStore
+	ledger    *ledger.Ledger
+	tokens    *Broker
+	sessions  *SessionManager
+	report    *telemetry.Reporter
+	attempts  attempts
+	limit     atomic.Pointer[mountLimit]
+	// uncertain are the credentials whose record could not be marked so.
+	uncertain sync.Map // ledger.ID to struct{}
+	// statics locks the static credentials of roles.
+	statics *keylock.Locks
+	// mirrors are the stored static credentials in memory, by role.
+	mirrors sync.Map // string to *Shared
+}
+
+// NewCredentialService reads nothing.
+func NewCredentialService(storage logical.Storage, host Host, l *ledger.Ledger, sessions *SessionManager) *CredentialService {
+	return &CredentialService{
+		storage: storage, clock: sessions.clock, host: host, instances: sessions.instances, roles: sessions.roles, ledger: l,
+		tokens: sessions.tokens, sessions: sessions, report: sessions.report, statics: keylock.New(),
+	}
+}
+
+// Request is what a reader asks for, checked against the role.
+type Request struct {
+	Mode lease.Mode
+	// TTL is the reader's own wish; 0 for none.
+	TTL time.Duration
+	// EntityID and DisplayName are the reader's.
+	EntityID, DisplayName string
+}
+
+// Credential is a token that a record knows, and the terms of its lease.
+type Credential struct {
+	Record *ledger.Record
+	Token  client.Token
+	Terms  lease.Terms
+	// At is when the terms begin.
+	At time.Time
+}
+
+// Issue makes a token for one reader. Its errors are in words for the reader.
+func (s *CredentialService) Issue(ctx context.Context, bound *Binding, asked Request) (*Credential, error) {
+	began := s.clock.Now()
+	terms := lease.Issue(bound.LeaseBounds(s.maxTTL(began)), asked.Mode, asked.TTL)
+	issued, err := s.obtain(ctx, bound, ledger.Facts{
+		Mode:        asked.Mode,
+		EntityID:    asked.EntityID,
+		DisplayName: asked.DisplayName,
+		TTL:         terms.TTL,
+		Life:        terms.MaxTTL + lease.DeadlineSlack,
+	})
+	if err != nil {
+		return nil, err
+	}
+	mode := lease.Mode(issued.Record.RenewMode)
+	if mode != asked.Mode {
+		terms.Warnings = append(terms.Warnings, "ProcessMaker gave no refresh token, so renewals keep this token (renew_mode extend)")
+	}
+	issued.Terms = terms.WithinToken(mode, issued.Token.ExpireTime.Sub(issued.At))
+	s.report.Happened(hclog.Debug, telemetry.CredsCreated, issued.Record.Subject().StartedAt(began), "credential issued", "token_id", issued.Token.ID, "renew_mode", mode)
+	return issued, nil
+}
+
+// obtain makes a token of the role's type that is on the ledger. facts lack what
+// the role and the login tell.
+func (s *CredentialService) obtain(ctx context.Context, bound *Binding, facts ledger.Facts) (*Credential, error) {
+	facts.Role, facts.State, facts.Username = bound.Name, ledger.Live, bound.Username
+	how := s.logIn
+	if bound.CredentialType == CredentialTypePersonalToken {
+		how = s.mint
+	}
+	obtained, err := how(ctx, bound, facts)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.confirmDelivery(ctx, bound, obtained); err != nil {
+		return nil, err
+	}
+	s.report.Health.Of(bound.Name).Issued(obtained.At)
+	return obtained, nil
+}
+
+// logIn obtains a token by a login. The record is stored before anybody sees the
+// token.
+func (s *CredentialService) logIn(ctx context.Context, bound *Binding, facts ledger.Facts) (*Credential, error) {
+	grant, err := s.tokens.Login(ctx, bound)
+	if err != nil {
+		return nil, s.Failed(bound.Name, &bound.Gate, Explain(bound, err, s.clock.Now()))
+	}
+	facts.Fingerprint = bound.Fingerprint
+	if facts.Mode == lease.Refresh && grant.Refresh == "" {
+		facts.Mode = lease.Extend
+	}
+	record, err := s.ledger.Draft(facts)
+	if err == nil && ctx.Err() != nil {
+		err = fmt.Errorf("role %q: the reader went away; its token was ended", bound.Name)
+	}
+	if err == nil {
+		record.Hold(grant)
+		err = s.ledger.Put(record)
+	}
+	if err != nil {
+		_ = s.tokens.Discard(bound.Instance, grant.Access, bound.Facts("")) // the failure of Put is told
+		return nil, err
+	}
+	return &Credential{Record: record, Token: grant.Access, At: s.clock.Now()}, nil
+}
+
+// confirmDelivery ends a recorded token whose reader or config has gone since.
+func (s *CredentialService) confirmDelivery(ctx context.Context, bound *Binding, obtained *Credential) error {
+	if ctx.Err() == nil && s.instances.StillServes(bound.Instance) {
+		return nil
+	}
+	s.tokens.End(bound.Instance, obtained.Record.With(obtained.Token))
+	return fmt.Errorf("role %q: the reader went away or the config was taken away; the token was ended", bound.Name)
+}
+
+// refusing is a gate that remembers refused logins.
+type refusing interface{ RefusedUntil() time.Time }
+
+// Failed remembers that a reader got no credential, and returns what to answer.
+func (s *CredentialService) Failed(name string, gate refusing, why *problem.Error) error {
+	retryAt := why.RetryAt
+	if retryAt.IsZero() {
+		retryAt = gate.RefusedUntil()
+	}
+	s.report.Count(telemetry.CredsCreateFailed)
+	s.report.Health.Of(name).Failed(s.clock.Now(), why.Text, why.Cure, retryAt)
+	s.report.Log(hclog.Debug, telemetry.Subject{Role: name}, "no credential could be issued", "error", why.Text)
+	return fmt.Errorf("role %q: %w", name, why)
+}
+
+// mountLimitAge is how long a new lease may go by a mount's former maximum. A
+// lease that is too long for the present one is cut by Vault itself, and its
+// credential dies with it.
+const mountLimitAge = 10 * time.Second
+
+// mountLimit is the mount's maximum as Vault told it: to ask Vault is an exchange
+// between two processes, as expensive as the storage write of a lease.
+type mountLimit struct {
+	maxTTL time.Duration
+	asked  time.Time
+}
+
+// maxTTL is the mount's maximum as it was mountLimitAge ago at most.
+func (s *CredentialService) maxTTL(now time.Time) time.Duration {
+	if known := s.limit.Load(); known != nil {
+		if age := now.Sub(known.asked); age >= 0 && age < mountLimitAge {
+			return known.maxTTL
+		}
+	}
+	known := &mountLimit{maxTTL: s.host.MaxLeaseTTL(), asked: now}
+	s.limit.Store(known)
+	return known.maxTTL
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hashicorp/go-hclog"
+
+	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/engine/lease"
+	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/internal/problem"
+	"vault-plugin-secrets-processmaker/internal/store"
+	"vault-plugin-secrets-processmaker/internal/telemetry"
+)
+
+// personalTokenLife is longer than any personal access token of ProcessMaker
+// lives (a year). The true end is known only after the record is written.
+const personalTokenLife = LongestTTL + lease.DeadlineSlack
+
+// mint obtains a personal access token with the role's session. The record comes
+// first: the token's name is known beforehand, so that the token can be found and
+// ended whatever happens on the way.
+func (s *CredentialService) mint(ctx context.Context, bound *Binding, facts ledger.Facts) (*Credential, error) {
+	target, err := s.roles.Target(&bound.Role, facts.EntityID)
+	if err != nil {
+		return nil, s.Failed(bound.Name, &bound.Gate, Explain(bound, err, s.clock.Now()))
+	}
+	now := s.clock.Now()
+	record, err := s.ledger.Draft(facts)
+	if err != nil {
+		return nil, err
+	}
+	record.TokenName = ledger.TokenName(s.ledger.Mount(), bound.Name, record.ID)
+	record.TokenReceivedAt = now
+	record.TokenExpireTime = now.Add(personalTokenLife)
+	m := &minting{CredentialService: s, bound: bound, target: target, record: record}
+	if err := s.sessions.Do(ctx, bound, func(session *Session) error { return m.mint(ctx, session) }); err != nil {
+		m.abandon()
+		return nil, s.Failed(bound.Name, &bound.Gate, m.explain(err))
+	}
+	return &Credential{Record: record, Token: m.token, At: now}, nil
+}
+
+// minting is one personal access token on its way.
+type minting struct {
+	*CredentialService
+	bound  *Binding
+	target string
+	record *ledger.Record
+	// recorded: the record is stored.
+	recorded bool
+	// mayExist: the token was asked for, and not certainly refused.
+	mayExist bool
+	token    client.Token
+}
+
+// mint makes the token as session. It may be called again with a renewed session.
+func (m *minting) mint(ctx context.Context, session *Session) error {
+	api := m.bound.Client
+	user, err := m.user(ctx, session)
+	if err != nil {
+		return err
+	}
+	// A session that took the place of a refused one may be another user's; the
+	// refusal made sure that there is no token of the former.
+	if !m.recorded || m.record.UserID != user.ID || m.record.Fingerprint != session.Fingerprint {
+		m.record.Fingerprint = session.Fingerprint
+		m.record.UserID, m.record.Username = user.ID, user.Username
+		if err := m.ledger.Put(m.record); err != nil {
+			return err
+		}
+		m.recorded = true
+	}
+	token, err := api.CreatePersonalToken(ctx, session.Token(), user.ID, m.record.TokenName)
+	m.mayExist = mayHaveMinted(err)
+	switch {
+	case client.ServerFailed(err):
+		return problem.Explain(err, err.Error()+". If this goes on, ProcessMaker's personal access client is missing: run \"php artisan passport:client --personal\" on its server")
+	case err != nil:
+		return err
+	}
+	m.token = token
+	return nil
+}
+
+// user is the user whose token is made.
+func (m *minting) user(ctx context.Context, session *Session) (client.User, error) {
+	if m.target == "" {
+		return client.User{ID: session.UserID, Username: session.Username}, nil
+	}
+	user, err := m.bound.Client.ShowUser(ctx, session.Token(), m.target)
+	if err == nil && user.Administrator && !m.bound.AllowAdministrators {
+		err = problem.Refuse(fmt.Sprintf("user %s is an administrator, and the role does not allow that", user.ID), "Choose another user, or set allow_administrators of the role")
+	}
+	return user, err
+}
+
+// abandon cleans up after a token that was not handed out. If it certainly was not
+// made, its record goes; otherwise the record is marked due, and the ledger looks
+// for the token by its name.
+func (m *minting) abandon() {
+	if !m.recorded {
+		return
+	}
+	if !m.mayExist {
+		err := store.OnOwnTime(func(ctx context.Context) error { return m.ledger.Drop(ctx, m.record.ID) })
+		if err != nil {
+			m.report.Log(hclog.Warn, m.record.Subject(), "the record of a token that was not made could not be deleted; it goes at its deadline", "error", err)
+		}
+		return
+	}
+	if err := m.ledger.MarkDue(m.record); err != nil {
+		m.report.Log(hclog.Warn, m.record.Subject(), "a token that may have been made is ended only at its deadline", "error", err)
+		return
+	}
+	m.report.Happened(hclog.Debug, telemetry.LedgerDue, m.record.Subject(), "a token that may have been made is looked for by the ledger", "token_name", m.record.TokenName)
+}
+
+// mayHaveMinted tells whether a failed creation may have left a token.
+func mayHaveMinted(err error) bool {
+	if client.CertainlyNotDelivered(err) {
+		return false
+	}
+	switch client.KindOf(err) {
+	case client.TokenRefused, client.Forbidden, client.NotFound, client.BadRequest:
+		return false
+	default:
+		return true
+	}
+}
+
+// explain says why no personal access token could be had, and what cures it.
+func (m *minting) explain(err error) *problem.Error {
+	told := *Explain(m.bound, err, m.clock.Now())
+	switch client.KindOf(err) {
+	case client.Forbidden:
+		told.Text = fmt.Sprintf("ProcessMaker does not let the role's user %q make tokens of user %s", m.bound.Username, m.record.UserID)
+		told.Cure = "That user has to be an administrator, or user_id has to go"
+	case client.NotFound:
+		told.Text, told.Cure = fmt.Sprintf("ProcessMaker has no user %s", m.record.UserID), "Correct user_id"
+	}
+	return &told
+}

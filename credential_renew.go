@@ -1,0 +1,238 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/engine/lease"
+	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/internal/problem"
+	"vault-plugin-secrets-processmaker/internal/telemetry"
+)
+
+// youngShare: a token that was replaced in the first tenth of its lease was
+// probably replaced by a watcher, whose first renewal comes at once.
+const youngShare = 10
+
+// Lease is what Vault keeps of a credential.
+type Lease struct {
+	ID ledger.ID
+	// AccessToken is the token in the lease's data; empty where there is none.
+	AccessToken string
+	// Issued and End are zero where they are unknown.
+	Issued, End time.Time
+	// Increment is the client's wish; 0 for none.
+	Increment time.Duration
+}
+
+// token is the token that a lease is for. A personal access token is not in the
+// record, which is written before the token is made, but in the lease's own data;
+// the result is empty where it is not there either. The token is taken for what it
+// says of itself: with another id, or a value that ProcessMaker never made, it
+// would seem to be dead.
+func (l Lease) token(record *ledger.Record) client.Token {
+	if record.HasToken() {
+		return record.Token()
+	}
+	token, err := client.ReadToken(l.AccessToken, record.IssueTime)
+	if err != nil {
+		return client.Token{}
+	}
+	return token
+}
+
+var errEnded = errors.New("the credential of this lease has ended; read the role again")
+
+// renewal is a lease that is to be renewed, and the record of its credential.
+type renewal struct {
+	lease.Renewal
+	record *ledger.Record
+	token  client.Token
+}
+
+// Renew lengthens a lease. Its errors are plain: Vault makes each a 400.
+func (s *CredentialService) Renew(ctx context.Context, held Lease) (renewed *Credential, err error) {
+	began := s.clock.Now()
+	workCtx, cancel := context.WithTimeout(context.Background(), ExchangesTimeout)
+	defer cancel()
+	unlock, err := s.ledger.Lock(ctx, workCtx, held.ID)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	record, err := s.ledger.Get(ctx, held.ID)
+	if err != nil {
+		return nil, err
+	}
+	if record == nil {
+		return nil, errEnded
+	}
+	subject, before := record.Subject().StartedAt(began), record.TokenID
+	renewed, err = s.renewRecord(ctx, workCtx, held, record)
+	subject.Unchanged = record.TokenID == before
+	s.renewalEnded(subject, record, err)
+	return renewed, err
+}
+
+// renewalEnded tells the outcome of a renewal.
+func (s *CredentialService) renewalEnded(subject telemetry.Subject, record *ledger.Record, err error) {
+	if err == nil {
+		s.report.Happened(hclog.Debug, telemetry.CredsRenewed, subject, "credential renewed", "token_id", record.TokenID)
+		return
+	}
+	s.report.Count(telemetry.CredsRenewFailed)
+	// A role that was deleted since is not brought back to memory.
+	if known := s.report.Health.Known(record.Role); known != nil && !errors.Is(err, errEnded) && !errors.Is(err, lease.ErrOver) {
+		known.Failed(s.clock.Now(), "renewal: "+err.Error(), "", time.Time{})
+	}
+	s.report.Log(hclog.Debug, subject, "credential not renewed", "error", err)
+}
+
+func (s *CredentialService) renewRecord(ctx, workCtx context.Context, held Lease, record *ledger.Record) (*Credential, error) {
+	if record.State != ledger.Live {
+		return nil, errEnded
+	}
+	r := &renewal{record: record, token: held.token(record), Renewal: lease.Renewal{
+		Now:         s.clock.Now(),
+		Issued:      held.Issued,
+		End:         held.End,
+		Deadline:    record.Deadline,
+		TTL:         record.TTL,
+		Increment:   held.Increment,
+		MountMaxTTL: s.host.MaxLeaseTTL(),
+	}}
+	if r.Issued.IsZero() {
+		r.Issued = record.IssueTime
+	}
+	if !r.LastMoment().After(r.Now) {
+		return nil, lease.ErrOver
+	}
+	switch lease.Mode(record.RenewMode) {
+	case lease.Extend:
+		return r.extend()
+	case lease.Refresh:
+		return s.refresh(ctx, workCtx, r)
+	default:
+		return nil, errors.New("this lease cannot be renewed (renew_mode none); read the role again")
+	}
+}
+
+// extend keeps the token, on a lease within the token's life.
+func (r *renewal) extend(warnings ...string) (*Credential, error) {
+	if r.token.Value == "" {
+		return nil, errors.New("the lease does not hold its token any more; read the role again")
+	}
+	terms, err := r.Terms(r.token.ExpireTime)
+	if err != nil {
+		return nil, err
+	}
+	terms.Warnings = append(terms.Warnings, warnings...)
+	return &Credential{Record: r.record, Token: r.token, Terms: terms, At: r.Now}, nil
+}
+
+// refresh trades the token for a new one, if the lease gains by it.
+func (s *CredentialService) refresh(ctx, workCtx context.Context, r *renewal) (*Credential, error) {
+	bound, err := s.sameRole(ctx, r.record)
+	if err != nil {
+		return nil, err
+	}
+	age := r.Now.Sub(r.record.TokenReceivedAt)
+	uncertain := s.isUncertain(r.record)
+	if !uncertain && (!r.Grows() || age < bound.RefreshMinAge || s.host.Tainted()) {
+		return r.extend()
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	outcome, err := s.tokens.Refresh(workCtx, Holding{
+		Bound:        bound,
+		Fingerprint:  r.record.Fingerprint,
+		Token:        r.record.Token(),
+		RefreshToken: r.record.RefreshToken,
+		Uncertain:    uncertain,
+		Store: func(grant *client.Grant) error {
+			next := *r.record
+			next.Hold(grant)
+			if err := s.ledger.Update(r.record, &next, r.Now); err != nil {
+				return err
+			}
+			*r.record = next
+			return nil
+		},
+	})
+	if err != nil {
+		s.markUncertain(r.record)
+		return nil, fmt.Errorf("role %q: %w", r.record.Role, err)
+	}
+	s.uncertain.Delete(r.record.ID)
+	if outcome.Kept != nil {
+		return r.extend(outcome.Warnings...)
+	}
+	r.token = r.record.Token()
+	warnings := outcome.Warnings
+	if age < r.record.TTL/youngShare {
+		warnings = append(warnings, fmt.Sprintf("this renewal killed a token that was only %s old. A client that renews by itself and does not take the new token from the answer now holds a dead one: read with renew_mode=extend for it, or set refresh_min_age on the role", age.Round(time.Second)))
+	}
+	// The time has moved on while ProcessMaker worked, and Vault counts from when
+	// it gets the answer.
+	r.Now = s.clock.Now()
+	return r.extend(warnings...)
+}
+
+// isUncertain tells whether a failed refresh may have killed the record's token: it
+// is not answered again before ProcessMaker was asked about it.
+func (s *CredentialService) isUncertain(record *ledger.Record) bool {
+	_, unstored := s.uncertain.Load(record.ID)
+	return unstored || record.Doubtful
+}
+
+// markUncertain stores that a failed refresh may have killed the record's token.
+// Where storage is what failed, only memory can say so.
+func (s *CredentialService) markUncertain(record *ledger.Record) {
+	if record.Doubtful {
+		return
+	}
+	next := *record
+	next.Doubtful = true
+	if err := s.ledger.Update(record, &next, time.Time{}); err != nil && !problem.IsConflict(err) {
+		s.uncertain.Store(record.ID, struct{}{})
+		s.report.Log(hclog.Warn, record.Subject(), "the doubt about a token is remembered in memory alone", "error", err)
+	}
+}
+
+// sameRole binds the role of a record if it still is what it was at issue.
+func (s *CredentialService) sameRole(ctx context.Context, record *ledger.Record) (*Binding, error) {
+	refuse := func(format string, args ...any) (*Binding, error) {
+		return nil, fmt.Errorf("role %q: %s; read the role again", record.Role, fmt.Sprintf(format, args...))
+	}
+	inst, err := s.instances.Current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if inst == nil || inst.Config.Deleted {
+		return refuse("the mount's config was deleted, so its leases cannot be renewed by refresh")
+	}
+	entry, err := s.roles.Get(ctx, record.Role)
+	if err != nil {
+		return nil, err
+	}
+	if entry == nil {
+		return refuse("it was deleted, so its leases cannot be renewed by refresh")
+	}
+	if inst.Config.URL != record.Fingerprint.URL {
+		return refuse("the mount's url was changed since this lease began")
+	}
+	bound, err := entry.BindTo(inst)
+	if err != nil {
+		return nil, fmt.Errorf("role %q: %w", record.Role, err)
+	}
+	if field := record.Fingerprint.Differs(bound.Fingerprint); field != "" {
+		return refuse("its %s was changed since this lease began", field)
+	}
+	return bound, nil
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/internal/telemetry"
+)
+
+const (
+	// deferAfter is how long a revocation fails before the ledger takes it over.
+	// Vault gives up after about ten minutes and calls the lease irrevocable from
+	// then on.
+	deferAfter = 5 * time.Minute
+	// forgetFailuresAfter is longer than Vault repeats a revocation.
+	forgetFailuresAfter = 24 * time.Hour
+)
+
+// Revoke ends the credential of a lease. An error means that it may still live,
+// and Vault tries again. It needs neither the role nor the config's secrets, and
+// may be repeated. The warning says that the ledger ends the credential later.
+func (s *CredentialService) Revoke(ctx context.Context, held Lease) (warning string, err error) {
+	began := s.clock.Now()
+	unlock, err := s.ledger.Lock(ctx, ctx, held.ID)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	readAt := s.clock.Now()
+	record, err := s.ledger.Get(ctx, held.ID)
+	if err != nil {
+		return "", err
+	}
+	if record == nil {
+		s.report.Log(hclog.Debug, telemetry.Subject{ID: string(held.ID)}, "credential was already ended")
+		return "", nil
+	}
+	ending := record
+	if token := held.token(record); !record.HasToken() && token.Value != "" {
+		ending = record.With(token)
+	}
+	subject := record.Subject().StartedAt(began).Try(s.attempts.number(string(held.ID)))
+	if err := s.End(ctx, ending, NewLookup()); err != nil {
+		s.report.Count(telemetry.CredsRevokeFailed)
+		s.report.Log(hclog.Debug, subject, "credential could not be ended", "error", err)
+		if !s.deferRevocation(record, ending, err) {
+			return "", err
+		}
+		return fmt.Sprintf("credential %s may still live: ProcessMaker has been unreachable for %s, and the engine ends it once it is back", held.ID, deferAfter), nil
+	}
+	// Last, so that a failure anywhere before leaves the record to try again with.
+	if err := s.Forget(ctx, record, readAt); err != nil {
+		return "", err
+	}
+	s.report.Happened(hclog.Debug, telemetry.CredsRevoked, subject, "credential ended", "token_id", record.TokenID)
+	return "", nil
+}
+
+// End makes sure that the token of a record is dead. A token that the record does
+// not hold is looked for by its name.
+func (s *CredentialService) End(ctx context.Context, record *ledger.Record, lookup *Lookup) error {
+	if !s.clock.Now().Before(record.TokenExpireTime) {
+		return nil
+	}
+	inst, err := s.instances.Current(ctx)
+	if err != nil {
+		return err
+	}
+	if inst == nil || inst.Config.URL != record.Fingerprint.URL {
+		return fmt.Errorf("credential %s lives at %s, which this mount is not configured for; write config with that url", record.ID, record.Fingerprint.URL)
+	}
+	if !record.HasToken() {
+		return s.endByName(ctx, inst, record, lookup)
+	}
+	if err := inst.Client.RevokeToken(ctx, record.Token()); err != nil {
+		return fmt.Errorf("credential %s of role %q may still live: %w", record.ID, record.Role, err)
+	}
+	return nil
+}
+
+// Forget deletes a record, which was read at readAt, after the end of its token,
+// and what else remembers the credential. It is a Conflict where another node has
+// given the record another token since.
+func (s *CredentialService) Forget(ctx context.Context, record *ledger.Record, readAt time.Time) error {
+	if err := s.ledger.Remove(ctx, record, readAt); err != nil {
+		return err
+	}
+	s.unshare(ctx, record)
+	s.ForgetAttempts(record.ID)
+	return nil
+}
+
+// deferRevocation marks a credential due that cannot be revoked now, so that the
+// ledger ends it once ProcessMaker is back, and Vault can let go of the lease. It
+// tells whether it did. While the mount is being disabled it does not: the ledger
+// goes with the mount. ending holds the token of the lease, which is about to go.
+func (s *CredentialService) deferRevocation(record, ending *ledger.Record, failure error) bool {
+	now := s.clock.Now()
+	since := s.attempts.failed(string(record.ID), now, client.KindOf(failure) == client.Unavailable)
+	if since.IsZero() || now.Sub(since) < deferAfter || s.host.Tainted() {
+		return false
+	}
+	due := *ending
+	if err := s.ledger.MarkDueFrom(record, &due); err != nil {
+		s.report.Log(hclog.Warn, record.Subject(), "a revocation could not be handed over to the ledger", "error", err)
+		return false
+	}
+	s.ForgetAttempts(record.ID)
+	s.report.Happened(hclog.Warn, telemetry.LedgerDue, record.Subject(), "ProcessMaker has been unreachable; the credential is ended by the ledger once it is back", "due_as", due.ID, "token_id", due.TokenID)
+	return true
+}
+
+// EndFailed records an attempt of the ledger that failed, and Hopeless one that no
+// repetition mends.
+func (s *CredentialService) EndFailed(id ledger.ID) {
+	s.attempts.failed(string(id), s.clock.Now(), false)
+}
+func (s *CredentialService) Hopeless(id ledger.ID, why error) {
+	s.attempts.hopeless(string(id), s.clock.Now(), why)
+}
+
+// WhyHopeless is what Hopeless recorded of the latest attempt; nil for none.
+func (s *CredentialService) WhyHopeless(id ledger.ID) error {
+	return s.attempts.whyHopeless(string(id))
+}
+
+// Attempt is the number of the attempt under way, from 1.
+func (s *CredentialService) Attempt(id ledger.ID) int { return s.attempts.number(string(id)) }
+
+// Remembered is the number of credentials of which failed attempts are remembered.
+func (s *CredentialService) Remembered() int { return s.attempts.count() }
+
+// ForgetAttempts drops what memory holds of a credential's failures;
+// ForgetOldAttempts drops the attempts of all that have not failed for longer than
+// Vault repeats a revocation.
+func (s *CredentialService) ForgetAttempts(id ledger.ID) {
+	s.attempts.over(string(id))
+	s.uncertain.Delete(id)
+}
+func (s *CredentialService) ForgetOldAttempts() {
+	s.attempts.forgetBefore(s.clock.Now().Add(-forgetFailuresAfter))
+}

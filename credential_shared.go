@@ -1,0 +1,291 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/engine/lease"
+	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/internal/store"
+	"vault-plugin-secrets-processmaker/internal/telemetry"
+)
+
+const (
+	// StaticPrefix is where the static credentials are stored, under the names of
+	// their roles.
+	StaticPrefix  = "static/"
+	sharedVersion = 1
+	// StaleTTL is how long a reader should wait that got a credential which is past
+	// its rotation.
+	StaleTTL = 5 * time.Second
+)
+
+// credentialKeys are the keys of this package.
+var credentialKeys = []store.Key{{Prefix: StaticPrefix, SealWrap: true, Local: true}}
+
+func sharedName(name string) store.Name {
+	return store.Name{What: fmt.Sprintf("the stored shared credential of role %q", name), Cure: "read it, which makes another"}
+}
+
+// Shared is the stored form of the static credential of a role. Its record on the
+// ledger ends it at its deadline, whether or not anybody reads it again.
+type Shared struct {
+	Version int            `json:"version"`
+	Record  *ledger.Record `json:"record"`
+
+	TokenID         string    `json:"token_id"`
+	TokenType       string    `json:"token_type"`
+	TokenExpireTime time.Time `json:"token_expire_time"`
+	AccessToken     string    `json:"access_token"`
+	RotatedAt       time.Time `json:"rotated_at"`
+	// RotateAt is when it was to be replaced as the role was at its rotation.
+	RotateAt time.Time `json:"rotate_at"`
+}
+
+// CurrentVersion and Usable make Shared an entry of storage.
+func (c *Shared) CurrentVersion() int { return sharedVersion }
+func (c *Shared) Usable() bool {
+	if c.Record == nil || c.AccessToken == "" || c.TokenID == "" {
+		return false
+	}
+	_, err := ledger.ParseID(string(c.Record.ID))
+	return err == nil
+}
+
+// FreshUntil is when the credential is to be replaced. A role whose period was
+// shortened since replaces it earlier; one whose period was lengthened cannot
+// keep it longer, because its deadline is fixed.
+func (c *Shared) FreshUntil(r *Role) time.Time {
+	if shortened := c.RotatedAt.Add(r.RotationPeriod); shortened.Before(c.RotateAt) {
+		return shortened
+	}
+	return c.RotateAt
+}
+
+// Token is the token that the credential holds.
+func (c *Shared) Token() client.Token {
+	return client.Token{
+		Value:      c.AccessToken,
+		Type:       c.TokenType,
+		ID:         c.TokenID,
+		UserID:     c.Record.UserID,
+		ReceivedAt: c.RotatedAt,
+		ExpireTime: c.TokenExpireTime,
+	}
+}
+
+// Stale is a static credential that lives past its rotation, because no other could
+// be had.
+type Stale struct {
+	*Shared
+	// Why is in words for the reader; nil for a credential that is fresh.
+	Why error
+}
+
+// Shared returns the role's static credential, a new one if the last is older than
+// the rotation period. Where a new one cannot be had, the old one is returned as
+// long as it lives, with the reason.
+func (s *CredentialService) Shared(ctx context.Context, bound *Binding) (Stale, error) {
+	if known := s.mirror(bound.Name); s.fresh(known, bound) {
+		return Stale{Shared: known}, nil
+	}
+	unlock, err := s.statics.Lock(ctx, bound.Name)
+	if err != nil {
+		return Stale{}, fmt.Errorf("role %q: gave up waiting for the rotation: %w", bound.Name, err)
+	}
+	defer unlock()
+	current, err := s.stored(ctx, bound.Name)
+	if err != nil {
+		return Stale{}, err
+	}
+	if s.fresh(current, bound) {
+		return Stale{Shared: current}, nil
+	}
+	next, err := s.rotate(ctx, bound)
+	if err == nil {
+		return Stale{Shared: next}, nil
+	}
+	// The old one is not rotated away before another is there.
+	if current != nil && current.Record.Fingerprint == bound.Fingerprint && s.clock.Now().Before(current.Record.Deadline) && !s.endedAhead(current) {
+		return Stale{Shared: current, Why: err}, nil
+	}
+	return Stale{}, err
+}
+
+func (s *CredentialService) mirror(name string) *Shared {
+	if found, ok := s.mirrors.Load(name); ok {
+		return found.(*Shared)
+	}
+	return nil
+}
+
+// stored is the static credential in memory, or else in storage; nil where there is
+// none that lives. The caller holds the role's lock.
+func (s *CredentialService) stored(ctx context.Context, name string) (*Shared, error) {
+	if known := s.mirror(name); known != nil {
+		return known, nil
+	}
+	current, err := s.GetShared(ctx, name)
+	if err != nil && !store.IsUnreadable(err) {
+		return nil, err
+	}
+	// The record of one that cannot be read ends it all the same.
+	if current == nil || s.endedAhead(current) {
+		return nil, nil
+	}
+	s.mirrors.Store(name, current)
+	return current, nil
+}
+
+// GetShared returns the stored static credential of a role, or nil. Its errors are
+// the storage's own and store.Unreadable.
+func (s *CredentialService) GetShared(ctx context.Context, name string) (*Shared, error) {
+	return store.Get[Shared](ctx, s.storage, StaticPrefix+name, sharedName(name))
+}
+
+// SharedNames lists the roles that have a static credential, sorted.
+func (s *CredentialService) SharedNames(ctx context.Context) ([]string, error) {
+	return s.storage.List(ctx, StaticPrefix)
+}
+
+// endedAhead tells whether a credential was ended ahead of its time, which deletes
+// its record first: the plugin may have been killed before it forgot the
+// credential, or the caller that ended it may still wait for the rotation.
+func (s *CredentialService) endedAhead(c *Shared) bool {
+	var record *ledger.Record
+	err := store.OnOwnTime(func(ctx context.Context) (err error) {
+		record, err = s.ledger.Get(ctx, c.Record.ID)
+		return err
+	})
+	return err == nil && record == nil
+}
+
+// fresh tells whether a static credential needs no rotation yet.
+func (s *CredentialService) fresh(c *Shared, bound *Binding) bool {
+	return c != nil && c.Record.Fingerprint == bound.Fingerprint && s.clock.Now().Before(c.FreshUntil(&bound.Role))
+}
+
+// rotate makes and stores a new static credential. The one before dies at its own
+// deadline. The caller holds the role's lock.
+func (s *CredentialService) rotate(ctx context.Context, bound *Binding) (*Shared, error) {
+	began := s.clock.Now()
+	// The readers are many, so the record names none.
+	made, err := s.obtain(ctx, bound, ledger.Facts{Mode: lease.None, Shared: true, Life: bound.RotationPeriod + bound.RotationOverlap})
+	if err != nil {
+		return nil, err
+	}
+	next, err := s.store(bound, made)
+	if err != nil {
+		s.tokens.End(bound.Instance, made.Record.With(made.Token))
+		return nil, err
+	}
+	s.mirrors.Store(bound.Name, next)
+	s.report.Happened(hclog.Info, telemetry.CredsCreated, made.Record.Subject().StartedAt(began), "shared credential rotated", "token_id", made.Token.ID)
+	return next, nil
+}
+
+func (s *CredentialService) store(bound *Binding, made *Credential) (*Shared, error) {
+	if !made.Record.HasToken() {
+		// With the token in its record the ledger can end it without looking for
+		// it by name at every rotation.
+		made.Record.HoldToken(made.Token)
+		if err := s.ledger.Put(made.Record); err != nil {
+			return nil, err
+		}
+	}
+	next := &Shared{
+		Version:         sharedVersion,
+		Record:          made.Record,
+		TokenID:         made.Token.ID,
+		TokenType:       made.Token.Type,
+		TokenExpireTime: made.Token.ExpireTime,
+		AccessToken:     made.Token.Value,
+		RotatedAt:       made.At,
+		RotateAt:        made.At.Add(bound.RotationPeriod),
+	}
+	if err := s.roles.StillBound(bound); err != nil {
+		return nil, fmt.Errorf("role %q: %w", bound.Name, err)
+	}
+	err := store.OnOwnTime(func(ctx context.Context) error { return store.Put(ctx, s.storage, StaticPrefix+bound.Name, next) })
+	if err != nil {
+		return nil, err
+	}
+	return next, nil
+}
+
+// DropShared ends the static credential of a role if its fingerprint matches.
+func (s *CredentialService) DropShared(ctx context.Context, name string, inst *Instance, matches func(ledger.Fingerprint) bool) error {
+	unlock, err := s.statics.Lock(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	stored, err := s.GetShared(ctx, name)
+	if store.IsUnreadable(err) && (!store.IsNewer(err) || matches(ledger.Fingerprint{})) {
+		s.report.Log(hclog.Warn, telemetry.Subject{Role: name}, "a shared credential that cannot be read was dropped; its record in the ledger ends it", "error", err)
+		return s.storage.Delete(ctx, StaticPrefix+name)
+	}
+	if err != nil || stored == nil || !matches(stored.Record.Fingerprint) {
+		return err
+	}
+	if err := s.storage.Delete(ctx, StaticPrefix+name); err != nil {
+		return err
+	}
+	s.ForgetShared(name)
+	s.tokens.End(inst, stored.Record.With(stored.Token()))
+	return nil
+}
+
+// LocksInUse says how many locks are held or waited for.
+func (s *CredentialService) LocksInUse() int { return s.statics.InUse() }
+
+// ForgetShared makes the next use of a role's static credential read storage again.
+func (s *CredentialService) ForgetShared(name string) { s.mirrors.Delete(name) }
+
+// unshare makes sure that a credential that was ended ahead of its time is not
+// shared any more.
+func (s *CredentialService) unshare(ctx context.Context, record *ledger.Record) {
+	if !record.Shared || !s.clock.Now().Before(record.Deadline) {
+		return
+	}
+	// At once, and not only after a rotation that is under way: without a record
+	// the stored credential is not shared either.
+	s.forgetMirror(record)
+	unlock, err := s.statics.Lock(ctx, record.Role)
+	if err != nil {
+		return
+	}
+	defer unlock()
+	stored, err := s.GetShared(ctx, record.Role)
+	if store.IsUnreadable(err) || (err == nil && stored != nil && stored.Record.ID == record.ID) {
+		err = s.storage.Delete(ctx, StaticPrefix+record.Role)
+	}
+	if err != nil {
+		s.report.Log(hclog.Warn, record.Subject(), "a shared credential was ended and its entry could not be deleted; the next rotation replaces it", "error", err)
+	}
+	s.forgetMirror(record)
+}
+
+func (s *CredentialService) forgetMirror(record *ledger.Record) {
+	if known := s.mirror(record.Role); known != nil && known.Record.ID == record.ID {
+		s.mirrors.CompareAndDelete(record.Role, known)
+	}
+}
+
+// UnshareID is unshare where the record does not tell whose credential it was.
+func (s *CredentialService) UnshareID(ctx context.Context, id ledger.ID) {
+	names, err := s.SharedNames(ctx)
+	if err != nil {
+		s.report.Log(hclog.Warn, telemetry.Subject{ID: string(id)}, "a credential was dropped and may still be shared; write its role", "error", err)
+		return
+	}
+	for _, name := range names {
+		if stored, err := s.GetShared(ctx, name); err == nil && stored != nil && stored.Record.ID == id {
+			s.unshare(ctx, stored.Record)
+		}
+	}
+}

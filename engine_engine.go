@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/sdk/helper/consts"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/internal/background"
+	"vault-plugin-secrets-processmaker/internal/clock"
+	"vault-plugin-secrets-processmaker/internal/store"
+	"vault-plugin-secrets-processmaker/internal/telemetry"
+)
+
+// MountHost is what an engine asks of Vault.
+type MountHost interface {
+	telemetry.Host
+	Host
+	PolicyHost
+	ReplicationState() consts.ReplicationState
+}
+
+// Mount is what Vault tells of a mount.
+type Mount struct {
+	// ID is Vault's own id of the mount; empty while Vault only asks for the
+	// version.
+	ID      string
+	Storage logical.Storage
+	Host    MountHost
+	Logger  hclog.Logger
+	Clock   clock.Clock
+	Random  io.Reader
+	// UserAgent is sent with every request to ProcessMaker.
+	UserAgent string
+	// FillTemplate fills an identity template.
+	FillTemplate FillTemplate
+	// ErrNoEvents is what a host without event notifications answers.
+	ErrNoEvents error
+	// Writable tells whether this cluster may write configs and roles.
+	Writable func() bool
+}
+
+// Engine is one mount.
+type Engine struct {
+	Instances   *InstanceStore
+	Roles       *RoleStore
+	Ledger      *ledger.Ledger
+	Sessions    *SessionManager
+	Credentials *CredentialService
+	Reaper      *Reaper
+	Passwords   *Rotator
+	Tokens      *Broker
+	Report      *telemetry.Reporter
+	Background  *background.Group
+
+	mount            Mount
+	sweeping, upkeep background.Task
+	// kept is when the last upkeep began; it belongs to the one under way.
+	kept time.Time
+}
+
+// Keys are the stored keys of all packages, with their marks.
+func Keys() []store.Key {
+	var all []store.Key
+	for _, keys := range [][]store.Key{instanceKeys, roleKeys, sessionKeys, credentialKeys, ledger.Keys} {
+		all = append(all, keys...)
+	}
+	return all
+}
+
+// NewEngine wires the services of a mount. It starts and reads nothing.
+func NewEngine(m Mount) *Engine {
+	var report *telemetry.Reporter
+	group := background.New(func(panicked any, what string) bool { return report.Recovered(panicked, what) })
+	report = telemetry.New(m.Logger, m.Clock, m.Host, m.ErrNoEvents, group)
+	instances := NewInstanceStore(m.Storage, m.Clock, report, m.UserAgent)
+	roles := NewRoleStore(m.Storage, m.Clock, instances, report, m.FillTemplate)
+	records := ledger.New(m.Storage, m.Clock, m.Random, ShortID(m.ID))
+	tokens := NewBroker(m.Clock, instances, roles, records, report, m.Writable)
+	sessions := NewSessionManager(m.Storage, m.Clock, m.Random, instances, tokens)
+	credentials := NewCredentialService(m.Storage, m.Host, records, sessions)
+	return &Engine{
+		Instances: instances, Roles: roles, Ledger: records, Tokens: tokens, Sessions: sessions, Credentials: credentials,
+		Reaper: NewReaper(credentials), Passwords: NewRotator(m.Random, m.Host, tokens), Report: report, Background: group, mount: m,
+	}
+}
+
+// LocksInUse says how many locks are held or waited for.
+func (e *Engine) LocksInUse() int {
+	return e.Ledger.LocksInUse() + e.Sessions.LocksInUse() + e.Credentials.LocksInUse() + e.Roles.LocksInUse()
+}
+
+// ShortID is enough of a mount's id to tell mounts apart.
+func ShortID(id string) string { return id[:min(len(id), 8)] }
+
+// KeepsLedger tells whether this node looks after the ledger. It is local to the
+// cluster, so that the active node of a performance secondary has one of its own,
+// for the credentials that it handed out.
+func (e *Engine) KeepsLedger() bool {
+	return !e.mount.Host.ReplicationState().HasState(consts.ReplicationDRSecondary | consts.ReplicationPerformanceStandby)
+}
+
+// Tick runs about once a minute. Vault waits for it, so the work is done beside it.
+func (e *Engine) Tick() {
+	if !e.KeepsLedger() {
+		return
+	}
+	ctx := e.Background.Lifetime()
+	e.Background.Start(&e.sweeping, "sweep", func() { e.Reaper.Tick(ctx) })
+	e.Background.Start(&e.upkeep, "upkeep", func() { e.keepUp(ctx) })
+}
+
+// Forget drops from memory what another node has stored under key.
+func (e *Engine) Forget(key string) {
+	switch name, prefix := cutPrefix(key); prefix {
+	case InstanceKey:
+		e.Instances.Forget()
+		e.Roles.ForgetAll()
+	case RolePrefix:
+		e.Roles.Forget(name)
+	case SessionPrefix:
+		e.Sessions.Forget(name)
+	case StaticPrefix:
+		e.Credentials.ForgetShared(name)
+	}
+}
+
+const (
+	// closeTimeout is how long an unmount or shutdown waits for exchanges whose
+	// answers may hold tokens. Vault's plugin server answers no other mount of this
+	// process in that time.
+	closeTimeout = 20 * time.Second
+	// drainTimeout bounds the work while a mount is being disabled.
+	drainTimeout = 80 * time.Second
+)
+
+// Close ends the mount: it waits for what is in-flight, and ends what lives at
+// ProcessMaker if the mount is being disabled.
+func (e *Engine) Close(ctx context.Context) {
+	e.Background.End()
+	waitCtx, cancel := context.WithTimeout(ctx, closeTimeout)
+	defer cancel()
+	if err := e.Background.Wait(waitCtx); err != nil {
+		e.Report.Log(hclog.Warn, telemetry.Subject{}, "unmounted while requests to ProcessMaker were under way")
+	}
+	if e.mount.Storage != nil && e.mount.Host.Tainted() && e.KeepsLedger() {
+		e.drain(ctx)
+	}
+	e.Instances.Close()
+}
+
+// drain ends what Vault's own revocation of the leases has left: lost and static
+// credentials, and sessions.
+func (e *Engine) drain(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
+	defer cancel()
+	if _, err := e.Reaper.EndMatching(ctx, func(*ledger.Record) bool { return true }); err != nil {
+		e.Report.Log(hclog.Error, telemetry.Subject{}, "the ledger of a disabled mount could not be read; its tokens live on at ProcessMaker", "error", err)
+	}
+	if inst, err := e.Instances.Current(ctx); err == nil && inst != nil {
+		e.Sessions.EndAll(ctx, inst)
+	}
+	// A session that could not be ended has a record by now.
+	e.Reaper.Leftovers(ctx)
+}

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/internal/clock"
+	"vault-plugin-secrets-processmaker/internal/problem"
+	"vault-plugin-secrets-processmaker/internal/store"
+	"vault-plugin-secrets-processmaker/internal/telemetry"
+)
+
+// InstanceKey is where the config is stored.
+const InstanceKey = "config"
+
+var configName = store.Name{What: "the stored config", Cure: "write config again, with everything that it needs"}
+
+// instanceKeys are the keys of this package.
+var instanceKeys = []store.Key{{Prefix: InstanceKey, SealWrap: true}}
+
+// Instance is the stored config and the client made from it. It never changes
+// once published.
+type Instance struct {
+	Config Config
+	Client *client.Client
+}
+
+// errMoved is the answer to a write of a config that another request has written.
+var errMoved = problem.Conflictf("the config was changed by another request at the same time; read it and try again")
+
+// InstanceStore holds the instance of the mount in memory and in storage.
+type InstanceStore struct {
+	storage   logical.Storage
+	clock     clock.Clock
+	report    *telemetry.Reporter
+	userAgent string
+	cache     store.Cache[Instance]
+}
+
+// NewInstanceStore reads nothing. userAgent is sent with every request.
+func NewInstanceStore(storage logical.Storage, clk clock.Clock, report *telemetry.Reporter, userAgent string) *InstanceStore {
+	return &InstanceStore{storage: storage, clock: clk, report: report, userAgent: userAgent}
+}
+
+// Current returns the instance, deleted settings included; nil where no config is
+// stored.
+func (s *InstanceStore) Current(ctx context.Context) (*Instance, error) {
+	if known := s.cache.Known(InstanceKey); known != nil {
+		return known, nil
+	}
+	return s.cache.Load(InstanceKey, func() (*Instance, error) { return s.read(ctx) })
+}
+
+// Require returns the instance. It is Refused where there is no config.
+func (s *InstanceStore) Require(ctx context.Context) (*Instance, error) {
+	current, err := s.Current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if current == nil || current.Config.Deleted {
+		return nil, problem.Refusef("this mount has no config: write url and an auth client to %sconfig first", s.report.MountPath())
+	}
+	return current, nil
+}
+
+func (s *InstanceStore) read(ctx context.Context) (*Instance, error) {
+	stored, err := store.Get[Config](ctx, s.storage, InstanceKey, configName)
+	if err != nil || stored == nil {
+		return nil, err
+	}
+	loaded, err := s.Prepare(stored)
+	if err != nil {
+		return nil, &store.Unreadable{Key: InstanceKey, Text: fmt.Sprintf("the stored config cannot be used: %s; %s", err, configName.Cure)}
+	}
+	return loaded, nil
+}
+
+// Prepare makes an instance that is not published. Its errors are about c.
+func (s *InstanceStore) Prepare(c *Config) (*Instance, error) {
+	cfg, err := c.forClient(s.userAgent)
+	if err != nil {
+		return nil, err
+	}
+	cfg.ReachabilityChanged = s.report.Reachability
+	prepared, err := client.New(cfg, s.clock)
+	if err != nil {
+		return nil, err
+	}
+	return &Instance{Config: *c, Client: prepared}, nil
+}
+
+// Replace stores next in place of previous, from which next was made. stillFree
+// runs before the write, while callers that need the instance wait for the
+// outcome; nil where next serves all that previous does.
+func (s *InstanceStore) Replace(ctx context.Context, previous, next *Instance, stillFree func() error) error {
+	err := s.replace(ctx, previous, next, stillFree)
+	if err == nil && previous != nil {
+		previous.Client.Close()
+	}
+	return err
+}
+
+// Remove deletes the stored config that previous was made from. stillFree is as
+// for Replace.
+func (s *InstanceStore) Remove(ctx context.Context, previous *Instance, stillFree func() error) error {
+	if current, err := s.Current(ctx); err == nil && current == nil {
+		return nil
+	}
+	return s.Replace(ctx, previous, nil, stillFree)
+}
+
+func (s *InstanceStore) replace(ctx context.Context, previous, next *Instance, stillFree func() error) error {
+	read := func() (*Instance, error) { return s.read(ctx) }
+	err := s.cache.Replace(InstanceKey, previous, read, func() (*Instance, error) {
+		if previous != nil {
+			if err := store.Verify(ctx, s.storage, InstanceKey, &previous.Config, configName); err != nil {
+				return nil, err
+			}
+		}
+		restore := func() {}
+		if stillFree != nil {
+			restore = s.cache.Withdraw(InstanceKey)
+			if err := stillFree(); err != nil {
+				restore()
+				return nil, err
+			}
+		}
+		if err := s.write(ctx, next); err != nil {
+			restore()
+			return nil, err
+		}
+		if previous != nil && next != nil {
+			next.Client.Inherit(previous.Client)
+		}
+		return next, nil
+	})
+	if problem.IsConflict(err) {
+		return errMoved
+	}
+	return err
+}
+
+func (s *InstanceStore) write(ctx context.Context, next *Instance) error {
+	if next == nil {
+		return s.storage.Delete(ctx, InstanceKey)
+	}
+	return store.Put(ctx, s.storage, InstanceKey, &next.Config)
+}
+
+// StillServes tells whether the mount is still configured as it was with inst.
+// The deletion of a config does not count the token of a login that is under way:
+// the login stores its record before it asks this.
+func (s *InstanceStore) StillServes(inst *Instance) bool {
+	if s.cache.Known(InstanceKey) == inst {
+		return true
+	}
+	var current *Instance
+	err := store.OnOwnTime(func(ctx context.Context) (err error) {
+		current, err = s.Current(ctx)
+		return err
+	})
+	if err != nil {
+		// The credential is stored and can be ended as long as the config is.
+		return true
+	}
+	return current != nil && current.Config.URL == inst.Config.URL && (!current.Config.Deleted || inst.Config.Deleted)
+}
+
+// Forget makes the next use read storage again.
+func (s *InstanceStore) Forget() {
+	if known := s.cache.Known(InstanceKey); known != nil {
+		defer known.Client.Close()
+	}
+	s.cache.Forget(InstanceKey)
+}
+
+// Close lets go of idle connections.
+func (s *InstanceStore) Close() {
+	if known := s.cache.Known(InstanceKey); known != nil {
+		known.Client.Close()
+	}
+}

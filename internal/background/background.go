@@ -1,0 +1,101 @@
+// Package background runs and counts work that may outlive the request that asked
+// for it. A Group owns the lifetime of the mount and the count of what is
+// in-flight. The package imports the standard library alone.
+package background
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+)
+
+// Group counts what is in-flight, so that its end can be waited for. A
+// sync.WaitGroup does not allow joining during a wait.
+type Group struct {
+	recovered func(panicked any, what string) bool
+	lifetime  context.Context
+	end       context.CancelFunc
+
+	mu    sync.Mutex
+	count int
+	idle  chan struct{} // closed when count falls to 0; nil without a wait
+}
+
+// New makes a Group. recovered is told what work that the group started panicked
+// with, nil included.
+func New(recovered func(panicked any, what string) bool) *Group {
+	g := &Group{recovered: recovered}
+	g.lifetime, g.end = context.WithCancel(context.Background())
+	return g
+}
+
+// Lifetime is done when the mount is.
+func (g *Group) Lifetime() context.Context { return g.lifetime }
+
+// End ends the lifetime. Work in-flight goes on.
+func (g *Group) End() { g.end() }
+
+// Join counts one more. leave has to be called once when it has ended.
+func (g *Group) Join() (leave func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.count++
+	return g.leave
+}
+
+func (g *Group) leave() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.count--
+	if g.count == 0 && g.idle != nil {
+		close(g.idle)
+		g.idle = nil
+	}
+}
+
+// Wait returns once nothing is in-flight, or with the error of ctx.
+func (g *Group) Wait(ctx context.Context) error {
+	g.mu.Lock()
+	if g.count == 0 {
+		g.mu.Unlock()
+		return nil
+	}
+	if g.idle == nil {
+		g.idle = make(chan struct{})
+	}
+	idle := g.idle
+	g.mu.Unlock()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Go runs work in a goroutine. A panic ends the work alone.
+func (g *Group) Go(what string, work func()) {
+	leave := g.Join()
+	go func() {
+		defer leave()
+		defer func() { g.recovered(recover(), what) }()
+		work()
+	}()
+}
+
+// Task is work of which one run at a time is enough. The zero value is idle.
+type Task struct{ running atomic.Bool }
+
+// Start runs the task's work unless the task is running.
+func (g *Group) Start(task *Task, what string, work func()) {
+	if !task.running.CompareAndSwap(false, true) {
+		return
+	}
+	g.Go(what, func() {
+		defer task.running.Store(false)
+		work()
+	})
+}
+
+// Running tells whether the task is.
+func (t *Task) Running() bool { return t.running.Load() }

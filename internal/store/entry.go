@@ -1,0 +1,131 @@
+// Package store reads versioned entries of Vault's storage, and changes them
+// only for callers that know the present state. It owns no keys: each engine
+// package keeps its own and declares them as a Key. It imports internal/problem.
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// Timeout bounds an access to storage that is made on its own time.
+const Timeout = 5 * time.Second
+
+// Key is a kind of key with the marks that Vault needs for it.
+type Key struct {
+	// Prefix is the whole key, or ends in a slash.
+	Prefix string
+	// SealWrap: the entry holds secrets. Local: it stays with its cluster.
+	SealWrap, Local bool
+}
+
+// Entry is what a mount keeps under one key.
+type Entry interface {
+	// CurrentVersion is the version of the form that this release writes.
+	CurrentVersion() int
+	// Usable tells whether everything is there without which nothing can be done.
+	Usable() bool
+}
+
+// Name says in messages what an entry is, and the way out where it cannot be
+// read.
+type Name struct {
+	What, Cure string
+	// NotNewer: the cure is not for the entry of a newer release.
+	NotNewer bool
+}
+
+// Unreadable is an entry that this release cannot use: damaged, of another kind,
+// or of a newer release.
+type Unreadable struct {
+	Key, Text string
+	// Newer: a newer release can use it.
+	Newer bool
+}
+
+func (u *Unreadable) Error() string { return u.Text }
+
+// AsUnreadable is what err says of an entry that cannot be read; nil where err
+// is about something else.
+func AsUnreadable(err error) *Unreadable {
+	var u *Unreadable
+	if errors.As(err, &u) {
+		return u
+	}
+	return nil
+}
+
+// IsUnreadable tells whether err is about an entry that cannot be read.
+func IsUnreadable(err error) bool { return AsUnreadable(err) != nil }
+
+// IsNewer tells whether err is about an entry that a newer release can use.
+func IsNewer(err error) bool {
+	u := AsUnreadable(err)
+	return u != nil && u.Newer
+}
+
+// Get reads the entry under key into a new E; nil where there is none. Its errors
+// are the storage's own and Unreadable.
+func Get[E any, P interface {
+	*E
+	Entry
+}](ctx context.Context, storage logical.Storage, key string, name Name) (*E, error) {
+	entry, err := storage.Get(ctx, key)
+	if err != nil || entry == nil {
+		return nil, err
+	}
+	var read E
+	if err := decode(entry, P(&read), name); err != nil {
+		return nil, err
+	}
+	return &read, nil
+}
+
+// decode keeps the decoder's own errors to itself: they may quote a secret.
+func decode(entry *logical.StorageEntry, into Entry, name Name) error {
+	var head struct {
+		Version int `json:"version"`
+	}
+	if json.Unmarshal(entry.Value, &head) == nil && head.Version > into.CurrentVersion() {
+		text := fmt.Sprintf("%s was written by a newer release (version %d, known is %d): install that release again", name.What, head.Version, into.CurrentVersion())
+		if !name.NotNewer {
+			text += ", or " + name.Cure
+		}
+		return &Unreadable{Key: entry.Key, Text: text, Newer: true}
+	}
+	if head.Version < 1 || json.Unmarshal(entry.Value, into) != nil || !into.Usable() {
+		return &Unreadable{Key: entry.Key, Text: fmt.Sprintf("%s cannot be read: it is not in the form of this release; %s", name.What, name.Cure)}
+	}
+	return nil
+}
+
+// Put writes entry under key. The storage's own error is returned as it is:
+// Vault recognises a read-only storage by its text.
+func Put(ctx context.Context, storage logical.Storage, key string, entry Entry) error {
+	encoded, err := logical.StorageEntryJSON(key, entry)
+	if err != nil {
+		return fmt.Errorf("the entry %q cannot be encoded", key)
+	}
+	return storage.Put(ctx, encoded)
+}
+
+// OnOwnTime runs an access to storage on its own time: a caller that goes away
+// must not keep a token from being known.
+func OnOwnTime(access func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
+	defer cancel()
+	return access(ctx)
+}
+
+// same tells whether two entries are stored alike.
+func same(a, b Entry) bool {
+	one, err := json.Marshal(a)
+	other, otherErr := json.Marshal(b)
+	return err == nil && otherErr == nil && bytes.Equal(one, other)
+}

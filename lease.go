@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-processmaker/engine/lease"
+	"vault-plugin-secrets-processmaker/engine/ledger"
+)
+
+// credentialSecretType is stored with every lease: renaming it would make all
+// of them irrevocable.
+const credentialSecretType = "processmaker_credential"
+
+// The keys of a lease's InternalData. They are stored with leases: renaming
+// one needs a migration.
+const (
+	internalCredentialID = "credential_id"
+	internalDeadline     = "deadline"
+	internalLeaseEnd     = "lease_end"
+	internalRole         = "role"
+	internalURL          = "url"
+	internalUserID       = "user_id"
+	internalTokenID      = "token_id"
+	internalRenewMode    = "renew_mode"
+)
+
+// credentialSecret is the one kind of lease of this engine, for every type of
+// credential.
+func (b *backend) credentialSecret() *framework.Secret {
+	return &framework.Secret{
+		Type:   credentialSecretType,
+		Fields: credentialFields(),
+		Renew:  b.renew,
+		Revoke: b.revoke,
+	}
+}
+
+// renew lengthens a lease. The answer always holds the whole data: Vault replaces
+// the lease's data with it.
+func (b *backend) renew(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+	held, err := leaseOf(req)
+	if err != nil {
+		return nil, fmt.Errorf("%w; read the role again", err)
+	}
+	renewed, err := b.engine.Credentials.Renew(ctx, held)
+	if err != nil {
+		return nil, err
+	}
+	secret := *req.Secret
+	secret.InternalData = maps.Clone(req.Secret.InternalData)
+	maps.Copy(secret.InternalData, leaseFacts(renewed))
+	secret.Renewable = true
+	return withTerms(&logical.Response{Secret: &secret, Data: answerData(renewed.Record, renewed.Token)}, renewed), nil
+}
+
+func (b *backend) revoke(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+	held, err := leaseOf(req)
+	if err != nil {
+		return nil, fmt.Errorf("%w; the ledger ends its token at its deadline, and \"vault lease revoke -force -prefix <lease_id>\" removes the lease", err)
+	}
+	warning, err := b.engine.Credentials.Revoke(ctx, held)
+	if err != nil || warning == "" {
+		return nil, err
+	}
+	return warned(warning), nil
+}
+
+// leased is the answer to a read.
+func (b *backend) leased(issued *Credential) *logical.Response {
+	resp := b.Secret(credentialSecretType).Response(answerData(issued.Record, issued.Token), leaseFacts(issued))
+	resp.Secret.Renewable = lease.Mode(issued.Record.RenewMode) != lease.None
+	return withTerms(resp, issued)
+}
+
+func withTerms(resp *logical.Response, c *Credential) *logical.Response {
+	resp.Secret.TTL = c.Terms.TTL
+	resp.Secret.MaxTTL = c.Terms.MaxTTL
+	for _, warning := range c.Terms.Warnings {
+		resp.AddWarning(warning)
+	}
+	return resp
+}
+
+// leaseFacts are what Vault keeps with the lease: enough to find the record, and
+// nothing secret.
+func leaseFacts(c *Credential) map[string]any {
+	return map[string]any{
+		internalCredentialID: string(c.Record.ID),
+		internalDeadline:     c.Record.Deadline.UTC().Format(time.RFC3339),
+		internalLeaseEnd:     c.At.Add(c.Terms.TTL).UTC().Format(time.RFC3339Nano),
+		internalRole:         c.Record.Role,
+		internalURL:          c.Record.Fingerprint.URL,
+		internalUserID:       c.Record.UserID,
+		internalTokenID:      c.Token.ID,
+		internalRenewMode:    c.Record.RenewMode,
+	}
+}
+
+// leaseOf reads a lease.
+func leaseOf(req *logical.Request) (Lease, error) {
+	id, err := credentialOf(req)
+	if err != nil {
+		return Lease{}, err
+	}
+	token, _ := req.Data["access_token"].(string)
+	return Lease{ID: id, AccessToken: token, Issued: req.Secret.IssueTime, End: leaseEndOf(req.Secret), Increment: req.Secret.Increment}, nil
+}
+
+// credentialOf reads the credential's id out of a lease. It stands there twice.
+func credentialOf(req *logical.Request) (ledger.ID, error) {
+	for _, half := range []map[string]any{req.Secret.InternalData, req.Data} {
+		text, _ := half[internalCredentialID].(string)
+		if id, err := ledger.ParseID(text); err == nil {
+			return id, nil
+		}
+	}
+	return "", errors.New("the lease names no credential")
+}
+
+// leaseEndOf reads where the lease ends, or the zero time if that is unknown.
+func leaseEndOf(secret *logical.Secret) time.Time {
+	text, _ := secret.InternalData[internalLeaseEnd].(string)
+	end, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return time.Time{}
+	}
+	return end
+}

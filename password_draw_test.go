@@ -1,0 +1,32 @@
+package main
+
+import (
+	"crypto/rand"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestDrawnPasswordsHaveEveryClass(t *testing.T) {
+	t.Parallel()
+	for range 500 {
+		drawn, err := draw(rand.Reader)
+		require.NoError(t, err)
+		require.Len(t, drawn, passwordLength)
+		for _, class := range classes {
+			require.True(t, strings.ContainsAny(drawn, class))
+		}
+		require.NoError(t, fit(drawn))
+	}
+}
+
+func TestFit(t *testing.T) {
+	t.Parallel()
+	for _, unfit := range []string{"", "a<b", "a>b", "a{b", "a}b", " a", "a\t", "a\u00a0", "\ufeffa", "a\u200b", "a\nb", "a\x00b"} {
+		require.Error(t, fit(unfit), "%q", unfit)
+	}
+	for _, sound := range []string{"a", "a b", "Grün-€1", `a"b'c\d&e;f`} {
+		require.NoError(t, fit(sound), "%q", sound)
+	}
+}

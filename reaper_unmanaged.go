@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/internal/problem"
+	"vault-plugin-secrets-processmaker/internal/store"
+)
+
+// Unmanaged are the personal access tokens of a user that no record knows.
+type Unmanaged struct {
+	Tokens []client.NamedToken
+	// Unreadable is one of the records that cannot be read; nil if all can.
+	Unreadable error
+}
+
+// Unmanaged lists the personal access tokens of the role's user that no record
+// knows. A token has its user's full rights, to make further tokens included, and
+// those do not end with it.
+func (r *Reaper) Unmanaged(ctx context.Context, bound *Binding) (Unmanaged, error) {
+	if bound.TargetVaries() {
+		return Unmanaged{}, problem.Refuse("user_id is an identity template, so the role has no one user whose tokens could be listed", "Look at the users' tokens in ProcessMaker")
+	}
+	all, err := r.tokensOf(ctx, bound)
+	if err != nil {
+		return Unmanaged{}, err
+	}
+	due, err := r.dueTokenNames(ctx)
+	if err != nil && !store.IsUnreadable(err) {
+		return Unmanaged{}, err
+	}
+	found := Unmanaged{Tokens: []client.NamedToken{}, Unreadable: err}
+	for _, token := range all {
+		managed, err := r.isManaged(ctx, token.Name, due)
+		if bad := store.AsUnreadable(err); bad != nil {
+			// The token of a damaged record has to be found to be ended.
+			found.Unreadable, managed, err = bad, bad.Newer, nil
+		}
+		if err != nil {
+			return Unmanaged{}, err
+		}
+		if !managed {
+			found.Tokens = append(found.Tokens, token)
+		}
+	}
+	return found, nil
+}
+
+func (r *Reaper) tokensOf(ctx context.Context, bound *Binding) (tokens []client.NamedToken, err error) {
+	if bound.CredentialType == CredentialTypePersonalToken {
+		err = r.sessions.Do(ctx, bound, func(session *Session) error {
+			userID := session.UserID
+			if bound.UserID != "" {
+				userID = bound.UserID
+			}
+			tokens, err = bound.Client.PersonalTokens(ctx, session.Token(), userID)
+			return err
+		})
+		return tokens, err
+	}
+	// Such a role has no session; a login is made for the question alone.
+	grant, err := r.tokens.Login(ctx, bound)
+	if err != nil {
+		return nil, err
+	}
+	record, err := r.tokens.Register(grant.Access, bound.Facts("status"))
+	if err != nil {
+		_ = r.tokens.Discard(bound.Instance, grant.Access, bound.Facts("status")) // the failure of Register is told
+		return nil, err
+	}
+	defer r.tokens.End(bound.Instance, record)
+	return bound.Client.PersonalTokens(ctx, grant.Access, grant.Access.UserID)
+}
+
+// isManaged tells whether a record stands behind the name of a token: a name that
+// looks like ours can be given by anybody.
+func (r *Reaper) isManaged(ctx context.Context, name string, due map[string]bool) (bool, error) {
+	if due[name] {
+		return true, nil
+	}
+	text := name[strings.LastIndex(name, ":")+1:]
+	id, err := ledger.ParseID(text)
+	if err != nil || !strings.HasPrefix(name, fmt.Sprintf("vault:%s:", r.ledger.Mount())) {
+		return false, nil
+	}
+	record, err := r.ledger.Get(ctx, id)
+	return record != nil && record.TokenName == name, err
+}
+
+// dueTokenNames are the names of tokens whose record was marked due, under another
+// id than the name's. They are all that can be read even where the error is about
+// one that cannot.
+func (r *Reaper) dueTokenNames(ctx context.Context) (map[string]bool, error) {
+	names := map[string]bool{}
+	_, err := r.ledger.FindDue(ctx, func(record *ledger.Record) bool {
+		names[record.TokenName] = true
+		return false
+	})
+	delete(names, "")
+	return names, err
+}

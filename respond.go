@@ -1,0 +1,194 @@
+package main
+
+import (
+	"maps"
+	"net/http"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/internal/problem"
+)
+
+// isOfLease tells whether Vault asks on behalf of a lease.
+func isOfLease(req *logical.Request) bool {
+	return req.Operation == logical.RenewOperation || req.Operation == logical.RevokeOperation
+}
+
+// answerTo gives an error the status that tells the reader whose turn it is. An
+// error about a lease stays plain: Vault makes each of them a 400.
+func answerTo(req *logical.Request, err error) (*logical.Response, error) {
+	if isOfLease(req) {
+		return nil, err
+	}
+	switch status := statusOf(err); status {
+	case 0:
+		return nil, err
+	case http.StatusBadRequest:
+		return logical.ErrorResponse("%s", err), nil
+	default:
+		return nil, logical.CodedError(status, err.Error())
+	}
+}
+
+// statusOf is 400 where it is the operator's or the reader's turn, 404 where
+// nothing of that name is there, 409 after a conflict, 502 where it is
+// ProcessMaker's turn, 503 later; 0 is our own fault, or the storage's.
+func statusOf(err error) int {
+	switch problem.KindOf(err) {
+	case problem.Refused:
+		return http.StatusBadRequest
+	case problem.NotFound:
+		return http.StatusNotFound
+	case problem.Conflict:
+		return http.StatusConflict
+	case problem.Upstream:
+		return http.StatusBadGateway
+	case problem.Throttled:
+		return http.StatusServiceUnavailable
+	}
+	switch client.KindOf(err) {
+	case client.GrantDead, client.ClientRefused, client.GrantNotEnabled, client.ScopeRefused,
+		client.Forbidden, client.NotFound, client.PasswordRefused:
+		return http.StatusBadRequest
+	case client.Throttled:
+		return http.StatusServiceUnavailable
+	case client.Unavailable, client.NotProcessMaker, client.UnusableToken, client.TokenRefused:
+		return http.StatusBadGateway
+	default:
+		return 0
+	}
+}
+
+// timeText is how answers tell a time; empty where there is none.
+func timeText(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// warned is an answer without data but with warnings; nil without any.
+func warned(warnings ...string) *logical.Response {
+	if len(warnings) == 0 {
+		return nil
+	}
+	resp := &logical.Response{}
+	for _, warning := range warnings {
+		resp.AddWarning(warning)
+	}
+	return resp
+}
+
+// operationPrefix begins the OpenAPI operation ids of every path.
+const operationPrefix = "process-maker"
+
+// path is a path of this engine.
+func path(pattern, synopsis, description string, fields map[string]*framework.FieldSchema, operations map[logical.Operation]framework.OperationHandler) *framework.Path {
+	return &framework.Path{
+		Pattern:         pattern,
+		DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix},
+		HelpSynopsis:    synopsis,
+		HelpDescription: description,
+		Fields:          fields,
+		Operations:      operations,
+	}
+}
+
+// named is the operation id of an operation: its verb, and its noun where that is
+// not the last of the path.
+type named struct{ verb, noun string }
+
+// here is an operation that any node answers.
+func here(callback framework.OperationFunc, id named, summary string, responses map[int][]framework.Response) *framework.PathOperation {
+	return &framework.PathOperation{
+		Callback:     callback,
+		Summary:      summary,
+		Responses:    responses,
+		DisplayAttrs: &framework.DisplayAttributes{OperationVerb: id.verb, OperationSuffix: id.noun},
+	}
+}
+
+// onActive is an operation that writes what the cluster keeps for itself, or calls
+// ProcessMaker: standbys forward it before the first byte goes out.
+func onActive(callback framework.OperationFunc, id named, summary string, responses map[int][]framework.Response) *framework.PathOperation {
+	operation := here(callback, id, summary, responses)
+	operation.ForwardPerformanceStandby = true
+	return operation
+}
+
+// onPrimary is an operation that writes what is replicated.
+func onPrimary(callback framework.OperationFunc, id named, summary string, responses map[int][]framework.Response) *framework.PathOperation {
+	operation := onActive(callback, id, summary, responses)
+	operation.ForwardPerformanceSecondary = true
+	return operation
+}
+
+func display(name, group string) *framework.DisplayAttributes {
+	return &framework.DisplayAttributes{Name: name, Group: group}
+}
+
+func sensitive(name, group string) *framework.DisplayAttributes {
+	return &framework.DisplayAttributes{Name: name, Group: group, Sensitive: true}
+}
+
+func multiline(name, group string) *framework.DisplayAttributes {
+	return &framework.DisplayAttributes{Name: name, Group: group, EditType: "textarea"}
+}
+
+// nameField is the field of the paths that end in the name of a role.
+func nameField(display *framework.DisplayAttributes) *framework.FieldSchema {
+	return &framework.FieldSchema{Type: framework.TypeString, Required: true, Description: "Name of the role.", DisplayAttrs: display}
+}
+
+// always is a field that an answer always has.
+func always(kind framework.FieldType, description string) *framework.FieldSchema {
+	return &framework.FieldSchema{Type: kind, Required: true, Description: description}
+}
+
+// alwaysText is always for a text.
+func alwaysText(description string) *framework.FieldSchema {
+	return always(framework.TypeString, description)
+}
+
+// respondsEmpty is the schema of an answer without data: 204, or 200 where
+// there are warnings.
+func respondsEmpty() map[int][]framework.Response {
+	return map[int][]framework.Response{
+		http.StatusOK:        {{Description: "OK, with warnings."}},
+		http.StatusNoContent: {{Description: "OK."}},
+	}
+}
+
+func responds(description string, fields map[string]*framework.FieldSchema) map[int][]framework.Response {
+	return map[int][]framework.Response{
+		http.StatusOK: {{Description: description, Fields: fields}},
+	}
+}
+
+// respondsKeys is the schema of a list.
+func respondsKeys(description string) map[int][]framework.Response {
+	return responds("The names.", map[string]*framework.FieldSchema{"keys": always(framework.TypeStringSlice, description)})
+}
+
+// answerFields is the schema of reading an object back: its fields but for the
+// secrets, each of which turns into <field>_set.
+func answerFields(written map[string]*framework.FieldSchema, leftOut ...string) map[string]*framework.FieldSchema {
+	answer := maps.Clone(written)
+	for name, field := range written {
+		if field.DisplayAttrs != nil && field.DisplayAttrs.Sensitive {
+			delete(answer, name)
+			answer[name+"_set"] = always(framework.TypeBool, "Whether "+name+" is stored.")
+			continue
+		}
+		described := *field
+		described.Required = true
+		answer[name] = &described
+	}
+	for _, name := range leftOut {
+		delete(answer, name)
+	}
+	return answer
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/engine/lease"
+	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/internal/problem"
+	"vault-plugin-secrets-processmaker/internal/store"
+)
+
+// Binding is a role as it signs in at the present instance, resolved once.
+type Binding struct {
+	*Entry
+	*Instance
+	// Auth is the role's own auth client or the config's.
+	Auth        client.AuthClient
+	Fingerprint ledger.Fingerprint
+}
+
+// Bind resolves a role. Its errors are Refused where there is no config, no such
+// role, no auth client, or where the role was written for another instance.
+func (s *RoleStore) Bind(ctx context.Context, name string) (*Binding, error) {
+	inst, err := s.instances.Require(ctx)
+	if err != nil {
+		return nil, err
+	}
+	entry, err := s.Get(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if entry == nil {
+		mount := s.report.MountPath()
+		return nil, problem.Refusef("there is no role %q: write it to %sroles/%s, or list %sroles", name, mount, name, mount)
+	}
+	bound, err := entry.BindTo(inst)
+	if err != nil {
+		return nil, fmt.Errorf("role %q: %w", name, err)
+	}
+	return bound, nil
+}
+
+// BindTo resolves the role at inst.
+func (e *Entry) BindTo(inst *Instance) (*Binding, error) {
+	if bound := e.bound.Load(); bound != nil && bound.Instance == inst {
+		return bound, nil
+	}
+	if err := e.belongsTo(inst); err != nil {
+		return nil, err
+	}
+	auth, err := e.authClient(inst)
+	if err != nil {
+		return nil, err
+	}
+	bound := &Binding{Entry: e, Instance: inst, Auth: auth.ForClient(), Fingerprint: e.fingerprint(auth.ID)}
+	e.bound.Store(bound)
+	return bound, nil
+}
+
+// Draft is the binding of a role that is not stored yet.
+func Draft(name string, r *Role, inst *Instance) (*Binding, error) {
+	return (&Entry{Role: *r, Name: name}).BindTo(inst)
+}
+
+// internalLoginLife bounds the life of an internal login, should the plugin die
+// before it has ended the login.
+const internalLoginLife = 2 * time.Minute
+
+// Facts are those of an internal login of the role, which no lease is for. purpose
+// is the path for which it is made.
+func (b *Binding) Facts(purpose string) ledger.Facts {
+	return ledger.Facts{
+		Role:        b.Name,
+		Fingerprint: b.Fingerprint,
+		State:       ledger.Live,
+		Mode:        lease.None,
+		Username:    b.Username,
+		DisplayName: purpose,
+		Life:        internalLoginLife,
+	}
+}
+
+// StillBound is a Conflict unless the role signs in as it did when bound was
+// resolved: a session of the former role would pass for one of the present.
+func (s *RoleStore) StillBound(bound *Binding) error {
+	var current *Entry
+	err := store.OnOwnTime(func(ctx context.Context) (err error) {
+		current, err = s.Get(ctx, bound.Name)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if current != nil {
+		if now, err := current.BindTo(bound.Instance); err == nil && now.Fingerprint == bound.Fingerprint {
+			return nil
+		}
+	}
+	return problem.Conflictf("the role was changed or deleted by another request at the same time; try again")
+}
+
+// AuthOf is the auth client of a role that may be gone, for what it has left: the
+// role's own or the config's, and an empty one where there is none.
+func (s *RoleStore) AuthOf(ctx context.Context, name string, inst *Instance) client.AuthClient {
+	if entry, err := s.Get(ctx, name); err == nil && entry != nil {
+		return entry.AuthAt(inst)
+	}
+	return client.AuthClient{}
+}
+
+// AuthAt is the auth client of the role at inst, and an empty one where there is
+// none.
+func (e *Entry) AuthAt(inst *Instance) client.AuthClient {
+	auth, err := e.authClient(inst)
+	if err != nil {
+		return client.AuthClient{}
+	}
+	return auth.ForClient()
+}
+
+// Superseded tells whether a session or static credential with the fingerprint
+// held is of a role that was changed or deleted since. What lives at another
+// instance is not.
+func (s *RoleStore) Superseded(ctx context.Context, name string, inst *Instance, held ledger.Fingerprint) bool {
+	if held.URL != inst.Config.URL {
+		return false
+	}
+	entry, err := s.Get(ctx, name)
+	if err != nil || entry == nil {
+		return err == nil
+	}
+	auth, err := entry.authClient(inst)
+	return err == nil && held != entry.fingerprint(auth.ID)
+}

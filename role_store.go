@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-processmaker/internal/clock"
+	"vault-plugin-secrets-processmaker/internal/keylock"
+	"vault-plugin-secrets-processmaker/internal/logingate"
+	"vault-plugin-secrets-processmaker/internal/problem"
+	"vault-plugin-secrets-processmaker/internal/store"
+	"vault-plugin-secrets-processmaker/internal/telemetry"
+)
+
+// RolePrefix is where the roles are stored.
+const RolePrefix = "role/"
+
+// roleKeys are the keys of this package.
+var roleKeys = []store.Key{
+	{Prefix: RolePrefix, SealWrap: true},
+	{Prefix: pendingPrefix, SealWrap: true},
+}
+
+func roleName(name string) store.Name {
+	return store.Name{What: fmt.Sprintf("the stored role %q", name), Cure: "write the role again with everything that it needs, or delete it"}
+}
+
+// Entry is a role in memory and what is known of its login. It is made anew with
+// every write of the role or the config, by which a remembered refusal is
+// forgotten.
+type Entry struct {
+	Role
+	Name string
+	Gate logingate.Gate
+	// bound is the last Binding: it serves as long as its instance does.
+	bound atomic.Pointer[Binding]
+}
+
+// RoleStore keeps the roles of a mount.
+type RoleStore struct {
+	storage   logical.Storage
+	clock     clock.Clock
+	instances *InstanceStore
+	report    *telemetry.Reporter
+	target    FillTemplate
+	cache     store.Cache[Entry]
+	// users locks the passwords of users.
+	users *keylock.Locks
+}
+
+// NewRoleStore reads nothing.
+func NewRoleStore(storage logical.Storage, clk clock.Clock, instances *InstanceStore, report *telemetry.Reporter, fill FillTemplate) *RoleStore {
+	return &RoleStore{storage: storage, clock: clk, instances: instances, report: report, target: fill, users: keylock.New()}
+}
+
+// Get returns a role, or nil where there is none.
+func (s *RoleStore) Get(ctx context.Context, name string) (*Entry, error) {
+	if known := s.cache.Known(name); known != nil {
+		return known, nil
+	}
+	return s.cache.Load(name, func() (*Entry, error) { return s.read(ctx, name) })
+}
+
+func (s *RoleStore) read(ctx context.Context, name string) (*Entry, error) {
+	stored, err := store.Get[Role](ctx, s.storage, RolePrefix+name, roleName(name))
+	if err != nil || stored == nil {
+		return nil, err
+	}
+	return &Entry{Role: *stored, Name: name}, nil
+}
+
+// Names lists the names of the roles, sorted.
+func (s *RoleStore) Names(ctx context.Context) ([]string, error) {
+	return s.storage.List(ctx, RolePrefix)
+}
+
+// Replace stores next in place of previous, from which next was made; nil for a
+// new role.
+func (s *RoleStore) Replace(ctx context.Context, name string, previous *Entry, next *Role) error {
+	read := func() (*Entry, error) { return s.read(ctx, name) }
+	err := s.cache.Replace(name, previous, read, func() (*Entry, error) {
+		if previous != nil {
+			if err := store.Verify(ctx, s.storage, RolePrefix+name, &previous.Role, roleName(name)); err != nil {
+				return nil, err
+			}
+		}
+		if err := store.Put(ctx, s.storage, RolePrefix+name, next); err != nil {
+			return nil, err
+		}
+		return &Entry{Role: *next, Name: name}, nil
+	})
+	if problem.IsConflict(err) {
+		return problem.Conflictf("role %q was changed by another request at the same time; read it and write again", name)
+	}
+	return err
+}
+
+// Delete removes a role, whatever it is.
+func (s *RoleStore) Delete(ctx context.Context, name string) error {
+	return s.cache.Delete(name, func() error { return s.storage.Delete(ctx, RolePrefix+name) })
+}
+
+// LocksInUse says how many locks are held or waited for.
+func (s *RoleStore) LocksInUse() int { return s.users.InUse() }
+
+// Forget makes the next use of a role read storage again.
+func (s *RoleStore) Forget(name string) { s.cache.Forget(name) }
+
+// ForgetAll is Forget for every role.
+func (s *RoleStore) ForgetAll() { s.cache.ForgetAll() }

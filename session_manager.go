@@ -1,0 +1,330 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/internal/clock"
+	"vault-plugin-secrets-processmaker/internal/keylock"
+	"vault-plugin-secrets-processmaker/internal/problem"
+	"vault-plugin-secrets-processmaker/internal/telemetry"
+)
+
+// SessionManager keeps the sessions of the roles of a mount.
+type SessionManager struct {
+	storage   logical.Storage
+	clock     clock.Clock
+	random    io.Reader
+	instances *InstanceStore
+	roles     *RoleStore
+	tokens    *Broker
+	report    *telemetry.Reporter
+	// sessions locks the sessions of roles, imports the refresh tokens that are
+	// being imported.
+	sessions, imports *keylock.Locks
+	// mirrors are the stored sessions in memory, by role.
+	mirrors sync.Map // string to *Session
+}
+
+// NewSessionManager reads nothing.
+func NewSessionManager(storage logical.Storage, clk clock.Clock, random io.Reader, instances *InstanceStore, tokens *Broker) *SessionManager {
+	return &SessionManager{
+		storage: storage, clock: clk, random: random, instances: instances, roles: tokens.roles, tokens: tokens, report: tokens.report,
+		sessions: keylock.New(), imports: keylock.New(),
+	}
+}
+
+// LocksInUse says how many locks are held or waited for.
+func (m *SessionManager) LocksInUse() int { return m.sessions.InUse() + m.imports.InUse() }
+
+// Forget makes the next use of a role's session read storage again.
+func (m *SessionManager) Forget(name string) { m.mirrors.Delete(name) }
+
+// errOver: the session as the caller knew it was deleted or lost.
+var errOver = problem.Conflictf("the session was ended by another request at the same time; try again")
+
+// Do runs an exchange with the session's token. A refused token is renewed; a
+// session that is over is asked for anew. A refusal that a renewal does not mend is
+// remembered by the role's gate.
+func (m *SessionManager) Do(ctx context.Context, bound *Binding, exchange func(*Session) error) error {
+	current, err := m.ensure(ctx, bound)
+	if err != nil {
+		return err
+	}
+	if rejected := bound.Gate.Rejected(m.clock.Now()); rejected != nil {
+		return rejected
+	}
+	err = m.retryYoung(ctx, current, exchange)
+	if client.KindOf(err) != client.TokenRefused {
+		return err
+	}
+	renewed, err := m.renew(ctx, bound, current)
+	if errors.Is(err, errOver) {
+		renewed, err = m.ensure(ctx, bound)
+	}
+	if err != nil {
+		return err
+	}
+	err = m.retryYoung(ctx, renewed, exchange)
+	if client.KindOf(err) == client.TokenRefused {
+		// ProcessMaker goes on refreshing for a deleted user, so every further
+		// read would cost a token call and change nothing.
+		err = &problem.Error{
+			Kind: problem.Refused,
+			Text: fmt.Sprintf("ProcessMaker renewed the session of user %q and refuses its token all the same: the user is deleted", renewed.Username),
+			Cure: "Restore the user in ProcessMaker, or give the role another one",
+			Err:  err,
+		}
+		bound.Gate.Reject(err, m.clock.Now())
+	}
+	return err
+}
+
+// retryYoung runs an exchange with a session's token, once more if the token is
+// refused and so young that clocks may be the reason.
+func (m *SessionManager) retryYoung(ctx context.Context, current *Session, exchange func(*Session) error) error {
+	err := exchange(current)
+	if client.KindOf(err) != client.TokenRefused || m.clock.Now().Sub(current.TokenReceivedAt) >= client.SettlingTime {
+		return err
+	}
+	if err := m.clock.Sleep(ctx, client.SettlingPause); err != nil {
+		return err
+	}
+	return exchange(current)
+}
+
+// ensure returns the role's session and starts one where there is none.
+func (m *SessionManager) ensure(ctx context.Context, bound *Binding) (*Session, error) {
+	if known := m.mirror(bound); known != nil {
+		return known, nil
+	}
+	unlock, err := m.lock(ctx, bound.Name)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if known := m.mirror(bound); known != nil {
+		return known, nil
+	}
+	stored, err := m.Get(ctx, bound.Name)
+	if err != nil {
+		return nil, err
+	}
+	own := stored != nil && stored.Fingerprint == bound.Fingerprint
+	switch {
+	case own && stored.Active():
+		m.mirrors.Store(bound.Name, stored)
+		return stored, nil
+	case bound.GrantType == GrantTypePassword:
+		return m.start(ctx, bound, stored)
+	case own:
+		return nil, needsSignIn(bound, stored.LostBecause)
+	default:
+		return nil, needsSignIn(bound, "")
+	}
+}
+
+// mirror is the session in memory if it is of the role as it signs in now.
+func (m *SessionManager) mirror(bound *Binding) *Session {
+	if found, ok := m.mirrors.Load(bound.Name); ok {
+		if known := found.(*Session); known.Fingerprint == bound.Fingerprint && known.Active() {
+			return known
+		}
+	}
+	return nil
+}
+
+func (m *SessionManager) lock(ctx context.Context, name string) (unlock func(), err error) {
+	unlock, err = m.sessions.Lock(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("gave up waiting for the role's session: %w", err)
+	}
+	return unlock, nil
+}
+
+// needsSignIn is the answer to a caller that needs a session which only a person,
+// or an imported refresh token, can begin.
+func needsSignIn(bound *Binding, why string) error {
+	text := "it has no session"
+	if why != "" {
+		text = "its session is lost (" + why + ")"
+	}
+	if bound.GrantType == GrantTypeRefreshToken {
+		return problem.Refuse(text, fmt.Sprintf("Import a refresh token with \"vault write <mount>/sessions/%s refresh_token=-\"", bound.Name))
+	}
+	return problem.Refuse(text, fmt.Sprintf("Sign in with \"vault write -f <mount>/authorize/%s\", open the authorization_url, then \"vault write <mount>/sessions/%s code=<code> state=<state>\"", bound.Name, bound.Name))
+}
+
+// start signs in with the role's password. The caller holds the session's lock.
+func (m *SessionManager) start(ctx context.Context, bound *Binding, old *Session) (*Session, error) {
+	grant, err := m.tokens.Login(ctx, bound)
+	if err != nil {
+		return nil, err
+	}
+	started := m.draft(bound, grant)
+	started.Username = bound.Username
+	if err := m.adopt(bound, started, old); err != nil {
+		_ = m.tokens.Discard(bound.Instance, started.Token(), started.facts(bound.Name)) // the failure of adopt is told
+		return nil, err
+	}
+	return started, nil
+}
+
+func (m *SessionManager) draft(bound *Binding, grant *client.Grant) *Session {
+	drafted := &Session{Version: sessionVersion, Fingerprint: bound.Fingerprint, CreatedTime: m.clock.Now()}
+	drafted.Hold(grant)
+	return drafted
+}
+
+// adopt stores a new session before it is used, and ends the old one after that.
+// The old one is registered as due first: storing the new one forgets it, and the
+// plugin may be killed right after. Where adopt fails, the new pair is the
+// caller's to end. The caller holds the session's lock.
+func (m *SessionManager) adopt(bound *Binding, started, old *Session) error {
+	if err := m.roles.StillBound(bound); err != nil {
+		return err
+	}
+	remains, err := m.registerOld(bound, old)
+	if err != nil {
+		return err
+	}
+	if err := m.replace(bound.Name, old, started); err != nil {
+		// The record of the old session stays: without its access token the
+		// session is refreshed when it is needed.
+		return err
+	}
+	if !m.instances.StillServes(bound.Instance) {
+		return m.withdraw(bound.Name, started)
+	}
+	bound.Gate.Accept()
+	m.mirrors.Store(bound.Name, started)
+	m.report.Happened(hclog.Info, telemetry.SessionStarted, telemetry.OfSession(bound.Name), "session started", "user_id", started.UserID, "token_id", started.TokenID)
+	if old == nil || !old.Active() {
+		return nil
+	}
+	if err := m.endPair(bound.Instance, bound.Auth, bound.Name, old); err != nil {
+		m.report.Log(hclog.Warn, telemetry.OfSession(bound.Name), "the role's old session could not be ended at once", "token_id", old.TokenID, "error", err)
+	} else if remains != nil {
+		m.tokens.Release(remains)
+	}
+	return nil
+}
+
+// registerOld puts the access token of a session that is about to be replaced on
+// the ledger; nil where there is none that lives here.
+func (m *SessionManager) registerOld(bound *Binding, old *Session) (*ledger.Record, error) {
+	if old == nil || !old.Active() || old.Fingerprint.URL != bound.Config.URL {
+		return nil, nil
+	}
+	return m.tokens.Register(old.Token(), old.facts(bound.Name).Due())
+}
+
+// errInstanceGone: the config was deleted or moved while a session began.
+var errInstanceGone = problem.Conflictf("the config was taken away or moved by another request at the same time; the new session was ended")
+
+// withdraw forgets a session that began while the config was deleted: with another
+// config nobody would know the way to it.
+func (m *SessionManager) withdraw(name string, started *Session) error {
+	if err := m.replace(name, started, nil); err != nil {
+		m.report.Log(hclog.Warn, telemetry.OfSession(name), "a session that began while the config was taken away could not be forgotten; delete it", "error", err)
+	}
+	return errInstanceGone
+}
+
+// renew gives a session that ProcessMaker no longer accepts, or that is old, a new
+// pair. seen is the session as the caller knew it: if another request has renewed
+// it since, that is the answer; if one has ended it, nothing brings it back.
+func (m *SessionManager) renew(ctx context.Context, bound *Binding, seen *Session) (*Session, error) {
+	began := m.clock.Now()
+	workCtx, cancel := context.WithTimeout(context.Background(), ExchangesTimeout)
+	defer cancel()
+	unlock, err := m.lock(ctx, bound.Name)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	stored, err := m.Get(ctx, bound.Name)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case stored == nil || !stored.Active() || stored.Fingerprint != seen.Fingerprint:
+		// The last is the session of the present role, not of the one that the
+		// caller knew.
+		m.Forget(bound.Name)
+		return nil, errOver
+	case stored.TokenID != seen.TokenID:
+		m.mirrors.Store(bound.Name, stored)
+		return stored, nil
+	}
+	renewed := *stored
+	outcome, err := m.tokens.Refresh(workCtx, Holding{
+		Bound:        bound,
+		Fingerprint:  stored.Fingerprint,
+		Token:        stored.Token(),
+		RefreshToken: stored.RefreshToken,
+		Store: func(grant *client.Grant) error {
+			renewed.Hold(grant)
+			return m.replace(bound.Name, stored, &renewed)
+		},
+	})
+	var lost *ChainLost
+	switch {
+	case errors.As(err, &lost):
+		return nil, m.lose(bound, stored, lost.Why)
+	case problem.IsConflict(err):
+		m.Forget(bound.Name)
+		return nil, err
+	case err != nil:
+		return nil, err
+	case outcome.Kept != nil:
+		return nil, outcome.Kept
+	}
+	m.mirrors.Store(bound.Name, &renewed)
+	m.report.Happened(hclog.Info, telemetry.SessionRenewed, telemetry.OfSession(bound.Name).StartedAt(began), "session renewed", "user_id", renewed.UserID, "token_id", renewed.TokenID)
+	return &renewed, nil
+}
+
+// lose stores that somebody has to sign in again.
+func (m *SessionManager) lose(bound *Binding, stored *Session, why string) error {
+	m.Forget(bound.Name)
+	if err := m.replace(bound.Name, stored, stored.lost(why)); err != nil {
+		return err
+	}
+	m.report.Happened(hclog.Warn, telemetry.SessionLost, telemetry.OfSession(bound.Name), "session lost; somebody has to sign in", "user_id", stored.UserID, "reason", why)
+	return needsSignIn(bound, why)
+}
+
+// RenewAged renews the session of a role once it has passed two thirds of its
+// life. A chain that is never refreshed dies with its refresh token, which lives
+// as long as the access token.
+func (m *SessionManager) RenewAged(ctx context.Context, name string) error {
+	inst, err := m.instances.Current(ctx)
+	if err != nil || inst == nil || inst.Config.Deleted {
+		return err
+	}
+	entry, err := m.roles.Get(ctx, name)
+	if err != nil || entry == nil {
+		return err
+	}
+	stored, err := m.Get(ctx, name)
+	if err != nil || stored == nil || !stored.Active() || stored.Fingerprint.URL != inst.Config.URL || !stored.isAged(m.clock.Now()) {
+		return err
+	}
+	bound, err := entry.BindTo(inst)
+	if err != nil {
+		return nil // the role was written for another instance
+	}
+	if _, err = m.renew(ctx, bound, stored); errors.Is(err, errOver) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/internal/store"
+)
+
+const (
+	// SessionPrefix is where the sessions are stored, under the names of their
+	// roles.
+	SessionPrefix  = "session/"
+	sessionVersion = 1
+)
+
+// sessionKeys are the keys of this package.
+var sessionKeys = []store.Key{
+	{Prefix: SessionPrefix, SealWrap: true, Local: true},
+	{Prefix: signInPrefix, SealWrap: true, Local: true},
+}
+
+func sessionName(name string) store.Name {
+	return store.Name{What: fmt.Sprintf("the stored session of role %q", name), Cure: fmt.Sprintf("delete sessions/%s, and its tokens in ProcessMaker", name)}
+}
+
+// Session is the stored form of a role's own pair of tokens. It is never handed
+// out, so that refreshing it hurts nobody.
+type Session struct {
+	Version     int                `json:"version"`
+	Fingerprint ledger.Fingerprint `json:"fingerprint"`
+
+	UserID   string `json:"user_id"`
+	Username string `json:"username"`
+
+	TokenID         string    `json:"token_id"`
+	TokenType       string    `json:"token_type"`
+	TokenReceivedAt time.Time `json:"token_received_at"`
+	TokenExpireTime time.Time `json:"token_expire_time"`
+	AccessToken     string    `json:"access_token"`
+	RefreshToken    string    `json:"refresh_token"`
+
+	CreatedTime     time.Time `json:"created_time"`
+	LastRefreshTime time.Time `json:"last_refresh_time"`
+
+	// LostBecause says why the session cannot be used any more and somebody has
+	// to sign in; empty while it can. UserID still says which user that is.
+	LostBecause string `json:"lost_because"`
+}
+
+// CurrentVersion and Usable make Session an entry of storage.
+func (s *Session) CurrentVersion() int { return sessionVersion }
+func (s *Session) Usable() bool {
+	return s.Fingerprint.URL != "" && (s.LostBecause != "" || (s.AccessToken != "" && s.TokenID != ""))
+}
+
+// Active tells whether the session has its tokens.
+func (s *Session) Active() bool { return s.LostBecause == "" }
+
+// Token is the access token that the session holds.
+func (s *Session) Token() client.Token {
+	return client.Token{
+		Value:      s.AccessToken,
+		Type:       s.TokenType,
+		ID:         s.TokenID,
+		UserID:     s.UserID,
+		ReceivedAt: s.TokenReceivedAt,
+		ExpireTime: s.TokenExpireTime,
+	}
+}
+
+// Hold puts the tokens of grant into the session in place of those it held.
+func (s *Session) Hold(grant *client.Grant) {
+	s.UserID = grant.Access.UserID
+	s.TokenID = grant.Access.ID
+	s.TokenType = grant.Access.Type
+	s.TokenReceivedAt = grant.Access.ReceivedAt
+	s.TokenExpireTime = grant.Access.ExpireTime
+	s.AccessToken = grant.Access.Value
+	s.RefreshToken = grant.Refresh
+	s.LastRefreshTime = grant.Access.ReceivedAt
+	s.LostBecause = ""
+}
+
+// lost is the session without its tokens.
+func (s Session) lost(why string) *Session {
+	s.TokenID, s.TokenType, s.AccessToken, s.RefreshToken = "", "", "", ""
+	s.LostBecause = why
+	return &s
+}
+
+// facts are those of a token of the session that is not to be kept.
+func (s *Session) facts(name string) ledger.Facts {
+	return ledger.Facts{Role: name, Fingerprint: s.Fingerprint, Username: s.Username}
+}
+
+// isAged tells whether the session has passed two thirds of its life.
+func (s *Session) isAged(now time.Time) bool {
+	life := s.TokenExpireTime.Sub(s.TokenReceivedAt)
+	return !now.Before(s.TokenReceivedAt.Add(life * 2 / 3))
+}
+
+// Get returns the stored session of a role, or nil. Its errors are the storage's
+// own and store.Unreadable.
+func (m *SessionManager) Get(ctx context.Context, name string) (*Session, error) {
+	return store.Get[Session](ctx, m.storage, SessionPrefix+name, sessionName(name))
+}
+
+// Names lists the roles that have a session, sorted.
+func (m *SessionManager) Names(ctx context.Context) ([]string, error) {
+	return m.storage.List(ctx, SessionPrefix)
+}
+
+// replace stores next in place of known on its own time; nil stands for none.
+func (m *SessionManager) replace(name string, known, next *Session) error {
+	return store.OnOwnTime(func(ctx context.Context) error {
+		return store.Replace(ctx, m.storage, SessionPrefix+name, known, next, sessionName(name))
+	})
+}

@@ -1,0 +1,269 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"time"
+
+	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/internal/problem"
+	"vault-plugin-secrets-processmaker/internal/store"
+)
+
+const (
+	// signInPrefix is where sign-ins that are under way are stored.
+	signInPrefix  = "authorize/"
+	signInVersion = 1
+	// signInTime is how long a person has to sign in. ProcessMaker's codes live
+	// as long.
+	signInTime = 10 * time.Minute
+)
+
+// pendingSignIn is the stored form of a sign-in that a person has begun, under the
+// hash of its state: a reader of storage cannot complete it.
+type pendingSignIn struct {
+	Version     int                `json:"version"`
+	Role        string             `json:"role"`
+	Fingerprint ledger.Fingerprint `json:"fingerprint"`
+	Verifier    string             `json:"verifier"`
+	// Caller began the sign-in, and alone may complete it.
+	Caller      string    `json:"caller"`
+	ExpireTime  time.Time `json:"expire_time"`
+	RedirectURI string    `json:"redirect_uri"`
+}
+
+// CurrentVersion and Usable make pendingSignIn an entry of storage.
+func (p *pendingSignIn) CurrentVersion() int { return signInVersion }
+func (p *pendingSignIn) Usable() bool        { return p.Role != "" && p.Verifier != "" }
+
+var signInName = store.Name{What: "the stored sign-in", Cure: beginAgain}
+
+func signInKey(state string) string {
+	hash := sha256.Sum256([]byte(state))
+	return signInPrefix + hex.EncodeToString(hash[:])
+}
+
+// SignIn is what a person needs to sign in.
+type SignIn struct {
+	URL, State string
+	ExpireTime time.Time
+}
+
+// BeginSignIn makes the address where a person signs in (RFC 6749 §4.1, with PKCE,
+// RFC 7636). caller tells Vault tokens apart, and is empty for one that nothing
+// tells apart.
+func (m *SessionManager) BeginSignIn(ctx context.Context, bound *Binding, caller string) (*SignIn, error) {
+	if caller == "" {
+		return nil, problem.Refuse("this Vault token has neither an entity nor an accessor (batch tokens have none), so nobody could be told apart from its holder", "Sign in with a service token")
+	}
+	state, err := m.randomText()
+	if err != nil {
+		return nil, err
+	}
+	verifier, err := m.randomText()
+	if err != nil {
+		return nil, err
+	}
+	pending := &pendingSignIn{
+		Version:     signInVersion,
+		Role:        bound.Name,
+		Fingerprint: bound.Fingerprint,
+		Verifier:    verifier,
+		Caller:      caller,
+		ExpireTime:  m.clock.Now().Add(signInTime),
+		RedirectURI: bound.RedirectURI,
+	}
+	if err := store.Put(ctx, m.storage, signInKey(state), pending); err != nil {
+		return nil, err
+	}
+	address := bound.Client.AuthorizationURL(bound.Auth.ID, bound.RedirectURI, state, verifier)
+	return &SignIn{URL: address, State: state, ExpireTime: pending.ExpireTime}, nil
+}
+
+// randomText is 32 random bytes as a verifier has them (RFC 7636 §4.1).
+func (m *SessionManager) randomText() (string, error) {
+	bits := make([]byte, 32)
+	if _, err := io.ReadFull(m.random, bits); err != nil {
+		return "", fmt.Errorf("no randomness for a sign-in: %w", err)
+	}
+	return base64.RawURLEncoding.EncodeToString(bits), nil
+}
+
+const beginAgain = "Begin again at authorize/<role>"
+
+// errNoSignIn is the one answer to every state that does not fit, so that it tells
+// nothing about others' sign-ins.
+var errNoSignIn = problem.Refuse("no sign-in of yours is open with this state: it was completed, is older than ten minutes, was begun for another role or by somebody else, or the role was changed since", beginAgain)
+
+// CompleteSignIn trades the code of a sign-in for the role's session.
+func (m *SessionManager) CompleteSignIn(ctx context.Context, bound *Binding, caller, code, state string) (*Session, error) {
+	pending, err := m.takeSignIn(ctx, bound, caller, state)
+	if err != nil {
+		return nil, err
+	}
+	grant, err := bound.Client.CodeGrant(ctx, bound.Auth, pending.RedirectURI, code, pending.Verifier)
+	if err != nil {
+		m.tokens.NoteLostAnswer(bound.Name, err)
+		return nil, explainCode(err)
+	}
+	return m.begin(ctx, bound, grant)
+}
+
+// takeSignIn removes the sign-in before it is used: it works once, also for two
+// callers at once.
+func (m *SessionManager) takeSignIn(ctx context.Context, bound *Binding, caller, state string) (*pendingSignIn, error) {
+	unlock, err := m.lock(ctx, bound.Name)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	pending, err := store.Get[pendingSignIn](ctx, m.storage, signInKey(state), signInName)
+	if err != nil && !store.IsUnreadable(err) {
+		return nil, err
+	}
+	// Another caller does not end the sign-in either.
+	if pending == nil || pending.Caller != caller || pending.Role != bound.Name {
+		return nil, errNoSignIn
+	}
+	if err := m.storage.Delete(ctx, signInKey(state)); err != nil {
+		return nil, err
+	}
+	if !m.clock.Now().Before(pending.ExpireTime) || pending.Fingerprint != bound.Fingerprint {
+		return nil, errNoSignIn
+	}
+	return pending, nil
+}
+
+// explainCode: what ProcessMaker refuses in a code exchange is the code, the
+// redirect URI or the client, all of them the caller's or operator's to correct.
+func explainCode(err error) error {
+	switch client.KindOf(err) {
+	case client.GrantDead, client.BadRequest:
+		return problem.Refuse("ProcessMaker refused the code: it was used, is too old, or belongs to another client", beginAgain)
+	case client.ClientRefused:
+		return problem.Refuse("ProcessMaker refused the auth client or the redirect_uri", "Check client_id, client_secret and redirect_uri, and that the client has the authorization code grant alone")
+	case client.GrantNotEnabled:
+		return problem.Refuse("this ProcessMaker has no authorization code grant", "")
+	default:
+		return err
+	}
+}
+
+// begin makes a session of a pair that a person or an import brought, if it belongs
+// to the user that may sign in.
+func (m *SessionManager) begin(ctx context.Context, bound *Binding, grant *client.Grant) (*Session, error) {
+	// The record ends the token should the plugin be killed before the session is
+	// stored.
+	record, err := m.tokens.Register(grant.Access, bound.Facts("sessions"))
+	if err != nil {
+		_ = m.tokens.Discard(bound.Instance, grant.Access, bound.Facts("sessions")) // the failure of Register is told
+		return nil, err
+	}
+	unlock, err := m.lock(ctx, bound.Name)
+	if err != nil {
+		m.tokens.End(bound.Instance, record)
+		return nil, err
+	}
+	defer unlock()
+	old, err := m.Get(ctx, bound.Name)
+	if store.IsUnreadable(err) {
+		err = m.dropUnreadable(ctx, bound.Name, err)
+	}
+	if err != nil {
+		m.tokens.End(bound.Instance, record)
+		return nil, err
+	}
+	started := m.draft(bound, grant)
+	if err := m.checkUser(ctx, bound, started, old); err != nil {
+		m.turnAway(bound, started, record)
+		return nil, err
+	}
+	if err := m.adopt(bound, started, old); err != nil {
+		m.tokens.End(bound.Instance, record)
+		return nil, err
+	}
+	m.tokens.Release(record)
+	return started, nil
+}
+
+// checkUser refuses a sign-in by another user than the pinned one, and fills in the
+// user's name.
+func (m *SessionManager) checkUser(ctx context.Context, bound *Binding, started, old *Session) error {
+	pinned := bound.SessionUserID
+	if pinned == "" && old != nil && old.Fingerprint == bound.Fingerprint {
+		pinned = old.UserID
+	}
+	if pinned != "" && pinned != started.UserID {
+		return problem.Refuse(
+			fmt.Sprintf("user %s signed in, but this role is user %s's (session_user_id, or who signed in first until sessions/%s is deleted); the tokens are not kept", started.UserID, pinned, bound.Name),
+			"Sign in as that user, or delete the session for another",
+		)
+	}
+	user, err := bound.Client.ShowUser(ctx, started.Token(), started.UserID)
+	if err != nil {
+		return err
+	}
+	started.Username = user.Username
+	return nil
+}
+
+// turnAway ends the tokens of a sign-in that becomes no session, at once or as soon
+// as ProcessMaker can be reached.
+func (m *SessionManager) turnAway(bound *Binding, started *Session, record *ledger.Record) {
+	if err := m.endPair(bound.Instance, bound.Auth, bound.Name, started); err == nil {
+		m.tokens.Release(record)
+	}
+}
+
+// Import begins a session with a refresh token that the caller brings. It is
+// refreshed at once, so that no copy of it works any more.
+func (m *SessionManager) Import(ctx context.Context, bound *Binding, refreshToken string) (*Session, error) {
+	grant, err := m.refreshImported(ctx, bound, refreshToken)
+	switch {
+	case err == nil:
+		return m.begin(ctx, bound, grant)
+	case client.KindOf(err) == client.GrantDead:
+		return nil, problem.Refuse("ProcessMaker refused the refresh token: it was used, revoked, is of another client or another instance", "Import another one")
+	default:
+		m.tokens.NoteLostAnswer(bound.Name, err)
+		return nil, err
+	}
+}
+
+// refreshImported uses a refresh token that two callers may bring at once: by two
+// refreshes at a time ProcessMaker can be made to give two pairs.
+func (m *SessionManager) refreshImported(ctx context.Context, bound *Binding, refreshToken string) (*client.Grant, error) {
+	hash := sha256.Sum256([]byte(refreshToken))
+	unlock, err := m.imports.Lock(ctx, hex.EncodeToString(hash[:]))
+	if err != nil {
+		return nil, fmt.Errorf("gave up waiting for another import of the same refresh token: %w", err)
+	}
+	defer unlock()
+	return bound.Client.RefreshGrant(ctx, bound.Auth, refreshToken)
+}
+
+// DropExpiredSignIns forgets sign-ins that nobody completed.
+func (m *SessionManager) DropExpiredSignIns(ctx context.Context) error {
+	keys, err := m.storage.List(ctx, signInPrefix)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		pending, err := store.Get[pendingSignIn](ctx, m.storage, signInPrefix+key, signInName)
+		if err != nil && !store.IsUnreadable(err) {
+			return err
+		}
+		if pending != nil && m.clock.Now().Before(pending.ExpireTime) {
+			continue
+		}
+		if err := m.storage.Delete(ctx, signInPrefix+key); err != nil {
+			return err
+		}
+	}
+	return nil
+}

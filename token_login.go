@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/internal/clock"
+	"vault-plugin-secrets-processmaker/internal/logingate"
+	"vault-plugin-secrets-processmaker/internal/problem"
+	"vault-plugin-secrets-processmaker/internal/store"
+	"vault-plugin-secrets-processmaker/internal/telemetry"
+)
+
+// Broker gets, refreshes and ends tokens.
+type Broker struct {
+	clock     clock.Clock
+	instances *InstanceStore
+	roles     *RoleStore
+	ledger    *ledger.Ledger
+	report    *telemetry.Reporter
+	// writable tells whether this cluster may write roles.
+	writable func() bool
+}
+
+// NewBroker makes a Broker. writable tells whether this cluster may write roles:
+// those of a performance secondary are the primary's.
+func NewBroker(clk clock.Clock, instances *InstanceStore, roles *RoleStore, l *ledger.Ledger, report *telemetry.Reporter, writable func() bool) *Broker {
+	return &Broker{clock: clk, instances: instances, roles: roles, ledger: l, report: report, writable: writable}
+}
+
+// Login makes a new pair of tokens with the role's password (RFC 6749 §4.3). A
+// refused login is remembered by the role's gate. Explain puts its errors into
+// words.
+func (b *Broker) Login(ctx context.Context, bound *Binding) (grant *client.Grant, err error) {
+	settle, err := bound.Gate.Enter(ctx, b.clock.Now)
+	if err != nil {
+		return nil, err
+	}
+	// Settled also if the login panics: others wait for it.
+	err = telemetry.ErrPanicked
+	defer func() { settle(err, isRefusal(err)) }()
+	grant, err = b.Try(ctx, bound, bound.Password)
+	if client.KindOf(err) == client.GrantDead {
+		grant, err = b.loginAsChanged(ctx, bound, err)
+	}
+	b.noteLogin(bound, err)
+	return grant, err
+}
+
+// Try makes a pair of tokens with a password that need not be the role's, past the
+// role's gate.
+func (b *Broker) Try(ctx context.Context, bound *Binding, password string) (*client.Grant, error) {
+	grant, err := bound.Client.PasswordGrant(ctx, bound.Auth, bound.Login(password))
+	b.NoteLostAnswer(bound.Name, err)
+	return grant, err
+}
+
+// Prove finds out whether a password holds, by a login that is ended at once.
+// purpose is the path for which the login is made.
+func (b *Broker) Prove(ctx context.Context, bound *Binding, password, purpose string) error {
+	grant, err := b.Try(ctx, bound, password)
+	if err != nil {
+		return err
+	}
+	if record, err := b.Register(grant.Access, bound.Facts(purpose)); err == nil {
+		b.End(bound.Instance, record)
+	} else {
+		_ = b.Discard(bound.Instance, grant.Access, bound.Facts(purpose)) // the password holds all the same
+	}
+	return nil
+}
+
+// loginAsChanged logs in with the password that a change has given the user since
+// the role was loaded, or may have given. refused is the answer where there is no
+// such password.
+func (b *Broker) loginAsChanged(ctx context.Context, bound *Binding, refused error) (*client.Grant, error) {
+	// The change comes first: it is deleted after the role is written.
+	pending, err := b.roles.Pending(ctx, bound.URL, bound.Username)
+	if store.IsUnreadable(err) {
+		// The login is refused all the same, and remembered as that.
+		return nil, &problem.Error{Kind: problem.Refused, Text: fmt.Sprintf("ProcessMaker refused the login of user %q, and %s", bound.Username, err), Err: refused}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if pending != nil && pending.Concerns(bound.Name, &bound.Role) {
+		grant, err := b.Try(ctx, bound, pending.Password)
+		if err == nil && b.writable() {
+			b.adopt(bound.Name, pending)
+		}
+		return grant, err
+	}
+	current, err := b.roles.Get(ctx, bound.Name)
+	switch {
+	case err != nil:
+		return nil, err
+	case current == nil || current.Password == bound.Password || current.URL != bound.URL || UserKey(current.Username) != UserKey(bound.Username):
+		return nil, refused
+	}
+	return b.Try(ctx, bound, current.Password)
+}
+
+func (b *Broker) adopt(name string, pending *PendingPassword) {
+	switch err := b.roles.Adopt(pending); {
+	case err == nil:
+		b.report.Log(hclog.Info, telemetry.Subject{Role: name}, "the role's new password was found to hold")
+	case !problem.IsConflict(err): // on a conflict another node has seen to it
+		b.report.Log(hclog.Warn, telemetry.Subject{Role: name}, "the new password of a role could not be written yet", "error", err)
+	}
+}
+
+// NoteLostAnswer counts a token call whose answer was lost: a token that it made
+// lives on, and nobody holds it.
+func (b *Broker) NoteLostAnswer(name string, err error) {
+	if client.AnswerLost(err) {
+		b.report.Happened(hclog.Warn, telemetry.LedgerUnaccounted, telemetry.Subject{Role: name}, "the answer to a token call was lost; a token that nobody holds may live at ProcessMaker", "error", err)
+	}
+}
+
+// noteLogin logs when the login of a role breaks and when it works again.
+func (b *Broker) noteLogin(bound *Binding, err error) {
+	if err != nil && !isRefusal(err) {
+		return
+	}
+	if !b.report.Health.Of(bound.Name).LoggedIn(err != nil) {
+		return
+	}
+	if err == nil {
+		b.report.Log(hclog.Info, telemetry.Subject{Role: bound.Name}, "the role's login works again")
+		return
+	}
+	b.report.Log(hclog.Info, telemetry.Subject{Role: bound.Name}, "the role's login is broken", "error", Explain(bound, err, b.clock.Now()))
+}
+
+// isRefusal tells whether err is about the role's own settings, so that the same
+// login would be refused again.
+func isRefusal(err error) bool {
+	switch client.KindOf(err) {
+	case client.GrantDead, client.ClientRefused, client.GrantNotEnabled, client.ScopeRefused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Explain says why a role could not sign in, and what cures it. A problem stays as
+// it is.
+func Explain(bound *Binding, err error, now time.Time) *problem.Error {
+	for cause := err; cause != nil; cause = errors.Unwrap(cause) {
+		switch known := cause.(type) {
+		case *problem.Error:
+			return known
+		case *logingate.Remembered:
+			return explainRemembered(bound, known, now)
+		case *client.Error:
+			return explainUpstream(bound, known, now)
+		}
+	}
+	return problem.Explain(err, err.Error())
+}
+
+func explainRemembered(bound *Binding, remembered *logingate.Remembered, now time.Time) *problem.Error {
+	told := *Explain(bound, remembered.Refusal, now)
+	told.Cure = strings.TrimPrefix(fmt.Sprintf("%s. This was found a moment ago and is not tried again for %s; writing the role or the config clears it", told.Cure, problem.Wait(remembered.Until, now)), ". ")
+	told.RetryAt = remembered.Until
+	return &told
+}
+
+func explainUpstream(bound *Binding, failure *client.Error, now time.Time) *problem.Error {
+	where := "the role"
+	if bound.Role.AuthClient.ID == "" {
+		where = "the config"
+	}
+	told := &problem.Error{Text: failure.Error(), RetryAt: failure.RetryAt, Err: failure}
+	switch failure.Kind {
+	case client.GrantDead:
+		told.Text = fmt.Sprintf("ProcessMaker refused the login of user %q: wrong username or password, or the user is deleted or signs in elsewhere (SSO, LDAP)", bound.Username)
+		told.Cure = "Correct username and password of the role"
+	case client.ClientRefused:
+		told.Text = fmt.Sprintf("ProcessMaker refused auth client %q of %s: wrong client_id or client_secret, the client is deleted, or \"Enable Password Grant\" is off for it", bound.Auth.ID, where)
+		told.Cure = "Correct client_id and client_secret of " + where
+	case client.GrantNotEnabled:
+		told.Text = "this ProcessMaker has no password grant; releases 4.14.0 and 4.14.1 switched it off by mistake"
+		told.Cure = "Upgrade it to 4.14.2 or later"
+	case client.ScopeRefused:
+		told.Text, told.Cure = "ProcessMaker refused the scopes; it defines none", "Clear scopes of the role"
+	case client.Throttled:
+		told.Text = fmt.Sprintf("ProcessMaker's limit of token calls is used up; try again in %s", problem.Wait(failure.RetryAt, now))
+		told.Cure = "Longer leases, fewer reads, or token_requests_per_minute of the config if the server allows more, help"
+	case client.Unavailable:
+		told.Text = fmt.Sprintf("ProcessMaker cannot be reached (%s)", failure)
+		if !failure.RetryAt.IsZero() {
+			told.Text += "; try again in " + problem.Wait(failure.RetryAt, now).String()
+		}
+	}
+	return told
+}

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/internal/problem"
+	"vault-plugin-secrets-processmaker/internal/store"
+	"vault-plugin-secrets-processmaker/internal/telemetry"
+)
+
+// ExchangesTimeout is the share of a refresh renewal that exchanges with
+// ProcessMaker may take. With the storing and the cleaning up after it, the
+// whole ends within 55 s, before Vault's own patience does.
+const ExchangesTimeout = 35 * time.Second
+
+// Holding is a pair of tokens and its holder: a credential's record or a role's
+// session. The caller holds the holder's lock.
+type Holding struct {
+	Bound        *Binding
+	Fingerprint  ledger.Fingerprint
+	Token        client.Token
+	RefreshToken string
+	// Uncertain: an earlier refresh may have killed the token.
+	Uncertain bool
+	// Store puts a new pair where it belongs.
+	Store func(*client.Grant) error
+}
+
+// Outcome is that of a refresh that did not fail.
+type Outcome struct {
+	// Kept says why the holder and its token are as they were; nil where they
+	// are not.
+	Kept     error
+	Warnings []string
+}
+
+// ChainLost is the error of a refresh whose pair can be neither refreshed nor
+// replaced by a login.
+type ChainLost struct{ Why string }
+
+func (c *ChainLost) Error() string { return c.Why }
+
+// Refresh gives the holder a new pair of tokens (RFC 6749 §6) and stores it before
+// it returns. It runs on its own time, not the request's: a refresh whose answer
+// is not stored has killed the token that the holder has. Its errors are in words,
+// ChainLost, and those of Store.
+func (b *Broker) Refresh(ctx context.Context, held Holding) (Outcome, error) {
+	r := &refresh{Broker: b, Holding: held}
+	return r.run(ctx)
+}
+
+type refresh struct {
+	*Broker
+	Holding
+}
+
+// run refreshes. What it does after a failed refresh depends on whether the old
+// pair can have been used up by it.
+func (r *refresh) run(ctx context.Context) (Outcome, error) {
+	if r.RefreshToken == "" {
+		return r.loginAgain(ctx, "there is no refresh token", false)
+	}
+	if r.Uncertain {
+		alive, err := r.Bound.Client.TokenAlive(ctx, r.Token)
+		switch {
+		case err != nil:
+			return Outcome{}, problem.Explain(err, fmt.Sprintf("an earlier refresh may have killed the token, and whether it lives could not be found out (%s); try again", err))
+		case !alive:
+			return r.loginAgain(ctx, "an earlier refresh killed the token", true)
+		}
+	}
+	grant, err := r.grant(ctx)
+	switch {
+	case err == nil:
+		return Outcome{}, r.store(grant)
+	case client.KindOf(err) == client.Throttled:
+		return r.keepIfAlive(ctx, err)
+	case client.CertainlyNotDelivered(err):
+		return r.keep(err), nil
+	case client.KindOf(err) == client.GrantDead:
+		return r.loginAgain(ctx, "ProcessMaker does not accept the refresh token any more (used, revoked, purged, or its APP_KEY changed)", false)
+	default:
+		return r.resolve(ctx, err, !client.RefusedWithoutUse(err))
+	}
+}
+
+func (r *refresh) grant(ctx context.Context) (*client.Grant, error) {
+	return r.Bound.Client.RefreshGrant(ctx, r.Bound.Auth, r.RefreshToken)
+}
+
+// resolve asks ProcessMaker whether the old token lives after a refresh that may or
+// may not have happened: a refresh kills the old token first.
+func (r *refresh) resolve(ctx context.Context, cause error, mayRepeat bool) (Outcome, error) {
+	alive, err := r.Bound.Client.TokenAlive(ctx, r.Token)
+	if err != nil || !alive {
+		r.NoteLostAnswer(r.Bound.Name, cause)
+	}
+	switch {
+	case err != nil:
+		return Outcome{}, problem.Explain(err, fmt.Sprintf("%s, and whether the old token still lives could not be found out (%s); try again", r.cause(cause), err))
+	case !alive && r.Bound.GrantType != GrantTypePassword && client.RefusedWithoutUse(cause):
+		// The refresh token was not used up, and no login can replace it: it
+		// works again once the cause of the refusal is corrected.
+		return Outcome{}, problem.Explain(cause, r.cause(cause))
+	case !alive:
+		return r.loginAgain(ctx, r.cause(cause), true)
+	case !mayRepeat || !r.timeToRepeat(ctx):
+		return r.keep(cause), nil
+	}
+	grant, err := r.grant(ctx)
+	switch {
+	case err == nil:
+		return Outcome{}, r.store(grant)
+	case client.KindOf(err) == client.GrantDead:
+		// The first refresh has come through after all.
+		r.NoteLostAnswer(r.Bound.Name, cause)
+		return r.loginAgain(ctx, r.cause(cause), false)
+	default:
+		return r.resolve(ctx, err, false)
+	}
+}
+
+// timeToRepeat tells whether there is time for another refresh and the question
+// after it.
+func (r *refresh) timeToRepeat(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return !ok || time.Until(deadline) >= r.Bound.Config.RequestTimeout+store.Timeout
+}
+
+// keepIfAlive keeps a token that could not be refreshed for want of token calls.
+// The question about it is not limited, so it is asked: a plugin that was killed in
+// the middle of a refresh does not know that the token is dead.
+func (r *refresh) keepIfAlive(ctx context.Context, cause error) (Outcome, error) {
+	alive, err := r.Bound.Client.TokenAlive(ctx, r.Token)
+	if err == nil && !alive {
+		return r.loginAgain(ctx, r.cause(cause), true)
+	}
+	return r.keep(cause), nil
+}
+
+// keep leaves everything as it is: the reader keeps a token that lives.
+func (r *refresh) keep(cause error) Outcome {
+	r.report.Log(hclog.Debug, telemetry.Subject{Role: r.Bound.Name}, "refresh put off", "token_id", r.Token.ID, "error", cause)
+	kept := problem.Explain(cause, "the token was kept, because it could not be refreshed: "+r.cause(cause))
+	return Outcome{Kept: kept, Warnings: []string{kept.Text}}
+}
+
+// facts are those of a token that the holder is not to keep.
+func (r *refresh) facts() ledger.Facts {
+	facts := r.Bound.Facts("")
+	facts.Fingerprint = r.Fingerprint
+	return facts
+}
+
+func (r *refresh) cause(err error) string { return Explain(r.Bound, err, r.clock.Now()).Error() }
+
+// loginAgain replaces a pair whose chain is lost. The old access token may outlive
+// its refresh token; unless it is known to be dead it is registered as due before
+// the record forgets it.
+func (r *refresh) loginAgain(ctx context.Context, why string, oldIsDead bool) (Outcome, error) {
+	facts := r.facts()
+	if r.Bound.GrantType != GrantTypePassword {
+		if !oldIsDead {
+			if err := r.Discard(r.Bound.Instance, r.Token, facts); err != nil {
+				return Outcome{}, err
+			}
+		}
+		return Outcome{}, &ChainLost{why}
+	}
+	grant, err := r.Login(ctx, r.Bound)
+	if err != nil {
+		return Outcome{}, problem.Explain(err, fmt.Sprintf("%s; logging in again failed: %s", why, r.cause(err)))
+	}
+	// The new token is stored before the old one is ended: that takes exchanges,
+	// in which the plugin may be killed.
+	var remains *ledger.Record
+	if !oldIsDead {
+		if remains, err = r.Register(r.Token, facts.Due()); err != nil {
+			_ = r.Discard(r.Bound.Instance, grant.Access, facts) // the failure of Register is told
+			return Outcome{}, fmt.Errorf("%s; the old token could not be recorded as due, so it was not replaced: %w", why, err)
+		}
+	}
+	err = r.store(grant)
+	if remains != nil {
+		r.End(r.Bound.Instance, remains)
+	}
+	if err != nil {
+		return Outcome{}, err
+	}
+	return Outcome{Warnings: []string{fmt.Sprintf("the token was replaced by a new login, because it could not be refreshed: %s", why)}}, nil
+}
+
+// store puts the new pair where it belongs before anybody sees it. Where that
+// fails the new token is discarded: the holder still has the old pair, whose
+// refresh will be refused, and the next renewal logs in.
+func (r *refresh) store(grant *client.Grant) error {
+	if err := r.Store(grant); err != nil {
+		_ = r.Discard(r.Bound.Instance, grant.Access, r.facts()) // the failure of Store is told
+		return err
+	}
+	return nil
+}
