@@ -48,10 +48,10 @@ type CredentialService struct {
 }
 
 // NewCredentialService reads nothing.
-func NewCredentialService(storage logical.Storage, host Host, l *ledger.Ledger, sessions *SessionManager) *CredentialService {
+func NewCredentialService(storage logical.Storage, host Host, tokens *Broker, sessions *SessionManager) *CredentialService {
 	return &CredentialService{
-		storage: storage, clock: sessions.clock, host: host, instances: sessions.instances, roles: sessions.roles, ledger: l,
-		tokens: sessions.tokens, sessions: sessions, report: sessions.report, statics: keylock.New(),
+		storage: storage, clock: tokens.Clock, host: host, instances: tokens.Instances, roles: tokens.Roles, ledger: tokens.Ledger,
+		tokens: tokens, sessions: sessions, report: tokens.Report, statics: keylock.New(),
 	}
 }
 

@@ -23,7 +23,7 @@ func (h *harness) taint() {
 	h.t.Helper()
 	h.settledEvents()
 	require.NoError(h.t, h.backend.Setup(context.Background(), &logical.BackendConfig{
-		StorageView: h.storage, System: taintedView{h.system}, Logger: h.backend.Logger(), EventsSender: h.events, BackendUUID: h.backend.engine.mount.ID,
+		StorageView: h.storage, System: taintedView{h.system}, Logger: h.backend.Logger(), EventsSender: h.events, BackendUUID: h.backend.engine.Mount.ID,
 	}))
 }
 

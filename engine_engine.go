@@ -57,7 +57,8 @@ type Engine struct {
 	Report      *telemetry.Reporter
 	Background  *background.Group
 
-	mount            Mount
+	Mount Mount
+
 	sweeping, upkeep background.Task
 	// kept is when the last upkeep began; it belongs to the one under way.
 	kept time.Time
@@ -80,12 +81,12 @@ func NewEngine(m Mount) *Engine {
 	instances := NewInstanceStore(m.Storage, m.Clock, report, m.UserAgent)
 	roles := NewRoleStore(m.Storage, m.Clock, instances, report, m.FillTemplate)
 	records := ledger.New(m.Storage, m.Clock, m.Random, ShortID(m.ID))
-	tokens := NewBroker(m.Clock, instances, roles, records, report, m.Writable)
-	sessions := NewSessionManager(m.Storage, m.Clock, m.Random, instances, tokens)
-	credentials := NewCredentialService(m.Storage, m.Host, records, sessions)
+	tokens := &Broker{Clock: m.Clock, Instances: instances, Roles: roles, Ledger: records, Report: report, Writable: m.Writable}
+	sessions := NewSessionManager(m.Storage, m.Random, tokens)
+	credentials := NewCredentialService(m.Storage, m.Host, tokens, sessions)
 	return &Engine{
 		Instances: instances, Roles: roles, Ledger: records, Tokens: tokens, Sessions: sessions, Credentials: credentials,
-		Reaper: NewReaper(credentials), Passwords: NewRotator(m.Random, m.Host, tokens), Report: report, Background: group, mount: m,
+		Reaper: NewReaper(tokens, sessions, credentials), Passwords: NewRotator(m.Random, m.Host, tokens), Report: report, Background: group, Mount: m,
 	}
 }
 
@@ -101,7 +102,7 @@ func ShortID(id string) string { return id[:min(len(id), 8)] }
 // cluster, so that the active node of a performance secondary has one of its own,
 // for the credentials that it handed out.
 func (e *Engine) KeepsLedger() bool {
-	return !e.mount.Host.ReplicationState().HasState(consts.ReplicationDRSecondary | consts.ReplicationPerformanceStandby)
+	return !e.Mount.Host.ReplicationState().HasState(consts.ReplicationDRSecondary | consts.ReplicationPerformanceStandby)
 }
 
 // Tick runs about once a minute. Vault waits for it, so the work is done beside it.
@@ -111,7 +112,7 @@ func (e *Engine) Tick() {
 	}
 	ctx := e.Background.Lifetime()
 	e.Background.Start(&e.sweeping, "sweep", func() { e.Reaper.Tick(ctx) })
-	e.Background.Start(&e.upkeep, "upkeep", func() { e.keepUp(ctx) })
+	e.Background.Start(&e.upkeep, "upkeep", func() { e.KeepUp(ctx) })
 }
 
 // Forget drops from memory what another node has stored under key.
@@ -147,7 +148,7 @@ func (e *Engine) Close(ctx context.Context) {
 	if err := e.Background.Wait(waitCtx); err != nil {
 		e.Report.Log(hclog.Warn, telemetry.Subject{}, "unmounted while requests to ProcessMaker were under way")
 	}
-	if e.mount.Storage != nil && e.mount.Host.Tainted() && e.KeepsLedger() {
+	if e.Mount.Storage != nil && e.Mount.Host.Tainted() && e.KeepsLedger() {
 		e.drain(ctx)
 	}
 	e.Instances.Close()

@@ -26,25 +26,25 @@ func cutPrefix(key string) (name, prefix string) {
 	return "", key
 }
 
-// keepUp ends what superseded roles have left, renews aged sessions, forgets
+// KeepUp ends what superseded roles have left, renews aged sessions, forgets
 // sign-ins that nobody completed, settles changes of passwords that were cut off,
 // and removes a deleted config that nothing needs any more. It may wait for its
 // turn with ProcessMaker, which the sweep must not wait for.
-func (e *Engine) keepUp(ctx context.Context) {
-	now := e.mount.Clock.Now()
+func (e *Engine) KeepUp(ctx context.Context) {
+	now := e.Mount.Clock.Now()
 	if now.Sub(e.kept) < upkeepInterval {
 		return
 	}
 	e.kept = now
 	e.Credentials.ForgetOldAttempts()
 	e.warn("expired sign-ins could not be dropped", e.Sessions.DropExpiredSignIns(ctx))
-	if e.mount.Writable() { // the roles are the primary's
+	if e.Mount.Writable() { // the roles are the primary's
 		e.warn("open changes of passwords could not be looked after", e.Passwords.Settle(ctx))
 	}
 	e.eachRole(ctx, e.Credentials.SharedNames, e.endSuperseded, "a superseded static credential could not be ended")
 	e.eachRole(ctx, e.Sessions.Names, e.endSuperseded, "a superseded session could not be ended")
 	e.eachRole(ctx, e.Sessions.Names, e.Sessions.RenewAged, "the session could not be renewed ahead of its end")
-	if e.mount.Writable() { // the config is the primary's
+	if e.Mount.Writable() { // the config is the primary's
 		e.warn("the rest of the deleted config could not be removed", e.removeDeleted(ctx))
 	}
 }

@@ -121,7 +121,7 @@ func (h *harness) setUpWith(sender logical.EventSender) {
 	h.t.Helper()
 	h.settledEvents()
 	require.NoError(h.t, h.backend.Setup(context.Background(), &logical.BackendConfig{
-		StorageView: h.storage, System: h.system, Logger: h.backend.Logger(), EventsSender: sender, BackendUUID: h.backend.engine.mount.ID,
+		StorageView: h.storage, System: h.system, Logger: h.backend.Logger(), EventsSender: sender, BackendUUID: h.backend.engine.Mount.ID,
 	}))
 }
 

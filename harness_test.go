@@ -210,7 +210,7 @@ func (h *harness) readAtOnce(path string, readers int) {
 
 // reader is an engine that reads what is stored, past the hooks and counters.
 func (h *harness) reader() *Engine {
-	m := h.backend.engine.mount
+	m := h.backend.engine.Mount
 	m.Storage = h.storage.Storage
 	return NewEngine(m)
 }

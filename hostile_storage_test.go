@@ -143,7 +143,7 @@ func TestDamagedCursorsAndSignIns(t *testing.T) {
 		h.clock.Advance(2 * time.Hour)
 		h.damage(ledger.CursorKey, value)
 		h.damage(signInPrefix+"x", value)
-		h.backend.engine.Reaper = NewReaper(h.backend.engine.Credentials)
+		h.backend.engine.Reaper = NewReaper(h.backend.engine.Tokens, h.backend.engine.Sessions, h.backend.engine.Credentials)
 		h.storage.reset()
 		h.tick()
 		require.False(t, h.pm.Accepts(l.token()), name)

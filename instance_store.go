@@ -48,11 +48,14 @@ func NewInstanceStore(storage logical.Storage, clk clock.Clock, report *telemetr
 // Current returns the instance, deleted settings included; nil where no config is
 // stored.
 func (s *InstanceStore) Current(ctx context.Context) (*Instance, error) {
-	if known := s.cache.Known(InstanceKey); known != nil {
+	if known := s.Known(); known != nil {
 		return known, nil
 	}
 	return s.cache.Load(InstanceKey, func() (*Instance, error) { return s.read(ctx) })
 }
+
+// Known is the instance in memory; nil where there is none.
+func (s *InstanceStore) Known() *Instance { return s.cache.Known(InstanceKey) }
 
 // Require returns the instance. It is Refused where there is no config.
 func (s *InstanceStore) Require(ctx context.Context) (*Instance, error) {
@@ -154,7 +157,7 @@ func (s *InstanceStore) write(ctx context.Context, next *Instance) error {
 // The deletion of a config does not count the token of a login that is under way:
 // the login stores its record before it asks this.
 func (s *InstanceStore) StillServes(inst *Instance) bool {
-	if s.cache.Known(InstanceKey) == inst {
+	if s.Known() == inst {
 		return true
 	}
 	var current *Instance
@@ -171,7 +174,7 @@ func (s *InstanceStore) StillServes(inst *Instance) bool {
 
 // Forget makes the next use read storage again.
 func (s *InstanceStore) Forget() {
-	if known := s.cache.Known(InstanceKey); known != nil {
+	if known := s.Known(); known != nil {
 		defer known.Client.Close()
 	}
 	s.cache.Forget(InstanceKey)
@@ -179,7 +182,7 @@ func (s *InstanceStore) Forget() {
 
 // Close lets go of idle connections.
 func (s *InstanceStore) Close() {
-	if known := s.cache.Known(InstanceKey); known != nil {
+	if known := s.Known(); known != nil {
 		known.Client.Close()
 	}
 }

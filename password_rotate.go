@@ -39,7 +39,7 @@ type PolicyHost interface {
 
 // NewRotator makes a Rotator.
 func NewRotator(random io.Reader, policies PolicyHost, tokens *Broker) *Rotator {
-	return &Rotator{clock: tokens.clock, random: random, policies: policies, instances: tokens.instances, roles: tokens.roles, tokens: tokens, report: tokens.report}
+	return &Rotator{clock: tokens.Clock, random: random, policies: policies, instances: tokens.Instances, roles: tokens.Roles, tokens: tokens, report: tokens.Report}
 }
 
 // Rotated is a password that was changed.

@@ -30,7 +30,6 @@ const (
 type Reaper struct {
 	clock       clock.Clock
 	ledger      *ledger.Ledger
-	roles       *RoleStore
 	tokens      *Broker
 	sessions    *SessionManager
 	credentials *CredentialService
@@ -42,11 +41,8 @@ type Reaper struct {
 }
 
 // NewReaper reads nothing.
-func NewReaper(credentials *CredentialService) *Reaper {
-	return &Reaper{
-		clock: credentials.clock, ledger: credentials.ledger, roles: credentials.roles, tokens: credentials.tokens,
-		sessions: credentials.sessions, credentials: credentials, report: credentials.report,
-	}
+func NewReaper(tokens *Broker, sessions *SessionManager, credentials *CredentialService) *Reaper {
+	return &Reaper{clock: tokens.Clock, ledger: tokens.Ledger, tokens: tokens, sessions: sessions, credentials: credentials, report: tokens.Report}
 }
 
 // Report says what one pass did.

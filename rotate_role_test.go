@@ -47,7 +47,7 @@ func (h *harness) restart() {
 	old := h.backend
 	h.backend = newBackend(h.clock, old.random)
 	require.NoError(h.t, h.backend.Setup(context.Background(), &logical.BackendConfig{
-		StorageView: h.storage, System: h.system, Logger: old.Logger(), BackendUUID: old.engine.mount.ID,
+		StorageView: h.storage, System: h.system, Logger: old.Logger(), BackendUUID: old.engine.Mount.ID,
 	}))
 	h.t.Cleanup(func() { h.backend.Cleanup(context.Background()) })
 }

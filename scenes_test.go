@@ -238,7 +238,7 @@ func sessionScenes() map[string]func(*testing.T) *scene {
 			return s.age()
 		},
 		"renewal of an old session": func(t *testing.T) *scene {
-			s := newPersonalHarness(t, nil).scene(func(s *scene) { s.backend.engine.keepUp(context.Background()) })
+			s := newPersonalHarness(t, nil).scene(func(s *scene) { s.backend.engine.KeepUp(context.Background()) })
 			s.issues()
 			s.clock.Advance(250 * 24 * time.Hour)
 			return s

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
+	"vault-plugin-secrets-processmaker/internal/store"
 )
 
 // whileMinting runs do while a read is on its way to ProcessMaker with its
@@ -91,7 +92,7 @@ func TestRenewingADeletedSessionBeginsNone(t *testing.T) {
 	seen := h.session()
 	h.endSession()
 	h.pm.ResetLog()
-	_, err := h.backend.engine.Sessions.renew(ctx, h.bound("ci"), seen)
+	_, err := h.backend.engine.Sessions.Renew(ctx, h.bound("ci"), seen)
 	require.ErrorContains(t, err, "ended")
 	require.Zero(t, h.pm.Count())
 	require.Nil(t, h.session())
@@ -107,7 +108,9 @@ func TestALostSessionIsLostForWhoUsedItToo(t *testing.T) {
 	h.clock.Advance(time.Hour)
 	h.whileMinting(func() {
 		h.pm.RevokeTokenByID(h.session().TokenID)
-		if err := h.backend.engine.Sessions.replace("ci", h.session(), h.session().lost("for a reason")); err != nil {
+		lost := h.session()
+		lost.AccessToken, lost.RefreshToken, lost.LostBecause = "", "", "for a reason"
+		if err := store.Put(context.Background(), h.storage.Storage, SessionPrefix+"ci", lost); err != nil {
 			h.t.Error(err)
 		}
 	})

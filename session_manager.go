@@ -35,9 +35,9 @@ type SessionManager struct {
 }
 
 // NewSessionManager reads nothing.
-func NewSessionManager(storage logical.Storage, clk clock.Clock, random io.Reader, instances *InstanceStore, tokens *Broker) *SessionManager {
+func NewSessionManager(storage logical.Storage, random io.Reader, tokens *Broker) *SessionManager {
 	return &SessionManager{
-		storage: storage, clock: clk, random: random, instances: instances, roles: tokens.roles, tokens: tokens, report: tokens.report,
+		storage: storage, clock: tokens.Clock, random: random, instances: tokens.Instances, roles: tokens.Roles, tokens: tokens, report: tokens.Report,
 		sessions: keylock.New(), imports: keylock.New(),
 	}
 }
@@ -55,7 +55,7 @@ var errOver = problem.Conflictf("the session was ended by another request at the
 // session that is over is asked for anew. A refusal that a renewal does not mend is
 // remembered by the role's gate.
 func (m *SessionManager) Do(ctx context.Context, bound *Binding, exchange func(*Session) error) error {
-	current, err := m.ensure(ctx, bound)
+	current, err := m.Usable(ctx, bound)
 	if err != nil {
 		return err
 	}
@@ -66,9 +66,9 @@ func (m *SessionManager) Do(ctx context.Context, bound *Binding, exchange func(*
 	if client.KindOf(err) != client.TokenRefused {
 		return err
 	}
-	renewed, err := m.renew(ctx, bound, current)
+	renewed, err := m.Renew(ctx, bound, current)
 	if errors.Is(err, errOver) {
-		renewed, err = m.ensure(ctx, bound)
+		renewed, err = m.Usable(ctx, bound)
 	}
 	if err != nil {
 		return err
@@ -101,8 +101,8 @@ func (m *SessionManager) retryYoung(ctx context.Context, current *Session, excha
 	return exchange(current)
 }
 
-// ensure returns the role's session and starts one where there is none.
-func (m *SessionManager) ensure(ctx context.Context, bound *Binding) (*Session, error) {
+// Usable returns the role's session and starts one where there is none.
+func (m *SessionManager) Usable(ctx context.Context, bound *Binding) (*Session, error) {
 	if known := m.mirror(bound); known != nil {
 		return known, nil
 	}
@@ -239,10 +239,10 @@ func (m *SessionManager) withdraw(name string, started *Session) error {
 	return errInstanceGone
 }
 
-// renew gives a session that ProcessMaker no longer accepts, or that is old, a new
+// Renew gives a session that ProcessMaker no longer accepts, or that is old, a new
 // pair. seen is the session as the caller knew it: if another request has renewed
 // it since, that is the answer; if one has ended it, nothing brings it back.
-func (m *SessionManager) renew(ctx context.Context, bound *Binding, seen *Session) (*Session, error) {
+func (m *SessionManager) Renew(ctx context.Context, bound *Binding, seen *Session) (*Session, error) {
 	began := m.clock.Now()
 	workCtx, cancel := context.WithTimeout(context.Background(), ExchangesTimeout)
 	defer cancel()
@@ -323,7 +323,7 @@ func (m *SessionManager) RenewAged(ctx context.Context, name string) error {
 	if err != nil {
 		return nil // the role was written for another instance
 	}
-	if _, err = m.renew(ctx, bound, stored); errors.Is(err, errOver) {
+	if _, err = m.Renew(ctx, bound, stored); errors.Is(err, errOver) {
 		return nil
 	}
 	return err

@@ -33,20 +33,20 @@ func TestALateReaderDoesNotReplaceANewUsersSession(t *testing.T) {
 	ctx := context.Background()
 	former := h.lateReader()
 	h.issue(nil)
-	session := h.session()
+	begun := h.session()
 
-	_, err := h.backend.engine.Sessions.ensure(ctx, former)
+	_, err := h.backend.engine.Sessions.Usable(ctx, former)
 	require.True(t, problem.IsConflict(err), err)
-	require.Equal(t, session, h.session())
+	require.Equal(t, begun, h.session())
 	require.Len(t, h.pm.LiveTokens(), 2, "the session and the lease")
 
 	h.clock.Advance(time.Hour)
-	h.pm.RevokeTokenByID(session.TokenID)
+	h.pm.RevokeTokenByID(begun.TokenID)
 	require.Equal(t, newUser, h.issue(nil).data["username"])
 
 	resp, err := h.do(logical.DeleteOperation, "roles/ci", nil)
 	require.Equal(t, 200, status(resp, err), message(resp, err))
-	_, err = h.backend.engine.Sessions.ensure(ctx, former)
+	_, err = h.backend.engine.Sessions.Usable(ctx, former)
 	require.True(t, problem.IsConflict(err), err)
 	require.NotContains(t, h.snapshot(), "session/ci")
 }
@@ -61,9 +61,9 @@ func TestALateReaderDoesNotUseANewUsersSession(t *testing.T) {
 	seen := h.session()
 	former := h.lateReader()
 	h.issue(nil)
-	session := h.session()
+	begun := h.session()
 
-	_, err := h.backend.engine.Sessions.renew(ctx, former, seen)
+	_, err := h.backend.engine.Sessions.Renew(ctx, former, seen)
 	require.ErrorIs(t, err, errOver)
-	require.Equal(t, session, h.session())
+	require.Equal(t, begun, h.session())
 }

@@ -44,7 +44,7 @@ func TestTwoAtOnceImportARefreshTokenOnce(t *testing.T) {
 	brought := h.login("ci")
 	// Both meet, unless the one waits for the other.
 	h.pm.Inject(processmakertest.Fault{On: processmakertest.RefreshGrant, Do: processmakertest.MeetRefresh(2), Match: func(*http.Request) bool {
-		return h.backend.engine.Sessions.imports.InUse() == 0
+		return h.backend.engine.Sessions.LocksInUse() == 0
 	}})
 	answers := make(chan int, 2)
 	for _, role := range roles {

@@ -42,7 +42,7 @@ func FuzzStored(f *testing.F) {
 		shared, err := store.Get[Shared](ctx, storage, StaticPrefix+"ci", sharedName("ci"))
 		check(err == nil && shared.Usable(), err)
 		if c != nil {
-			_, _ = c.forClient("")
+			_ = c.Validate()
 			require.NotContains(t, c.MaskedProxyURL(), "\n")
 		}
 	})

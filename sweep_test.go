@@ -75,7 +75,9 @@ func TestAnOutageAtTheDeadlineHealsByItself(t *testing.T) {
 	h.tick()
 	require.Empty(t, h.liveIDs())
 	require.Empty(t, h.recordIDs())
-	require.Empty(t, h.backend.engine.Reaper.cursor.Left)
+	cursor, err := h.backend.engine.Ledger.ReadCursor(context.Background())
+	require.NoError(t, err)
+	require.Empty(t, cursor.Left)
 }
 
 func TestTheFirstTickAfterAnOutageEndsAllThatIsDue(t *testing.T) {
@@ -122,7 +124,7 @@ func TestARestartedSweeperGoesOnFromItsCursor(t *testing.T) {
 	lost := h.issue(nil)
 	h.clock.Advance(time.Hour)
 	h.tick()
-	h.backend.engine.Reaper = NewReaper(h.backend.engine.Credentials)
+	h.backend.engine.Reaper = NewReaper(h.backend.engine.Tokens, h.backend.engine.Sessions, h.backend.engine.Credentials)
 	h.clock.Advance(48 * time.Hour)
 	h.storage.reset()
 	h.tick()
@@ -131,7 +133,7 @@ func TestARestartedSweeperGoesOnFromItsCursor(t *testing.T) {
 	// Without a cursor the ledger is listed once.
 	another := h.issue(nil)
 	require.NoError(t, h.storage.Delete(context.Background(), ledger.CursorKey))
-	h.backend.engine.Reaper = NewReaper(h.backend.engine.Credentials)
+	h.backend.engine.Reaper = NewReaper(h.backend.engine.Tokens, h.backend.engine.Sessions, h.backend.engine.Credentials)
 	h.clock.Advance(48 * time.Hour)
 	h.tick()
 	require.False(t, h.pm.Accepts(another.token()))
@@ -139,7 +141,7 @@ func TestARestartedSweeperGoesOnFromItsCursor(t *testing.T) {
 	// A cursor that cannot be read is no loss.
 	third := h.issue(nil)
 	require.NoError(t, h.storage.Put(context.Background(), &logical.StorageEntry{Key: ledger.CursorKey, Value: []byte(`{"next": "../.."}`)}))
-	h.backend.engine.Reaper = NewReaper(h.backend.engine.Credentials)
+	h.backend.engine.Reaper = NewReaper(h.backend.engine.Tokens, h.backend.engine.Sessions, h.backend.engine.Credentials)
 	h.clock.Advance(48 * time.Hour)
 	h.tick()
 	require.False(t, h.pm.Accepts(third.token()))

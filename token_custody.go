@@ -23,12 +23,12 @@ const endTimeout = 10 * time.Second
 // Register puts a token on the ledger before anybody holds it. facts say whose it
 // is and when it has to be dead.
 func (b *Broker) Register(token client.Token, facts ledger.Facts) (*ledger.Record, error) {
-	record, err := b.ledger.Draft(facts)
+	record, err := b.Ledger.Draft(facts)
 	if err != nil {
 		return nil, err
 	}
 	record.HoldToken(token)
-	if err := b.ledger.Put(record); err != nil {
+	if err := b.Ledger.Put(record); err != nil {
 		return nil, err
 	}
 	return record, nil
@@ -38,9 +38,9 @@ func (b *Broker) Register(token client.Token, facts ledger.Facts) (*ledger.Recor
 // holds. Where that fails the ledger ends the token at its deadline; a session
 // renews itself then.
 func (b *Broker) Release(record *ledger.Record) {
-	err := store.OnOwnTime(func(ctx context.Context) error { return b.ledger.Drop(ctx, record.ID) })
+	err := store.OnOwnTime(func(ctx context.Context) error { return b.Ledger.Drop(ctx, record.ID) })
 	if err != nil {
-		b.report.Log(hclog.Warn, record.Subject(), "a record could not be deleted and stays until its deadline", "error", err)
+		b.Report.Log(hclog.Warn, record.Subject(), "a record could not be deleted and stays until its deadline", "error", err)
 	}
 }
 
@@ -53,12 +53,12 @@ func (b *Broker) End(inst *Instance, record *ledger.Record) {
 		return
 	}
 	if record.State != ledger.Due {
-		if err := b.ledger.MarkDue(record); err != nil {
-			b.report.Log(hclog.Warn, record.Subject(), "a token could not be ended at once, and is ended at its deadline", "token_id", record.TokenID, "error", failed, "storage_error", err)
+		if err := b.Ledger.MarkDue(record); err != nil {
+			b.Report.Log(hclog.Warn, record.Subject(), "a token could not be ended at once, and is ended at its deadline", "token_id", record.TokenID, "error", failed, "storage_error", err)
 			return
 		}
 	}
-	b.report.Happened(hclog.Warn, telemetry.LedgerDue, record.Subject(), "a token could not be ended at once and is marked due", "token_id", record.TokenID, "error", failed)
+	b.Report.Happened(hclog.Warn, telemetry.LedgerDue, record.Subject(), "a token could not be ended at once and is marked due", "token_id", record.TokenID, "error", failed)
 }
 
 // Discard ends a token that is on no ledger. A token whose end is not confirmed is
@@ -70,11 +70,11 @@ func (b *Broker) Discard(inst *Instance, token client.Token, facts ledger.Facts)
 	}
 	record, err := b.Register(token, facts.Due())
 	if err != nil {
-		b.report.Happened(hclog.Error, telemetry.LedgerUnaccounted, telemetry.Subject{Role: facts.Role}, "a token could neither be ended nor recorded; end it at ProcessMaker by hand",
+		b.Report.Happened(hclog.Error, telemetry.LedgerUnaccounted, telemetry.Subject{Role: facts.Role}, "a token could neither be ended nor recorded; end it at ProcessMaker by hand",
 			"url", facts.Fingerprint.URL, "user_id", token.UserID, "token_id", token.ID, "error", failed)
 		return err
 	}
-	b.report.Happened(hclog.Warn, telemetry.LedgerDue, record.Subject(), "a token could not be ended at once and is marked due", "token_id", token.ID, "error", failed)
+	b.Report.Happened(hclog.Warn, telemetry.LedgerDue, record.Subject(), "a token could not be ended at once and is marked due", "token_id", token.ID, "error", failed)
 	return nil
 }
 

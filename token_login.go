@@ -18,28 +18,24 @@ import (
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
-// Broker gets, refreshes and ends tokens.
+// Broker gets, refreshes and ends tokens. The services that it stands on are for
+// the packages above it too.
 type Broker struct {
-	clock     clock.Clock
-	instances *InstanceStore
-	roles     *RoleStore
-	ledger    *ledger.Ledger
-	report    *telemetry.Reporter
-	// writable tells whether this cluster may write roles.
-	writable func() bool
-}
-
-// NewBroker makes a Broker. writable tells whether this cluster may write roles:
-// those of a performance secondary are the primary's.
-func NewBroker(clk clock.Clock, instances *InstanceStore, roles *RoleStore, l *ledger.Ledger, report *telemetry.Reporter, writable func() bool) *Broker {
-	return &Broker{clock: clk, instances: instances, roles: roles, ledger: l, report: report, writable: writable}
+	Clock     clock.Clock
+	Instances *InstanceStore
+	Roles     *RoleStore
+	Ledger    *ledger.Ledger
+	Report    *telemetry.Reporter
+	// Writable tells whether this cluster may write roles: those of a performance
+	// secondary are the primary's.
+	Writable func() bool
 }
 
 // Login makes a new pair of tokens with the role's password (RFC 6749 §4.3). A
 // refused login is remembered by the role's gate. Explain puts its errors into
 // words.
 func (b *Broker) Login(ctx context.Context, bound *Binding) (grant *client.Grant, err error) {
-	settle, err := bound.Gate.Enter(ctx, b.clock.Now)
+	settle, err := bound.Gate.Enter(ctx, b.Clock.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +78,7 @@ func (b *Broker) Prove(ctx context.Context, bound *Binding, password, purpose st
 // such password.
 func (b *Broker) loginAsChanged(ctx context.Context, bound *Binding, refused error) (*client.Grant, error) {
 	// The change comes first: it is deleted after the role is written.
-	pending, err := b.roles.Pending(ctx, bound.URL, bound.Username)
+	pending, err := b.Roles.Pending(ctx, bound.URL, bound.Username)
 	if store.IsUnreadable(err) {
 		// The login is refused all the same, and remembered as that.
 		return nil, &problem.Error{Kind: problem.Refused, Text: fmt.Sprintf("ProcessMaker refused the login of user %q, and %s", bound.Username, err), Err: refused}
@@ -92,12 +88,12 @@ func (b *Broker) loginAsChanged(ctx context.Context, bound *Binding, refused err
 	}
 	if pending != nil && pending.Concerns(bound.Name, &bound.Role) {
 		grant, err := b.Try(ctx, bound, pending.Password)
-		if err == nil && b.writable() {
+		if err == nil && b.Writable() {
 			b.adopt(bound.Name, pending)
 		}
 		return grant, err
 	}
-	current, err := b.roles.Get(ctx, bound.Name)
+	current, err := b.Roles.Get(ctx, bound.Name)
 	switch {
 	case err != nil:
 		return nil, err
@@ -108,11 +104,11 @@ func (b *Broker) loginAsChanged(ctx context.Context, bound *Binding, refused err
 }
 
 func (b *Broker) adopt(name string, pending *PendingPassword) {
-	switch err := b.roles.Adopt(pending); {
+	switch err := b.Roles.Adopt(pending); {
 	case err == nil:
-		b.report.Log(hclog.Info, telemetry.Subject{Role: name}, "the role's new password was found to hold")
+		b.Report.Log(hclog.Info, telemetry.Subject{Role: name}, "the role's new password was found to hold")
 	case !problem.IsConflict(err): // on a conflict another node has seen to it
-		b.report.Log(hclog.Warn, telemetry.Subject{Role: name}, "the new password of a role could not be written yet", "error", err)
+		b.Report.Log(hclog.Warn, telemetry.Subject{Role: name}, "the new password of a role could not be written yet", "error", err)
 	}
 }
 
@@ -120,7 +116,7 @@ func (b *Broker) adopt(name string, pending *PendingPassword) {
 // lives on, and nobody holds it.
 func (b *Broker) NoteLostAnswer(name string, err error) {
 	if client.AnswerLost(err) {
-		b.report.Happened(hclog.Warn, telemetry.LedgerUnaccounted, telemetry.Subject{Role: name}, "the answer to a token call was lost; a token that nobody holds may live at ProcessMaker", "error", err)
+		b.Report.Happened(hclog.Warn, telemetry.LedgerUnaccounted, telemetry.Subject{Role: name}, "the answer to a token call was lost; a token that nobody holds may live at ProcessMaker", "error", err)
 	}
 }
 
@@ -129,14 +125,14 @@ func (b *Broker) noteLogin(bound *Binding, err error) {
 	if err != nil && !isRefusal(err) {
 		return
 	}
-	if !b.report.Health.Of(bound.Name).LoggedIn(err != nil) {
+	if !b.Report.Health.Of(bound.Name).LoggedIn(err != nil) {
 		return
 	}
 	if err == nil {
-		b.report.Log(hclog.Info, telemetry.Subject{Role: bound.Name}, "the role's login works again")
+		b.Report.Log(hclog.Info, telemetry.Subject{Role: bound.Name}, "the role's login works again")
 		return
 	}
-	b.report.Log(hclog.Info, telemetry.Subject{Role: bound.Name}, "the role's login is broken", "error", Explain(bound, err, b.clock.Now()))
+	b.Report.Log(hclog.Info, telemetry.Subject{Role: bound.Name}, "the role's login is broken", "error", Explain(bound, err, b.Clock.Now()))
 }
 
 // isRefusal tells whether err is about the role's own settings, so that the same

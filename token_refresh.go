@@ -146,7 +146,7 @@ func (r *refresh) keepIfAlive(ctx context.Context, cause error) (Outcome, error)
 
 // keep leaves everything as it is: the reader keeps a token that lives.
 func (r *refresh) keep(cause error) Outcome {
-	r.report.Log(hclog.Debug, telemetry.Subject{Role: r.Bound.Name}, "refresh put off", "token_id", r.Token.ID, "error", cause)
+	r.Report.Log(hclog.Debug, telemetry.Subject{Role: r.Bound.Name}, "refresh put off", "token_id", r.Token.ID, "error", cause)
 	kept := problem.Explain(cause, "the token was kept, because it could not be refreshed: "+r.cause(cause))
 	return Outcome{Kept: kept, Warnings: []string{kept.Text}}
 }
@@ -158,7 +158,7 @@ func (r *refresh) facts() ledger.Facts {
 	return facts
 }
 
-func (r *refresh) cause(err error) string { return Explain(r.Bound, err, r.clock.Now()).Error() }
+func (r *refresh) cause(err error) string { return Explain(r.Bound, err, r.Clock.Now()).Error() }
 
 // loginAgain replaces a pair whose chain is lost. The old access token may outlive
 // its refresh token; unless it is known to be dead it is registered as due before

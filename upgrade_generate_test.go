@@ -62,7 +62,9 @@ func keep(t *testing.T) map[string]string {
 	}
 	h.read("static-creds/shared")
 	h.read("static-creds/rotated")
-	h.backend.engine.Credentials.markUncertain(h.record(leases["doubt"].id()))
+	uncertain := h.record(leases["doubt"].id())
+	uncertain.Doubtful = true
+	require.NoError(h.t, h.backend.engine.Ledger.Put(uncertain))
 	h.leaveDue()
 	h.leaveOpen()
 	begun := h.mustWrite("authorize/people", nil)
