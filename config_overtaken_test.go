@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"vault-plugin-secrets-processmaker/engine/instance"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -95,7 +97,7 @@ func TestNoCredentialSlipsPastALeavingConfig(t *testing.T) {
 			<-arrived
 			// The reader goes as far as it gets before the write.
 			slip := func(key string) error {
-				if key == InstanceKey {
+				if key == instance.Key {
 					close(held)
 					until(func() bool { return len(h.recordIDs()) == 1 })
 					until(func() bool { return answered.Load() || h.backend.engine.Instances.Known() == nil })
@@ -118,7 +120,7 @@ func TestARefusedLeavingKeepsTheClient(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
 	before := h.backend.engine.Instances.Known()
-	h.storage.failPuts(func(key string) bool { return key == InstanceKey })
+	h.storage.failPuts(func(key string) bool { return key == instance.Key })
 	_, err := leavings()["moved"](h)
 	require.ErrorIs(t, err, errDiskFull)
 	require.Same(t, before, h.backend.engine.Instances.Known())

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/instance"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -65,7 +67,7 @@ func TestEveryKindOfErrorHasItsStatus(t *testing.T) {
 		"password changed elsewhere":    {fmt.Errorf("role: %w", errOver), 409},
 		"not found":                     {&problem.Error{Kind: problem.NotFound, Text: "none"}, 404},
 		"role written at the same time": {problem.Explain(errOver, "in words"), 409},
-		"config written meanwhile":      {errMoved, 409},
+		"config written meanwhile":      {instance.ErrMoved, 409},
 		"storage":                       {errDiskFull, 500},
 		"wrapped":                       {errors.Join(errors.New("more"), upstream(client.Unavailable)), 502},
 		"explained":                     {problem.Explain(upstream(client.Throttled), "in words"), 503},

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/instance"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -170,7 +172,7 @@ func (c *confused) checkStored() {
 	for key := range c.snapshot() {
 		var err error
 		switch prefix, name, _ := strings.Cut(key, "/"); prefix + "/" {
-		case InstanceKey + "/":
+		case instance.Key + "/":
 			_, err = stored.Instances.Current(ctx)
 		case RolePrefix:
 			_, err = stored.Roles.Get(ctx, name)

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/instance"
+
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -31,7 +33,7 @@ type CredentialService struct {
 	storage   logical.Storage
 	clock     clock.Clock
 	host      Host
-	instances *InstanceStore
+	instances *instance.Store
 	roles     *RoleStore
 	ledger    *ledger.Ledger
 	tokens    *Broker

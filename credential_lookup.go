@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/instance"
+
 	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/engine/ledger"
 )
@@ -69,7 +71,7 @@ func (f *Lookup) of(userID string, now func() time.Time, list func() ([]client.N
 
 // endByName ends a personal access token of which only the name is known, with the
 // session of its role.
-func (s *CredentialService) endByName(ctx context.Context, inst *Instance, record *ledger.Record, lookup *Lookup) error {
+func (s *CredentialService) endByName(ctx context.Context, inst *instance.Instance, record *ledger.Record, lookup *Lookup) error {
 	entry, err := s.roles.Get(ctx, record.Role)
 	if err != nil {
 		return err

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/instance"
+
 	"github.com/hashicorp/go-hclog"
 
 	"vault-plugin-secrets-processmaker/client"
@@ -218,7 +220,7 @@ func (s *CredentialService) store(bound *Binding, made *Credential) (*Shared, er
 }
 
 // DropShared ends the static credential of a role if its fingerprint matches.
-func (s *CredentialService) DropShared(ctx context.Context, name string, inst *Instance, matches func(ledger.Fingerprint) bool) error {
+func (s *CredentialService) DropShared(ctx context.Context, name string, inst *instance.Instance, matches func(ledger.Fingerprint) bool) error {
 	unlock, err := s.statics.Lock(ctx, name)
 	if err != nil {
 		return err

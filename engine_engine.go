@@ -5,6 +5,8 @@ import (
 	"io"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/instance"
+
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/helper/consts"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -46,7 +48,7 @@ type Mount struct {
 
 // Engine is one mount.
 type Engine struct {
-	Instances   *InstanceStore
+	Instances   *instance.Store
 	Roles       *RoleStore
 	Ledger      *ledger.Ledger
 	Sessions    *SessionManager
@@ -67,7 +69,7 @@ type Engine struct {
 // Keys are the stored keys of all packages, with their marks.
 func Keys() []store.Key {
 	var all []store.Key
-	for _, keys := range [][]store.Key{instanceKeys, roleKeys, sessionKeys, credentialKeys, ledger.Keys} {
+	for _, keys := range [][]store.Key{instance.Keys, roleKeys, sessionKeys, credentialKeys, ledger.Keys} {
 		all = append(all, keys...)
 	}
 	return all
@@ -78,7 +80,7 @@ func NewEngine(m Mount) *Engine {
 	var report *telemetry.Reporter
 	group := background.New(func(panicked any, what string) bool { return report.Recovered(panicked, what) })
 	report = telemetry.New(m.Logger, m.Clock, m.Host, m.ErrNoEvents, group)
-	instances := NewInstanceStore(m.Storage, m.Clock, report, m.UserAgent)
+	instances := instance.NewStore(m.Storage, m.Clock, report, m.UserAgent)
 	roles := NewRoleStore(m.Storage, m.Clock, instances, report, m.FillTemplate)
 	records := ledger.New(m.Storage, m.Clock, m.Random, ShortID(m.ID))
 	tokens := &Broker{Clock: m.Clock, Instances: instances, Roles: roles, Ledger: records, Report: report, Writable: m.Writable}
@@ -118,7 +120,7 @@ func (e *Engine) Tick() {
 // Forget drops from memory what another node has stored under key.
 func (e *Engine) Forget(key string) {
 	switch name, prefix := cutPrefix(key); prefix {
-	case InstanceKey:
+	case instance.Key:
 		e.Instances.Forget()
 		e.Roles.ForgetAll()
 	case RolePrefix:

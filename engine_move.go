@@ -5,13 +5,15 @@ import (
 	"fmt"
 	"strings"
 
+	"vault-plugin-secrets-processmaker/engine/instance"
+
 	"vault-plugin-secrets-processmaker/internal/problem"
 )
 
 // ReplaceInstance stores next in place of previous. It is Refused to move the mount
 // to another instance while sessions or credentials live at the present one: only
 // the present config knows the way to them.
-func (e *Engine) ReplaceInstance(ctx context.Context, previous, next *Instance) error {
+func (e *Engine) ReplaceInstance(ctx context.Context, previous, next *instance.Instance) error {
 	var stillFree func() error
 	if previous != nil && previous.Config.URL != next.Config.URL {
 		stillFree = func() error { return e.refuseToMove(ctx, previous.Config.URL) }
@@ -48,7 +50,7 @@ func (e *Engine) refuseToMove(ctx context.Context, url string) error {
 // RemoveInstance deletes the config. Where credentials still live, it erases the
 // secrets and keeps the connection, so that they can be ended: removed is false
 // then, and live is their number.
-func (e *Engine) RemoveInstance(ctx context.Context, previous *Instance) (removed bool, live int, err error) {
+func (e *Engine) RemoveInstance(ctx context.Context, previous *instance.Instance) (removed bool, live int, err error) {
 	defer e.Roles.ForgetAll()
 	removed, err = e.removeIfQuiet(ctx, previous)
 	if err != nil || removed {

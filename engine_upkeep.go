@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/instance"
+
 	"github.com/hashicorp/go-hclog"
 
 	"vault-plugin-secrets-processmaker/client"
@@ -103,7 +105,7 @@ func (e *Engine) EndSuperseded(ctx context.Context, name string, previous *Entry
 // endOf goes by what is stored, so that it can be repeated: a plugin may be killed
 // right after the role's write. former is the auth client that the session was made
 // with; where that is another, the access token is ended all the same.
-func (e *Engine) endOf(ctx context.Context, name string, former client.AuthClient, inst *Instance) error {
+func (e *Engine) endOf(ctx context.Context, name string, former client.AuthClient, inst *instance.Instance) error {
 	superseded := func(held ledger.Fingerprint) bool { return e.Roles.Superseded(ctx, name, inst, held) }
 	return errors.Join(
 		e.Credentials.DropShared(ctx, name, inst, superseded),
@@ -131,7 +133,7 @@ func (e *Engine) removeDeleted(ctx context.Context) error {
 // to. The sessions, which may have been needed until now to find lost tokens, are
 // ended first; one that cannot be ended is marked due in the ledger, which keeps the
 // config.
-func (e *Engine) removeIfQuiet(ctx context.Context, inst *Instance) (removed bool, err error) {
+func (e *Engine) removeIfQuiet(ctx context.Context, inst *instance.Instance) (removed bool, err error) {
 	empty, err := e.Ledger.Empty(ctx)
 	if err != nil || !empty {
 		return false, err

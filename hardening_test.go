@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/instance"
+
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
@@ -45,7 +47,7 @@ func TestATokenIsNeverSentToAnotherInstance(t *testing.T) {
 	// record does.
 	moved := h.bound("ci").Config
 	moved.URL = elsewhere.pm.URL()
-	entry, err := logical.StorageEntryJSON(InstanceKey, moved)
+	entry, err := logical.StorageEntryJSON(instance.Key, moved)
 	require.NoError(t, err)
 	require.NoError(t, h.storage.Storage.Put(context.Background(), entry))
 	h.forgetAll()
@@ -89,7 +91,7 @@ func TestAPanickingLoginProvesNothing(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
 	bound := *h.bound("ci")
-	bound.Instance = &Instance{Config: bound.Config}
+	bound.Instance = &instance.Instance{Config: bound.Config}
 	require.Panics(t, func() { _, _ = h.backend.engine.Tokens.Login(context.Background(), &bound) })
 	_, err := bound.Gate.Enter(context.Background(), h.clock.Now)
 	require.NoError(t, err, "the others are not kept waiting")

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/instance"
+
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/helper/testhelpers/schema"
@@ -236,7 +238,7 @@ func (h *harness) forgetAll() {
 	h.t.Helper()
 	keys, err := logical.CollectKeys(context.Background(), h.storage.Storage)
 	require.NoError(h.t, err)
-	for _, key := range append(keys, InstanceKey) {
+	for _, key := range append(keys, instance.Key) {
 		h.backend.engine.Forget(key)
 	}
 }

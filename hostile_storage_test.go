@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/instance"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -51,7 +53,7 @@ func TestDamagedEntries(t *testing.T) {
 		read, says string
 		out        func()
 	}{
-		InstanceKey: {"config", "write config again", func() { a.mustWrite("config", a.configData()) }},
+		instance.Key: {"config", "write config again", func() { a.mustWrite("config", a.configData()) }},
 		RolePrefix + "ci": {"roles/ci", "write the role again", func() {
 			_, err := a.do(logical.DeleteOperation, "roles/ci", nil)
 			require.NoError(t, err)

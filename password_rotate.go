@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/instance"
+
 	"github.com/hashicorp/go-hclog"
 
 	"vault-plugin-secrets-processmaker/client"
@@ -26,7 +28,7 @@ type Rotator struct {
 	clock     clock.Clock
 	random    io.Reader
 	policies  PolicyHost
-	instances *InstanceStore
+	instances *instance.Store
 	roles     *RoleStore
 	tokens    *Broker
 	report    *telemetry.Reporter

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/instance"
+
 	"github.com/hashicorp/go-hclog"
 
 	"vault-plugin-secrets-processmaker/client"
@@ -42,7 +44,7 @@ func (r *Rotator) Settle(ctx context.Context) error {
 	return nil
 }
 
-func (r *Rotator) settleOpen(ctx context.Context, inst *Instance, open *PendingPassword) error {
+func (r *Rotator) settleOpen(ctx context.Context, inst *instance.Instance, open *PendingPassword) error {
 	unlock, err := r.roles.LockUsers(ctx, open.Username)
 	if err != nil {
 		return err
@@ -69,7 +71,7 @@ func (r *Rotator) settleOpen(ctx context.Context, inst *Instance, open *PendingP
 
 // settle finds out whether an open change has happened, and completes it if so. The
 // caller holds the user's lock.
-func (r *Rotator) settle(ctx context.Context, inst *Instance, open *PendingPassword) (settled bool, err error) {
+func (r *Rotator) settle(ctx context.Context, inst *instance.Instance, open *PendingPassword) (settled bool, err error) {
 	first, err := r.firstWaiting(ctx, inst, open)
 	if err != nil {
 		return false, err
@@ -93,7 +95,7 @@ func (r *Rotator) settle(ctx context.Context, inst *Instance, open *PendingPassw
 
 // firstWaiting is the first role that neither has the new password yet nor has been
 // written since; nil where there is none.
-func (r *Rotator) firstWaiting(ctx context.Context, inst *Instance, open *PendingPassword) (*Binding, error) {
+func (r *Rotator) firstWaiting(ctx context.Context, inst *instance.Instance, open *PendingPassword) (*Binding, error) {
 	for _, name := range open.RoleNames() {
 		entry, err := r.roles.Get(ctx, name)
 		if err != nil && !store.IsUnreadable(err) {

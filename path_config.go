@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/instance"
+
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -65,21 +67,21 @@ func configFields() map[string]*framework.FieldSchema {
 		"client_key":      {Type: framework.TypeString, Description: "PEM key of client_cert. Write only.", DisplayAttrs: sensitive("Client key", "TLS")},
 		"tls_server_name": {Type: framework.TypeString, Description: "Name to expect in the instance's certificate in place of the url's host.", DisplayAttrs: display("TLS server name", "TLS")},
 		"tls_min_version": {
-			Type: framework.TypeString, Default: DefaultTLSMinVersion, AllowedValues: []any{"tls12", "tls13"},
+			Type: framework.TypeString, Default: instance.DefaultTLSMinVersion, AllowedValues: []any{"tls12", "tls13"},
 			Description: "Oldest TLS version to accept.", DisplayAttrs: display("Minimum TLS version", "TLS"),
 		},
 		"insecure_tls": {Type: framework.TypeBool, Description: "Do not check the instance's certificate. For tests only.", DisplayAttrs: display("Insecure TLS", "TLS")},
 		"proxy_url":    {Type: framework.TypeString, Description: "Proxy for every call. Default: what Vault's environment says.", DisplayAttrs: display("Proxy URL", "Network")},
 		"request_timeout": {
-			Type: framework.TypeDurationSecond, Default: int(DefaultRequestTimeout.Seconds()),
+			Type: framework.TypeDurationSecond, Default: int(instance.DefaultRequestTimeout.Seconds()),
 			Description: "Bound on one HTTP exchange, 1s to 30s.", DisplayAttrs: display("Request timeout", "Network"),
 		},
 		"max_concurrent_requests": {
-			Type: framework.TypeInt, Default: DefaultMaxConcurrentRequests,
+			Type: framework.TypeInt, Default: instance.DefaultMaxConcurrentRequests,
 			Description: "Most requests to the instance at one time, at least 2. Revocations use at most half.", DisplayAttrs: display("Concurrent requests", "Network"),
 		},
 		"token_requests_per_minute": {
-			Type: framework.TypeInt, Default: DefaultTokenRequestsPerMinute,
+			Type: framework.TypeInt, Default: instance.DefaultTokenRequestsPerMinute,
 			Description: "Most calls of /oauth/token a minute; 0 for no bound. ProcessMaker allows 60 for each client address.", DisplayAttrs: display("Token requests a minute", "Network"),
 		},
 		"password_policy":   {Type: framework.TypeString, Description: "Name of a Vault password policy for rotate-role. Default: 32 letters, digits and symbols that ProcessMaker stores as they are.", DisplayAttrs: display("Password policy", "Password rotation")},
@@ -107,7 +109,7 @@ func (b *backend) writeConfig(ctx context.Context, req *logical.Request, data *f
 	if err != nil && (!store.IsUnreadable(err) || req.Operation == logical.PatchOperation) {
 		return nil, err
 	}
-	changed := NewConfig()
+	changed := instance.NewConfig()
 	if previous != nil && !previous.Config.Deleted {
 		*changed = previous.Config
 	} else if req.Operation == logical.PatchOperation {
@@ -136,7 +138,7 @@ func (b *backend) writeConfig(ctx context.Context, req *logical.Request, data *f
 }
 
 // changeConfig applies the fields of a write to config.
-func (b *backend) changeConfig(ctx context.Context, changed *Config, previous *Instance, data *framework.FieldData) error {
+func (b *backend) changeConfig(ctx context.Context, changed *instance.Config, previous *instance.Instance, data *framework.FieldData) error {
 	in := &fields.Input{Data: data}
 	changed.Change(in)
 	if in.Err != nil {
@@ -158,7 +160,7 @@ func (b *backend) changeConfig(ctx context.Context, changed *Config, previous *I
 	return nil
 }
 
-func configWarnings(c *Config) (warnings []string) {
+func configWarnings(c *instance.Config) (warnings []string) {
 	if c.InsecureTLS {
 		warnings = append(warnings, "insecure_tls is on: whoever is on the way can read every password and token")
 	}

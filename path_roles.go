@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"vault-plugin-secrets-processmaker/engine/instance"
+
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -147,7 +149,7 @@ func (b *backend) writeRole(ctx context.Context, req *logical.Request, data *fra
 }
 
 // changeRole applies the fields of a write to a role.
-func changeRole(changed *Role, inst *Instance, data *framework.FieldData) error {
+func changeRole(changed *Role, inst *instance.Instance, data *framework.FieldData) error {
 	in := &fields.Input{Data: data}
 	changed.Change(in)
 	if in.Err != nil {
@@ -186,7 +188,7 @@ func (b *backend) lockLogin(ctx context.Context, name string, data *framework.Fi
 // verifyRole logs in once with a role that is about to be written, and ends that
 // login. It does not log in as the role does otherwise: the password counts as it
 // was typed.
-func (b *backend) verifyRole(ctx context.Context, name string, changed *Role, inst *Instance) error {
+func (b *backend) verifyRole(ctx context.Context, name string, changed *Role, inst *instance.Instance) error {
 	if changed.GrantType != GrantTypePassword {
 		return problem.Refusef("role %q: verify goes with grant_type %s: other sign-ins show at sessions/%s whether they work", name, GrantTypePassword, name)
 	}

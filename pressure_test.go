@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/instance"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -46,7 +48,7 @@ func TestReadersDoNotWaitForRevocations(t *testing.T) {
 	for _, kind := range []string{"access_token", "personal_access_token"} {
 		h := newReadyHarness(t, map[string]any{"credential_type": kind})
 		h.mustWrite("config", map[string]any{"max_concurrent_requests": nil})
-		const lane = DefaultMaxConcurrentRequests / 2
+		const lane = instance.DefaultMaxConcurrentRequests / 2
 		leases := h.issueMany(vaultRevocations)
 		h.clock.Advance(time.Minute)
 		h.pm.ResetLog()
@@ -114,7 +116,7 @@ func TestManyLeasesExpireTogether(t *testing.T) {
 			require.Empty(t, h.recordIDs())
 			require.Zero(t, h.backend.engine.Credentials.Remembered())
 			require.Empty(t, h.census(), "the session alone is left")
-			require.LessOrEqual(t, h.pm.PeakInFlight(processmakertest.DeleteToken, processmakertest.ShowToken, processmakertest.ListTokens), DefaultMaxConcurrentRequests/2)
+			require.LessOrEqual(t, h.pm.PeakInFlight(processmakertest.DeleteToken, processmakertest.ShowToken, processmakertest.ListTokens), instance.DefaultMaxConcurrentRequests/2)
 			require.LessOrEqual(t, h.pm.Count(processmakertest.DeleteToken), test.count+vaultRevocations, "no token is ended twice, but for those whose connection broke")
 			h.issue(nil)
 		})

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/instance"
+
 	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/engine/lease"
 	"vault-plugin-secrets-processmaker/engine/ledger"
@@ -15,7 +17,7 @@ import (
 // Binding is a role as it signs in at the present instance, resolved once.
 type Binding struct {
 	*Entry
-	*Instance
+	*instance.Instance
 	// Auth is the role's own auth client or the config's.
 	Auth        client.AuthClient
 	Fingerprint ledger.Fingerprint
@@ -44,7 +46,7 @@ func (s *RoleStore) Bind(ctx context.Context, name string) (*Binding, error) {
 }
 
 // BindTo resolves the role at inst.
-func (e *Entry) BindTo(inst *Instance) (*Binding, error) {
+func (e *Entry) BindTo(inst *instance.Instance) (*Binding, error) {
 	if bound := e.bound.Load(); bound != nil && bound.Instance == inst {
 		return bound, nil
 	}
@@ -61,7 +63,7 @@ func (e *Entry) BindTo(inst *Instance) (*Binding, error) {
 }
 
 // Draft is the binding of a role that is not stored yet.
-func Draft(name string, r *Role, inst *Instance) (*Binding, error) {
+func Draft(name string, r *Role, inst *instance.Instance) (*Binding, error) {
 	return (&Entry{Role: *r, Name: name}).BindTo(inst)
 }
 
@@ -104,7 +106,7 @@ func (s *RoleStore) StillBound(bound *Binding) error {
 
 // AuthOf is the auth client of a role that may be gone, for what it has left: the
 // role's own or the config's, and an empty one where there is none.
-func (s *RoleStore) AuthOf(ctx context.Context, name string, inst *Instance) client.AuthClient {
+func (s *RoleStore) AuthOf(ctx context.Context, name string, inst *instance.Instance) client.AuthClient {
 	if entry, err := s.Get(ctx, name); err == nil && entry != nil {
 		return entry.AuthAt(inst)
 	}
@@ -113,7 +115,7 @@ func (s *RoleStore) AuthOf(ctx context.Context, name string, inst *Instance) cli
 
 // AuthAt is the auth client of the role at inst, and an empty one where there is
 // none.
-func (e *Entry) AuthAt(inst *Instance) client.AuthClient {
+func (e *Entry) AuthAt(inst *instance.Instance) client.AuthClient {
 	auth, err := e.authClient(inst)
 	if err != nil {
 		return client.AuthClient{}
@@ -124,7 +126,7 @@ func (e *Entry) AuthAt(inst *Instance) client.AuthClient {
 // Superseded tells whether a session or static credential with the fingerprint
 // held is of a role that was changed or deleted since. What lives at another
 // instance is not.
-func (s *RoleStore) Superseded(ctx context.Context, name string, inst *Instance, held ledger.Fingerprint) bool {
+func (s *RoleStore) Superseded(ctx context.Context, name string, inst *instance.Instance, held ledger.Fingerprint) bool {
 	if held.URL != inst.Config.URL {
 		return false
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/instance"
+
 	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/engine/lease"
 	"vault-plugin-secrets-processmaker/engine/ledger"
@@ -51,7 +53,7 @@ type Role struct {
 	URL string `json:"url"`
 
 	// AuthClient is empty where the config's is used.
-	AuthClient AuthClient `json:"auth_client"`
+	AuthClient instance.AuthClient `json:"auth_client"`
 
 	GrantType string   `json:"grant_type"`
 	Username  string   `json:"username"`
@@ -81,7 +83,7 @@ type Role struct {
 func NewRole() *Role {
 	return &Role{
 		Version:         roleVersion,
-		AuthClient:      AuthClient{Method: string(client.ClientSecretPost)},
+		AuthClient:      instance.AuthClient{Method: string(client.ClientSecretPost)},
 		GrantType:       GrantTypePassword,
 		CredentialType:  CredentialTypeAccessToken,
 		TTL:             DefaultTTL,
@@ -144,7 +146,7 @@ func defaultRenewMode(credentialType string) lease.Mode {
 }
 
 // Validate refuses a role that cannot work with the settings of the mount.
-func (r *Role) Validate(inst *Instance) error {
+func (r *Role) Validate(inst *instance.Instance) error {
 	if err := r.AuthClient.Validate(); err != nil {
 		return err
 	}
@@ -189,20 +191,20 @@ func (r *Role) Validate(inst *Instance) error {
 }
 
 // authClient is the role's own or the config's, as a unit.
-func (r *Role) authClient(inst *Instance) (AuthClient, error) {
+func (r *Role) authClient(inst *instance.Instance) (instance.AuthClient, error) {
 	switch {
 	case r.AuthClient.ID != "":
 		return r.AuthClient, nil
 	case inst.Config.AuthClient.ID != "":
 		return inst.Config.AuthClient, nil
 	default:
-		return AuthClient{}, problem.Refuse("the role names no auth client and the config has none any more", "Write client_id and client_secret to one of them")
+		return instance.AuthClient{}, problem.Refuse("the role names no auth client and the config has none any more", "Write client_id and client_secret to one of them")
 	}
 }
 
 // belongsTo refuses to send a role's secrets to another instance than the one
 // it was written for.
-func (r *Role) belongsTo(inst *Instance) error {
+func (r *Role) belongsTo(inst *instance.Instance) error {
 	if r.URL == inst.Config.URL {
 		return nil
 	}
@@ -230,8 +232,8 @@ func validRedirectURI(text string) bool {
 		return true
 	}
 	parsed, err := url.Parse(text)
-	return err == nil && parsed.Hostname() != "" && UsablePort(parsed) && parsed.User == nil && !strings.Contains(text, "#") &&
-		(parsed.Scheme == "https" || (parsed.Scheme == "http" && IsLoopback(parsed.Hostname())))
+	return err == nil && parsed.Hostname() != "" && instance.UsablePort(parsed) && parsed.User == nil && !strings.Contains(text, "#") &&
+		(parsed.Scheme == "https" || (parsed.Scheme == "http" && instance.IsLoopback(parsed.Hostname())))
 }
 
 // Login is the role's way in with a password.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"vault-plugin-secrets-processmaker/engine/instance"
+
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/internal/clock"
@@ -43,7 +45,7 @@ type Entry struct {
 type RoleStore struct {
 	storage   logical.Storage
 	clock     clock.Clock
-	instances *InstanceStore
+	instances *instance.Store
 	report    *telemetry.Reporter
 	target    FillTemplate
 	cache     store.Cache[Entry]
@@ -52,7 +54,7 @@ type RoleStore struct {
 }
 
 // NewRoleStore reads nothing.
-func NewRoleStore(storage logical.Storage, clk clock.Clock, instances *InstanceStore, report *telemetry.Reporter, fill FillTemplate) *RoleStore {
+func NewRoleStore(storage logical.Storage, clk clock.Clock, instances *instance.Store, report *telemetry.Reporter, fill FillTemplate) *RoleStore {
 	return &RoleStore{storage: storage, clock: clk, instances: instances, report: report, target: fill, users: keylock.New()}
 }
 

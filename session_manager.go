@@ -7,6 +7,8 @@ import (
 	"io"
 	"sync"
 
+	"vault-plugin-secrets-processmaker/engine/instance"
+
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -23,7 +25,7 @@ type SessionManager struct {
 	storage   logical.Storage
 	clock     clock.Clock
 	random    io.Reader
-	instances *InstanceStore
+	instances *instance.Store
 	roles     *RoleStore
 	tokens    *Broker
 	report    *telemetry.Reporter

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-processmaker/engine/instance"
+
 	"vault-plugin-secrets-processmaker/internal/store"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -21,7 +23,7 @@ func FuzzStored(f *testing.F) {
 	f.Add([]byte(`{"version":1,"password":["` + canary + `"]}`))
 	f.Fuzz(func(t *testing.T, value []byte) {
 		ctx, storage := context.Background(), &logical.InmemStorage{}
-		for _, key := range []string{InstanceKey, RolePrefix + "ci", SessionPrefix + "ci", StaticPrefix + "ci"} {
+		for _, key := range []string{instance.Key, RolePrefix + "ci", SessionPrefix + "ci", StaticPrefix + "ci"} {
 			require.NoError(t, storage.Put(ctx, &logical.StorageEntry{Key: key, Value: value}))
 		}
 		check := func(whole bool, err error) {
@@ -33,7 +35,7 @@ func FuzzStored(f *testing.F) {
 			require.True(t, strings.HasPrefix(err.Error(), "the stored "), err)
 			require.NotContains(t, err.Error(), canary)
 		}
-		c, err := store.Get[Config](ctx, storage, InstanceKey, configName)
+		c, err := store.Get[instance.Config](ctx, storage, instance.Key, instance.ConfigName)
 		check(err == nil && c.Usable(), err)
 		r, err := store.Get[Role](ctx, storage, RolePrefix+"ci", roleName("ci"))
 		check(err == nil && r.Usable(), err)

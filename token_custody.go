@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/instance"
+
 	"github.com/hashicorp/go-hclog"
 
 	"vault-plugin-secrets-processmaker/client"
@@ -46,7 +48,7 @@ func (b *Broker) Release(record *ledger.Record) {
 
 // End ends the token that record holds, and its record. A token whose end is not
 // confirmed is marked due, so that the ledger goes on trying.
-func (b *Broker) End(inst *Instance, record *ledger.Record) {
+func (b *Broker) End(inst *instance.Instance, record *ledger.Record) {
 	failed := revoke(inst, record.Token())
 	if failed == nil {
 		b.Release(record)
@@ -63,7 +65,7 @@ func (b *Broker) End(inst *Instance, record *ledger.Record) {
 
 // Discard ends a token that is on no ledger. A token whose end is not confirmed is
 // registered as due; only if that fails too it is unaccounted, which is the error.
-func (b *Broker) Discard(inst *Instance, token client.Token, facts ledger.Facts) error {
+func (b *Broker) Discard(inst *instance.Instance, token client.Token, facts ledger.Facts) error {
 	failed := revoke(inst, token)
 	if failed == nil {
 		return nil
@@ -78,7 +80,7 @@ func (b *Broker) Discard(inst *Instance, token client.Token, facts ledger.Facts)
 	return nil
 }
 
-func revoke(inst *Instance, token client.Token) error {
+func revoke(inst *instance.Instance, token client.Token) error {
 	ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
 	defer cancel()
 	return inst.Client.RevokeToken(ctx, token)

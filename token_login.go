@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/instance"
+
 	"github.com/hashicorp/go-hclog"
 
 	"vault-plugin-secrets-processmaker/client"
@@ -22,7 +24,7 @@ import (
 // the packages above it too.
 type Broker struct {
 	Clock     clock.Clock
-	Instances *InstanceStore
+	Instances *instance.Store
 	Roles     *RoleStore
 	Ledger    *ledger.Ledger
 	Report    *telemetry.Reporter

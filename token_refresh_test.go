@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/instance"
+
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/internal/store"
@@ -12,7 +14,7 @@ import (
 
 func TestARepeatNeedsTimeForTheQuestionAfterIt(t *testing.T) {
 	t.Parallel()
-	r := &refresh{Holding: Holding{Bound: &Binding{Instance: &Instance{Config: Config{RequestTimeout: 15 * time.Second}}}}}
+	r := &refresh{Holding: Holding{Bound: &Binding{Instance: &instance.Instance{Config: instance.Config{RequestTimeout: 15 * time.Second}}}}}
 	require.True(t, r.timeToRepeat(context.Background()))
 	for left, enough := range map[time.Duration]bool{time.Minute: true, 10 * time.Second: false} {
 		ctx, cancel := context.WithTimeout(context.Background(), left)

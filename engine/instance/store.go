@@ -1,4 +1,4 @@
-package main
+package instance
 
 import (
 	"context"
@@ -14,12 +14,12 @@ import (
 )
 
 // InstanceKey is where the config is stored.
-const InstanceKey = "config"
+const Key = "config"
 
-var configName = store.Name{What: "the stored config", Cure: "write config again, with everything that it needs"}
+var ConfigName = store.Name{What: "the stored config", Cure: "write config again, with everything that it needs"}
 
 // instanceKeys are the keys of this package.
-var instanceKeys = []store.Key{{Prefix: InstanceKey, SealWrap: true}}
+var Keys = []store.Key{{Prefix: Key, SealWrap: true}}
 
 // Instance is the stored config and the client made from it. It never changes
 // once published.
@@ -29,10 +29,10 @@ type Instance struct {
 }
 
 // errMoved is the answer to a write of a config that another request has written.
-var errMoved = problem.Conflictf("the config was changed by another request at the same time; read it and try again")
+var ErrMoved = problem.Conflictf("the config was changed by another request at the same time; read it and try again")
 
 // InstanceStore holds the instance of the mount in memory and in storage.
-type InstanceStore struct {
+type Store struct {
 	storage   logical.Storage
 	clock     clock.Clock
 	report    *telemetry.Reporter
@@ -41,24 +41,24 @@ type InstanceStore struct {
 }
 
 // NewInstanceStore reads nothing. userAgent is sent with every request.
-func NewInstanceStore(storage logical.Storage, clk clock.Clock, report *telemetry.Reporter, userAgent string) *InstanceStore {
-	return &InstanceStore{storage: storage, clock: clk, report: report, userAgent: userAgent}
+func NewStore(storage logical.Storage, clk clock.Clock, report *telemetry.Reporter, userAgent string) *Store {
+	return &Store{storage: storage, clock: clk, report: report, userAgent: userAgent}
 }
 
 // Current returns the instance, deleted settings included; nil where no config is
 // stored.
-func (s *InstanceStore) Current(ctx context.Context) (*Instance, error) {
+func (s *Store) Current(ctx context.Context) (*Instance, error) {
 	if known := s.Known(); known != nil {
 		return known, nil
 	}
-	return s.cache.Load(InstanceKey, func() (*Instance, error) { return s.read(ctx) })
+	return s.cache.Load(Key, func() (*Instance, error) { return s.read(ctx) })
 }
 
 // Known is the instance in memory; nil where there is none.
-func (s *InstanceStore) Known() *Instance { return s.cache.Known(InstanceKey) }
+func (s *Store) Known() *Instance { return s.cache.Known(Key) }
 
 // Require returns the instance. It is Refused where there is no config.
-func (s *InstanceStore) Require(ctx context.Context) (*Instance, error) {
+func (s *Store) Require(ctx context.Context) (*Instance, error) {
 	current, err := s.Current(ctx)
 	if err != nil {
 		return nil, err
@@ -69,20 +69,20 @@ func (s *InstanceStore) Require(ctx context.Context) (*Instance, error) {
 	return current, nil
 }
 
-func (s *InstanceStore) read(ctx context.Context) (*Instance, error) {
-	stored, err := store.Get[Config](ctx, s.storage, InstanceKey, configName)
+func (s *Store) read(ctx context.Context) (*Instance, error) {
+	stored, err := store.Get[Config](ctx, s.storage, Key, ConfigName)
 	if err != nil || stored == nil {
 		return nil, err
 	}
 	loaded, err := s.Prepare(stored)
 	if err != nil {
-		return nil, &store.Unreadable{Key: InstanceKey, Text: fmt.Sprintf("the stored config cannot be used: %s; %s", err, configName.Cure)}
+		return nil, &store.Unreadable{Key: Key, Text: fmt.Sprintf("the stored config cannot be used: %s; %s", err, ConfigName.Cure)}
 	}
 	return loaded, nil
 }
 
 // Prepare makes an instance that is not published. Its errors are about c.
-func (s *InstanceStore) Prepare(c *Config) (*Instance, error) {
+func (s *Store) Prepare(c *Config) (*Instance, error) {
 	cfg, err := c.forClient(s.userAgent)
 	if err != nil {
 		return nil, err
@@ -98,7 +98,7 @@ func (s *InstanceStore) Prepare(c *Config) (*Instance, error) {
 // Replace stores next in place of previous, from which next was made. stillFree
 // runs before the write, while callers that need the instance wait for the
 // outcome; nil where next serves all that previous does.
-func (s *InstanceStore) Replace(ctx context.Context, previous, next *Instance, stillFree func() error) error {
+func (s *Store) Replace(ctx context.Context, previous, next *Instance, stillFree func() error) error {
 	err := s.replace(ctx, previous, next, stillFree)
 	if err == nil && previous != nil {
 		previous.Client.Close()
@@ -108,24 +108,24 @@ func (s *InstanceStore) Replace(ctx context.Context, previous, next *Instance, s
 
 // Remove deletes the stored config that previous was made from. stillFree is as
 // for Replace.
-func (s *InstanceStore) Remove(ctx context.Context, previous *Instance, stillFree func() error) error {
+func (s *Store) Remove(ctx context.Context, previous *Instance, stillFree func() error) error {
 	if current, err := s.Current(ctx); err == nil && current == nil {
 		return nil
 	}
 	return s.Replace(ctx, previous, nil, stillFree)
 }
 
-func (s *InstanceStore) replace(ctx context.Context, previous, next *Instance, stillFree func() error) error {
+func (s *Store) replace(ctx context.Context, previous, next *Instance, stillFree func() error) error {
 	read := func() (*Instance, error) { return s.read(ctx) }
-	err := s.cache.Replace(InstanceKey, previous, read, func() (*Instance, error) {
+	err := s.cache.Replace(Key, previous, read, func() (*Instance, error) {
 		if previous != nil {
-			if err := store.Verify(ctx, s.storage, InstanceKey, &previous.Config, configName); err != nil {
+			if err := store.Verify(ctx, s.storage, Key, &previous.Config, ConfigName); err != nil {
 				return nil, err
 			}
 		}
 		restore := func() {}
 		if stillFree != nil {
-			restore = s.cache.Withdraw(InstanceKey)
+			restore = s.cache.Withdraw(Key)
 			if err := stillFree(); err != nil {
 				restore()
 				return nil, err
@@ -141,22 +141,22 @@ func (s *InstanceStore) replace(ctx context.Context, previous, next *Instance, s
 		return next, nil
 	})
 	if problem.IsConflict(err) {
-		return errMoved
+		return ErrMoved
 	}
 	return err
 }
 
-func (s *InstanceStore) write(ctx context.Context, next *Instance) error {
+func (s *Store) write(ctx context.Context, next *Instance) error {
 	if next == nil {
-		return s.storage.Delete(ctx, InstanceKey)
+		return s.storage.Delete(ctx, Key)
 	}
-	return store.Put(ctx, s.storage, InstanceKey, &next.Config)
+	return store.Put(ctx, s.storage, Key, &next.Config)
 }
 
 // StillServes tells whether the mount is still configured as it was with inst.
 // The deletion of a config does not count the token of a login that is under way:
 // the login stores its record before it asks this.
-func (s *InstanceStore) StillServes(inst *Instance) bool {
+func (s *Store) StillServes(inst *Instance) bool {
 	if s.Known() == inst {
 		return true
 	}
@@ -173,15 +173,15 @@ func (s *InstanceStore) StillServes(inst *Instance) bool {
 }
 
 // Forget makes the next use read storage again.
-func (s *InstanceStore) Forget() {
+func (s *Store) Forget() {
 	if known := s.Known(); known != nil {
 		defer known.Client.Close()
 	}
-	s.cache.Forget(InstanceKey)
+	s.cache.Forget(Key)
 }
 
 // Close lets go of idle connections.
-func (s *InstanceStore) Close() {
+func (s *Store) Close() {
 	if known := s.Known(); known != nil {
 		known.Client.Close()
 	}
