@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/role"
+
 	"vault-plugin-secrets-processmaker/engine/instance"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -174,13 +176,13 @@ func (c *confused) checkStored() {
 		switch prefix, name, _ := strings.Cut(key, "/"); prefix + "/" {
 		case instance.Key + "/":
 			_, err = stored.Instances.Current(ctx)
-		case RolePrefix:
+		case role.Prefix:
 			_, err = stored.Roles.Get(ctx, name)
 		case SessionPrefix:
 			_, err = stored.Sessions.Get(ctx, name)
 		case StaticPrefix:
 			_, err = stored.Credentials.GetShared(ctx, name)
-		case pendingPrefix:
+		case role.PendingPrefix:
 			_, err = stored.Roles.AllPending(ctx)
 		case ledger.Prefix, ledger.CursorKey + "/": // records are read below
 		default:
@@ -196,7 +198,7 @@ func (c *confused) checkStored() {
 	}
 	for _, id := range c.recordIDs() {
 		record := c.record(id)
-		soonDue := record.State == ledger.Due || record.Deadline.Sub(c.clock.Now()) <= internalLoginLife
+		soonDue := record.State == ledger.Due || record.Deadline.Sub(c.clock.Now()) <= role.InternalLoginLife
 		require.True(c.t, soonDue || record.Shared || slices.Contains(leased, id), "%s is of no lease, and not due", id)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/role"
+
 	"vault-plugin-secrets-processmaker/engine/instance"
 
 	"github.com/hashicorp/go-hclog"
@@ -34,7 +36,7 @@ type CredentialService struct {
 	clock     clock.Clock
 	host      Host
 	instances *instance.Store
-	roles     *RoleStore
+	roles     *role.Store
 	ledger    *ledger.Ledger
 	tokens    *Broker
 	sessions  *SessionManager
@@ -76,7 +78,7 @@ type Credential struct {
 }
 
 // Issue makes a token for one reader. Its errors are in words for the reader.
-func (s *CredentialService) Issue(ctx context.Context, bound *Binding, asked Request) (*Credential, error) {
+func (s *CredentialService) Issue(ctx context.Context, bound *role.Binding, asked Request) (*Credential, error) {
 	began := s.clock.Now()
 	terms := lease.Issue(bound.LeaseBounds(s.maxTTL(began)), asked.Mode, asked.TTL)
 	issued, err := s.obtain(ctx, bound, ledger.Facts{
@@ -100,10 +102,10 @@ func (s *CredentialService) Issue(ctx context.Context, bound *Binding, asked Req
 
 // obtain makes a token of the role's type that is on the ledger. facts lack what
 // the role and the login tell.
-func (s *CredentialService) obtain(ctx context.Context, bound *Binding, facts ledger.Facts) (*Credential, error) {
+func (s *CredentialService) obtain(ctx context.Context, bound *role.Binding, facts ledger.Facts) (*Credential, error) {
 	facts.Role, facts.State, facts.Username = bound.Name, ledger.Live, bound.Username
 	how := s.logIn
-	if bound.CredentialType == CredentialTypePersonalToken {
+	if bound.CredentialType == role.CredentialTypePersonalToken {
 		how = s.mint
 	}
 	obtained, err := how(ctx, bound, facts)
@@ -119,7 +121,7 @@ func (s *CredentialService) obtain(ctx context.Context, bound *Binding, facts le
 
 // logIn obtains a token by a login. The record is stored before anybody sees the
 // token.
-func (s *CredentialService) logIn(ctx context.Context, bound *Binding, facts ledger.Facts) (*Credential, error) {
+func (s *CredentialService) logIn(ctx context.Context, bound *role.Binding, facts ledger.Facts) (*Credential, error) {
 	grant, err := s.tokens.Login(ctx, bound)
 	if err != nil {
 		return nil, s.Failed(bound.Name, &bound.Gate, Explain(bound, err, s.clock.Now()))
@@ -144,7 +146,7 @@ func (s *CredentialService) logIn(ctx context.Context, bound *Binding, facts led
 }
 
 // confirmDelivery ends a recorded token whose reader or config has gone since.
-func (s *CredentialService) confirmDelivery(ctx context.Context, bound *Binding, obtained *Credential) error {
+func (s *CredentialService) confirmDelivery(ctx context.Context, bound *role.Binding, obtained *Credential) error {
 	if ctx.Err() == nil && s.instances.StillServes(bound.Instance) {
 		return nil
 	}

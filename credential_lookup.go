@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/role"
+
 	"vault-plugin-secrets-processmaker/engine/instance"
 
 	"vault-plugin-secrets-processmaker/client"
@@ -91,7 +93,7 @@ func (s *CredentialService) endByName(ctx context.Context, inst *instance.Instan
 	return nil
 }
 
-func (s *CredentialService) endNamed(ctx context.Context, bound *Binding, record *ledger.Record, session *Session, lookup *Lookup) error {
+func (s *CredentialService) endNamed(ctx context.Context, bound *role.Binding, record *ledger.Record, session *Session, lookup *Lookup) error {
 	tokens, err := lookup.of(record.UserID, s.clock.Now, func() ([]client.NamedToken, error) {
 		return bound.Client.PersonalTokens(ctx, session.Token(), record.UserID)
 	})

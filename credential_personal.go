@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"vault-plugin-secrets-processmaker/engine/role"
+
 	"github.com/hashicorp/go-hclog"
 
 	"vault-plugin-secrets-processmaker/client"
@@ -16,12 +18,12 @@ import (
 
 // personalTokenLife is longer than any personal access token of ProcessMaker
 // lives (a year). The true end is known only after the record is written.
-const personalTokenLife = LongestTTL + lease.DeadlineSlack
+const personalTokenLife = role.LongestTTL + lease.DeadlineSlack
 
 // mint obtains a personal access token with the role's session. The record comes
 // first: the token's name is known beforehand, so that the token can be found and
 // ended whatever happens on the way.
-func (s *CredentialService) mint(ctx context.Context, bound *Binding, facts ledger.Facts) (*Credential, error) {
+func (s *CredentialService) mint(ctx context.Context, bound *role.Binding, facts ledger.Facts) (*Credential, error) {
 	target, err := s.roles.Target(&bound.Role, facts.EntityID)
 	if err != nil {
 		return nil, s.Failed(bound.Name, &bound.Gate, Explain(bound, err, s.clock.Now()))
@@ -45,7 +47,7 @@ func (s *CredentialService) mint(ctx context.Context, bound *Binding, facts ledg
 // minting is one personal access token on its way.
 type minting struct {
 	*CredentialService
-	bound  *Binding
+	bound  *role.Binding
 	target string
 	record *ledger.Record
 	// recorded: the record is stored.

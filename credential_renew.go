@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/role"
+
 	"github.com/hashicorp/go-hclog"
 
 	"vault-plugin-secrets-processmaker/client"
@@ -206,8 +208,8 @@ func (s *CredentialService) markUncertain(record *ledger.Record) {
 }
 
 // sameRole binds the role of a record if it still is what it was at issue.
-func (s *CredentialService) sameRole(ctx context.Context, record *ledger.Record) (*Binding, error) {
-	refuse := func(format string, args ...any) (*Binding, error) {
+func (s *CredentialService) sameRole(ctx context.Context, record *ledger.Record) (*role.Binding, error) {
+	refuse := func(format string, args ...any) (*role.Binding, error) {
 		return nil, fmt.Errorf("role %q: %s; read the role again", record.Role, fmt.Sprintf(format, args...))
 	}
 	inst, err := s.instances.Current(ctx)

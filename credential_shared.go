@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/role"
+
 	"vault-plugin-secrets-processmaker/engine/instance"
 
 	"github.com/hashicorp/go-hclog"
@@ -61,7 +63,7 @@ func (c *Shared) Usable() bool {
 // FreshUntil is when the credential is to be replaced. A role whose period was
 // shortened since replaces it earlier; one whose period was lengthened cannot
 // keep it longer, because its deadline is fixed.
-func (c *Shared) FreshUntil(r *Role) time.Time {
+func (c *Shared) FreshUntil(r *role.Role) time.Time {
 	if shortened := c.RotatedAt.Add(r.RotationPeriod); shortened.Before(c.RotateAt) {
 		return shortened
 	}
@@ -91,7 +93,7 @@ type Stale struct {
 // Shared returns the role's static credential, a new one if the last is older than
 // the rotation period. Where a new one cannot be had, the old one is returned as
 // long as it lives, with the reason.
-func (s *CredentialService) Shared(ctx context.Context, bound *Binding) (Stale, error) {
+func (s *CredentialService) Shared(ctx context.Context, bound *role.Binding) (Stale, error) {
 	if known := s.mirror(bound.Name); s.fresh(known, bound) {
 		return Stale{Shared: known}, nil
 	}
@@ -167,13 +169,13 @@ func (s *CredentialService) endedAhead(c *Shared) bool {
 }
 
 // fresh tells whether a static credential needs no rotation yet.
-func (s *CredentialService) fresh(c *Shared, bound *Binding) bool {
+func (s *CredentialService) fresh(c *Shared, bound *role.Binding) bool {
 	return c != nil && c.Record.Fingerprint == bound.Fingerprint && s.clock.Now().Before(c.FreshUntil(&bound.Role))
 }
 
 // rotate makes and stores a new static credential. The one before dies at its own
 // deadline. The caller holds the role's lock.
-func (s *CredentialService) rotate(ctx context.Context, bound *Binding) (*Shared, error) {
+func (s *CredentialService) rotate(ctx context.Context, bound *role.Binding) (*Shared, error) {
 	began := s.clock.Now()
 	// The readers are many, so the record names none.
 	made, err := s.obtain(ctx, bound, ledger.Facts{Mode: lease.None, Shared: true, Life: bound.RotationPeriod + bound.RotationOverlap})
@@ -190,7 +192,7 @@ func (s *CredentialService) rotate(ctx context.Context, bound *Binding) (*Shared
 	return next, nil
 }
 
-func (s *CredentialService) store(bound *Binding, made *Credential) (*Shared, error) {
+func (s *CredentialService) store(bound *role.Binding, made *Credential) (*Shared, error) {
 	if !made.Record.HasToken() {
 		// With the token in its record the ledger can end it without looking for
 		// it by name at every rotation.

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-processmaker/engine/role"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -18,7 +20,7 @@ func newLeftoversHarness(t *testing.T) *harness {
 	h := newStaticHarness(t, map[string]any{"credential_type": "personal_access_token"})
 	h.read("static-creds/ci")
 	require.NotNil(t, h.session())
-	require.NoError(t, h.storage.Storage.Delete(context.Background(), RolePrefix+"ci"))
+	require.NoError(t, h.storage.Storage.Delete(context.Background(), role.Prefix+"ci"))
 	h.forgetAll()
 	return h
 }
@@ -55,8 +57,8 @@ func TestASessionCanBeDeletedWithoutItsRole(t *testing.T) {
 			t.Parallel()
 			h := newPersonalHarness(t, nil)
 			require.NoError(t, h.issue(nil).tryRevoke())
-			if h.damage(RolePrefix+"ci", value); value == "" {
-				require.NoError(t, h.storage.Storage.Delete(context.Background(), RolePrefix+"ci"))
+			if h.damage(role.Prefix+"ci", value); value == "" {
+				require.NoError(t, h.storage.Storage.Delete(context.Background(), role.Prefix+"ci"))
 			}
 			h.pm.ResetLog()
 			resp, err := h.do(logical.DeleteOperation, "sessions/ci", nil)

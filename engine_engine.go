@@ -5,6 +5,8 @@ import (
 	"io"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/role"
+
 	"vault-plugin-secrets-processmaker/engine/instance"
 
 	"github.com/hashicorp/go-hclog"
@@ -39,7 +41,7 @@ type Mount struct {
 	// UserAgent is sent with every request to ProcessMaker.
 	UserAgent string
 	// FillTemplate fills an identity template.
-	FillTemplate FillTemplate
+	FillTemplate role.FillTemplate
 	// ErrNoEvents is what a host without event notifications answers.
 	ErrNoEvents error
 	// Writable tells whether this cluster may write configs and roles.
@@ -49,7 +51,7 @@ type Mount struct {
 // Engine is one mount.
 type Engine struct {
 	Instances   *instance.Store
-	Roles       *RoleStore
+	Roles       *role.Store
 	Ledger      *ledger.Ledger
 	Sessions    *SessionManager
 	Credentials *CredentialService
@@ -69,7 +71,7 @@ type Engine struct {
 // Keys are the stored keys of all packages, with their marks.
 func Keys() []store.Key {
 	var all []store.Key
-	for _, keys := range [][]store.Key{instance.Keys, roleKeys, sessionKeys, credentialKeys, ledger.Keys} {
+	for _, keys := range [][]store.Key{instance.Keys, role.Keys, sessionKeys, credentialKeys, ledger.Keys} {
 		all = append(all, keys...)
 	}
 	return all
@@ -81,7 +83,7 @@ func NewEngine(m Mount) *Engine {
 	group := background.New(func(panicked any, what string) bool { return report.Recovered(panicked, what) })
 	report = telemetry.New(m.Logger, m.Clock, m.Host, m.ErrNoEvents, group)
 	instances := instance.NewStore(m.Storage, m.Clock, report, m.UserAgent)
-	roles := NewRoleStore(m.Storage, m.Clock, instances, report, m.FillTemplate)
+	roles := role.NewStore(m.Storage, m.Clock, instances, report, m.FillTemplate)
 	records := ledger.New(m.Storage, m.Clock, m.Random, ShortID(m.ID))
 	tokens := &Broker{Clock: m.Clock, Instances: instances, Roles: roles, Ledger: records, Report: report, Writable: m.Writable}
 	sessions := NewSessionManager(m.Storage, m.Random, tokens)
@@ -123,7 +125,7 @@ func (e *Engine) Forget(key string) {
 	case instance.Key:
 		e.Instances.Forget()
 		e.Roles.ForgetAll()
-	case RolePrefix:
+	case role.Prefix:
 		e.Roles.Forget(name)
 	case SessionPrefix:
 		e.Sessions.Forget(name)

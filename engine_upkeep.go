@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/role"
+
 	"vault-plugin-secrets-processmaker/engine/instance"
 
 	"github.com/hashicorp/go-hclog"
@@ -86,7 +88,7 @@ func (e *Engine) endSuperseded(ctx context.Context, name string) error {
 // EndSuperseded ends the session and the static credential that a role has from
 // before its last write, or its deletion. The role is written already, so a failure
 // is only logged; the upkeep tries again. previous is the role as it was.
-func (e *Engine) EndSuperseded(ctx context.Context, name string, previous *Entry) {
+func (e *Engine) EndSuperseded(ctx context.Context, name string, previous *role.Entry) {
 	inst, err := e.Instances.Current(ctx)
 	if err != nil || inst == nil {
 		return

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/role"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 )
@@ -28,10 +30,10 @@ func TestWhatIsForgottenWhileItIsLoadedStaysForgotten(t *testing.T) {
 			}
 		})
 		stored.TTL = time.Duration(try+1) * time.Second
-		entry, err := logical.StorageEntryJSON(RolePrefix+"ci", &stored.Role)
+		entry, err := logical.StorageEntryJSON(role.Prefix+"ci", &stored.Role)
 		require.NoError(t, err)
 		require.NoError(t, storage.Put(ctx, entry))
-		h.backend.InvalidateKey(ctx, RolePrefix+"ci")
+		h.backend.InvalidateKey(ctx, role.Prefix+"ci")
 		loading.Wait()
 		role, err := h.backend.engine.Roles.Get(ctx, "ci")
 		require.NoError(t, err)

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/role"
+
 	"vault-plugin-secrets-processmaker/engine/instance"
 
 	"github.com/hashicorp/go-hclog"
@@ -218,7 +220,7 @@ func (h *harness) reader() *Engine {
 }
 
 // bound is a role as it signs in now.
-func (h *harness) bound(name string) *Binding {
+func (h *harness) bound(name string) *role.Binding {
 	h.t.Helper()
 	bound, err := h.backend.engine.Roles.Bind(context.Background(), name)
 	require.NoError(h.t, err)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-processmaker/engine/role"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -58,7 +60,7 @@ func TestOddNamesLiveBesideEachOther(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
 	h.mustWrite("config", h.configData())
-	names := []string{"a", "a.b", "a-b", "A", "_", "revoke", strings.Repeat("n", LongestRoleName), strings.Repeat("n", LongestRoleName-1)}
+	names := []string{"a", "a.b", "a-b", "A", "_", "revoke", strings.Repeat("n", role.LongestName), strings.Repeat("n", role.LongestName-1)}
 	ids := map[string]ledger.ID{}
 	for _, name := range names {
 		h.mustWrite("roles/"+name, h.roleData(map[string]any{"credential_type": "personal_access_token", "rotation_period": "1h"}))
@@ -80,7 +82,7 @@ func TestOddNamesLiveBesideEachOther(t *testing.T) {
 		after := h.snapshot()
 		for key := range before {
 			if _, kept := after[key]; !kept && !strings.HasPrefix(key, ledger.Prefix) {
-				require.Contains(t, []string{RolePrefix + name, SessionPrefix + name, StaticPrefix + name}, key)
+				require.Contains(t, []string{role.Prefix + name, SessionPrefix + name, StaticPrefix + name}, key)
 			}
 		}
 		for _, other := range names[i+1:] {
@@ -90,5 +92,5 @@ func TestOddNamesLiveBesideEachOther(t *testing.T) {
 			require.NotEmpty(t, h.read("static-creds/" + other)["access_token"])
 		}
 	}
-	h.refusedWrite(logical.CreateOperation, "roles/"+strings.Repeat("n", LongestRoleName+1), h.roleData(nil), "characters")
+	h.refusedWrite(logical.CreateOperation, "roles/"+strings.Repeat("n", role.LongestName+1), h.roleData(nil), "characters")
 }

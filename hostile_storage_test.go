@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/role"
+
 	"vault-plugin-secrets-processmaker/engine/instance"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -54,12 +56,12 @@ func TestDamagedEntries(t *testing.T) {
 		out        func()
 	}{
 		instance.Key: {"config", "write config again", func() { a.mustWrite("config", a.configData()) }},
-		RolePrefix + "ci": {"roles/ci", "write the role again", func() {
+		role.Prefix + "ci": {"roles/ci", "write the role again", func() {
 			_, err := a.do(logical.DeleteOperation, "roles/ci", nil)
 			require.NoError(t, err)
 			a.mustWrite("roles/ci", a.roleData(nil))
 		}},
-		RolePrefix + "personal": {"creds/personal", "write the role again", func() {
+		role.Prefix + "personal": {"creds/personal", "write the role again", func() {
 			a.mustWrite("roles/personal", a.roleData(map[string]any{"credential_type": "personal_access_token"}))
 		}},
 		SessionPrefix + "personal": {"creds/personal", "delete sessions/personal", func() {

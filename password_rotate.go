@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/role"
+
 	"vault-plugin-secrets-processmaker/engine/instance"
 
 	"github.com/hashicorp/go-hclog"
@@ -29,7 +31,7 @@ type Rotator struct {
 	random    io.Reader
 	policies  PolicyHost
 	instances *instance.Store
-	roles     *RoleStore
+	roles     *role.Store
 	tokens    *Broker
 	report    *telemetry.Reporter
 }
@@ -56,7 +58,7 @@ type Rotated struct {
 // in as that user. The user's lock is held.
 type rotation struct {
 	*Rotator
-	bound *Binding
+	bound *role.Binding
 	// bearer is the login that changes the password.
 	bearer *ledger.Record
 	// resumed: an earlier try with the same password may still reach ProcessMaker.
@@ -67,7 +69,7 @@ type rotation struct {
 // Rotate changes the password of a role's user. everyRole stores it with the other
 // roles of that user too, which are otherwise a reason to refuse. Its errors are in
 // words for the operator.
-func (r *Rotator) Rotate(ctx context.Context, bound *Binding, everyRole bool) (*Rotated, error) {
+func (r *Rotator) Rotate(ctx context.Context, bound *role.Binding, everyRole bool) (*Rotated, error) {
 	unlock, err := r.roles.LockUsers(ctx, bound.Username)
 	if err != nil {
 		return nil, err
@@ -81,7 +83,7 @@ func (r *Rotator) Rotate(ctx context.Context, bound *Binding, everyRole bool) (*
 	return &Rotated{Username: pending.Username, Roles: pending.RoleNames(), Time: r.clock.Now(), Warnings: running.warnings}, nil
 }
 
-func (r *rotation) run(ctx context.Context, everyRole bool) (*PendingPassword, error) {
+func (r *rotation) run(ctx context.Context, everyRole bool) (*role.PendingPassword, error) {
 	password, err := r.openPassword(ctx)
 	if err != nil {
 		return nil, err
@@ -103,7 +105,7 @@ func (r *rotation) run(ctx context.Context, everyRole bool) (*PendingPassword, e
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("the caller went away; nothing was changed: %w", err)
 	}
-	pending := NewPendingPassword(users, password, r.clock.Now())
+	pending := role.NewPendingPassword(users, password, r.clock.Now())
 	if err := r.roles.PutPending(pending); err != nil {
 		return nil, fmt.Errorf("the new password could not be stored, so nothing was changed: %w", err)
 	}
@@ -118,7 +120,7 @@ func (r *rotation) run(ctx context.Context, everyRole bool) (*PendingPassword, e
 }
 
 // complete stores a password that holds with every role that waits for it.
-func (r *rotation) complete(pending *PendingPassword) error {
+func (r *rotation) complete(pending *role.PendingPassword) error {
 	switch err := r.roles.Adopt(pending); {
 	case problem.IsConflict(err):
 		return err
@@ -134,7 +136,7 @@ func (r *rotation) complete(pending *PendingPassword) error {
 }
 
 // drop deletes the entry of a change, and where that fails the upkeep does.
-func (r *rotation) drop(pending *PendingPassword, what string) {
+func (r *rotation) drop(pending *role.PendingPassword, what string) {
 	if err := r.roles.DropPending(pending); err != nil {
 		r.report.Log(hclog.Warn, telemetry.Subject{Role: r.bound.Name}, "the entry of a "+what+" change of a password could not be deleted; it is later", "error", err)
 	}
@@ -164,12 +166,12 @@ func (r *rotation) openPassword(ctx context.Context) (string, error) {
 
 // rolesOfUser binds the role as it is now, and its peers: the other roles that sign
 // in as the same user.
-func (r *rotation) rolesOfUser(ctx context.Context, everyRole bool) ([]*Binding, error) {
+func (r *rotation) rolesOfUser(ctx context.Context, everyRole bool) ([]*role.Binding, error) {
 	names, err := r.roles.Names(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var users []*Binding
+	var users []*role.Binding
 	var peers []string
 	found := false
 	for _, name := range names {
@@ -177,7 +179,7 @@ func (r *rotation) rolesOfUser(ctx context.Context, everyRole bool) ([]*Binding,
 		if err != nil && !store.IsUnreadable(err) {
 			return nil, err
 		}
-		if entry == nil || entry.GrantType != GrantTypePassword || UserKey(entry.Username) != UserKey(r.bound.Username) {
+		if entry == nil || entry.GrantType != role.GrantTypePassword || role.UserKey(entry.Username) != role.UserKey(r.bound.Username) {
 			continue
 		}
 		bound, err := entry.BindTo(r.bound.Instance)
@@ -227,7 +229,7 @@ func (r *rotation) logIn(ctx context.Context) error {
 }
 
 // change sends the change and proves it. It returns nil if the new password holds.
-func (r *rotation) change(ctx context.Context, pending *PendingPassword) error {
+func (r *rotation) change(ctx context.Context, pending *role.PendingPassword) error {
 	failed := r.send(ctx, pending.Password)
 	if failed != nil && client.LeftThePassword(failed) {
 		r.giveUp(pending, failed)
@@ -284,7 +286,7 @@ func (r *rotation) send(ctx context.Context, password string) error {
 
 // giveUp forgets a password that ProcessMaker certainly has not taken, unless an
 // earlier try is still open with it that ProcessMaker may yet carry out.
-func (r *rotation) giveUp(pending *PendingPassword, cause error) {
+func (r *rotation) giveUp(pending *role.PendingPassword, cause error) {
 	if r.resumed && client.KindOf(cause) != client.PasswordRefused {
 		return
 	}
@@ -293,7 +295,7 @@ func (r *rotation) giveUp(pending *PendingPassword, cause error) {
 
 // putBack restores the old password where ProcessMaker confirmed the new one but
 // does not accept it: it has stored another one, which nobody knows.
-func (r *rotation) putBack(ctx context.Context, pending *PendingPassword) error {
+func (r *rotation) putBack(ctx context.Context, pending *role.PendingPassword) error {
 	if _, err := r.roles.StillPending(pending); err != nil {
 		return fmt.Errorf("ProcessMaker does not accept the new password, and the old one was not put back: %w", err)
 	}

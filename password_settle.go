@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/role"
+
 	"vault-plugin-secrets-processmaker/engine/instance"
 
 	"github.com/hashicorp/go-hclog"
@@ -44,7 +46,7 @@ func (r *Rotator) Settle(ctx context.Context) error {
 	return nil
 }
 
-func (r *Rotator) settleOpen(ctx context.Context, inst *instance.Instance, open *PendingPassword) error {
+func (r *Rotator) settleOpen(ctx context.Context, inst *instance.Instance, open *role.PendingPassword) error {
 	unlock, err := r.roles.LockUsers(ctx, open.Username)
 	if err != nil {
 		return err
@@ -71,7 +73,7 @@ func (r *Rotator) settleOpen(ctx context.Context, inst *instance.Instance, open 
 
 // settle finds out whether an open change has happened, and completes it if so. The
 // caller holds the user's lock.
-func (r *Rotator) settle(ctx context.Context, inst *instance.Instance, open *PendingPassword) (settled bool, err error) {
+func (r *Rotator) settle(ctx context.Context, inst *instance.Instance, open *role.PendingPassword) (settled bool, err error) {
 	first, err := r.firstWaiting(ctx, inst, open)
 	if err != nil {
 		return false, err
@@ -95,7 +97,7 @@ func (r *Rotator) settle(ctx context.Context, inst *instance.Instance, open *Pen
 
 // firstWaiting is the first role that neither has the new password yet nor has been
 // written since; nil where there is none.
-func (r *Rotator) firstWaiting(ctx context.Context, inst *instance.Instance, open *PendingPassword) (*Binding, error) {
+func (r *Rotator) firstWaiting(ctx context.Context, inst *instance.Instance, open *role.PendingPassword) (*role.Binding, error) {
 	for _, name := range open.RoleNames() {
 		entry, err := r.roles.Get(ctx, name)
 		if err != nil && !store.IsUnreadable(err) {

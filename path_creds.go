@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/role"
+
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -82,7 +84,7 @@ func (b *backend) readCreds(ctx context.Context, req *logical.Request, data *fra
 }
 
 // askedFor reads what a reader asks for, and refuses what the role does not allow.
-func askedFor(bound *Binding, data *framework.FieldData) (Request, error) {
+func askedFor(bound *role.Binding, data *framework.FieldData) (Request, error) {
 	for _, field := range []string{"ttl", "renew_mode"} {
 		if data.Raw[field] == nil {
 			delete(data.Raw, field) // null asks for the role's own
@@ -91,7 +93,7 @@ func askedFor(bound *Binding, data *framework.FieldData) (Request, error) {
 	var asked Request
 	mode := string(bound.RenewMode)
 	in := &fields.Input{Data: data}
-	in.Duration("ttl", &asked.TTL, time.Second, LongestTTL)
+	in.Duration("ttl", &asked.TTL, time.Second, role.LongestTTL)
 	in.Choice("renew_mode", &mode)
 	if in.Err != nil {
 		return Request{}, in.Err

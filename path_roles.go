@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"vault-plugin-secrets-processmaker/engine/role"
+
 	"vault-plugin-secrets-processmaker/engine/instance"
 
 	"github.com/hashicorp/go-hclog"
@@ -69,7 +71,7 @@ func roleFields() map[string]*framework.FieldSchema {
 			Description: "Whether the auth client's id and secret go into the body or into an HTTP Basic header.", DisplayAttrs: display("Client authentication method", "Auth client"),
 		},
 		"grant_type": {
-			Type: framework.TypeString, Default: GrantTypePassword, AllowedValues: []any{GrantTypePassword, GrantTypeCode, GrantTypeRefreshToken},
+			Type: framework.TypeString, Default: role.GrantTypePassword, AllowedValues: []any{role.GrantTypePassword, role.GrantTypeCode, role.GrantTypeRefreshToken},
 			Description: "How the role signs in: with username and password, by a person in a browser, or with a refresh token that is brought along.", DisplayAttrs: display("Grant type", "Login"),
 		},
 		"username":        {Type: framework.TypeString, Description: "ProcessMaker user name, not the e-mail address.", DisplayAttrs: display("User name", "Login")},
@@ -78,7 +80,7 @@ func roleFields() map[string]*framework.FieldSchema {
 		"redirect_uri":    {Type: framework.TypeString, Description: "For grant_type authorization_code: the redirect URI of the auth client, exactly as it is there.", DisplayAttrs: display("Redirect URI", "Login")},
 		"session_user_id": {Type: framework.TypeString, Description: "For grant_type authorization_code: the number of the one user who may sign in. Default: whoever does first, until the session is deleted.", DisplayAttrs: display("Session user ID", "Login")},
 		"credential_type": {
-			Type: framework.TypeString, Default: CredentialTypeAccessToken, AllowedValues: []any{CredentialTypeAccessToken, CredentialTypePersonalToken},
+			Type: framework.TypeString, Default: role.CredentialTypeAccessToken, AllowedValues: []any{role.CredentialTypeAccessToken, role.CredentialTypePersonalToken},
 			Description: "What is handed out: an access_token of a login of its own, or a personal_access_token made by the role's session.", DisplayAttrs: display("Credential type", "Credential"),
 		},
 		"user_id": {
@@ -86,15 +88,15 @@ func roleFields() map[string]*framework.FieldSchema {
 			Description: "Personal access tokens: the user whose tokens are made, a number or exactly one {{identity.entity.metadata.<key>}}. Needs a session of an administrator. Default: the session's own user.", DisplayAttrs: display("User ID", "Credential"),
 		},
 		"allow_administrators": {Type: framework.TypeBool, Description: "With user_id: that user may be an administrator.", DisplayAttrs: display("Allow administrators", "Credential")},
-		"ttl":                  {Type: framework.TypeDurationSecond, Default: int(DefaultTTL.Seconds()), Description: "How long a lease lasts, and how much a renewal adds.", DisplayAttrs: display("TTL", "Credential")},
-		"max_ttl":              {Type: framework.TypeDurationSecond, Default: int(DefaultMaxTTL.Seconds()), Description: "How long a lease can be renewed in all.", DisplayAttrs: display("Maximum TTL", "Credential")},
+		"ttl":                  {Type: framework.TypeDurationSecond, Default: int(role.DefaultTTL.Seconds()), Description: "How long a lease lasts, and how much a renewal adds.", DisplayAttrs: display("TTL", "Credential")},
+		"max_ttl":              {Type: framework.TypeDurationSecond, Default: int(role.DefaultMaxTTL.Seconds()), Description: "How long a lease can be renewed in all.", DisplayAttrs: display("Maximum TTL", "Credential")},
 		"renew_mode": {
 			Type: framework.TypeString, AllowedValues: []any{string(lease.Refresh), string(lease.Extend), string(lease.None)},
 			Description: "What renewing a lease does: refresh (a new token, the old one dies), extend (the same token), none (not renewable). Default: refresh for access tokens, extend for personal access tokens.", DisplayAttrs: display("Renewal mode", "Credential"),
 		},
 		"refresh_min_age":  {Type: framework.TypeDurationSecond, Description: "With renew_mode refresh: a token younger than this is kept by a renewal.", DisplayAttrs: display("Least age for refresh", "Credential")},
 		"rotation_period":  {Type: framework.TypeDurationSecond, Description: "For static-creds: how long one shared credential is handed out, 10s and more. Default: none is.", DisplayAttrs: display("Rotation period", "Shared credential")},
-		"rotation_overlap": {Type: framework.TypeDurationSecond, Default: int(DefaultRotationOverlap.Seconds()), Description: "For static-creds: how long a shared credential lives on after its rotation; below rotation_period.", DisplayAttrs: display("Rotation overlap", "Shared credential")},
+		"rotation_overlap": {Type: framework.TypeDurationSecond, Default: int(role.DefaultRotationOverlap.Seconds()), Description: "For static-creds: how long a shared credential lives on after its rotation; below rotation_period.", DisplayAttrs: display("Rotation overlap", "Shared credential")},
 		"verify":           {Type: framework.TypeBool, Description: "Log in once now and end that login at once, so that a mistake shows here. Not stored.", DisplayAttrs: display("Verify", "Login")},
 	}
 }
@@ -109,8 +111,8 @@ func (b *backend) roleExists(ctx context.Context, _ *logical.Request, data *fram
 
 func (b *backend) writeRole(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	name := data.Get("name").(string)
-	if len(name) > LongestRoleName {
-		return nil, problem.Refusef("the role's name has %d characters, %d are possible: it becomes part of names at ProcessMaker", len(name), LongestRoleName)
+	if len(name) > role.LongestName {
+		return nil, problem.Refusef("the role's name has %d characters, %d are possible: it becomes part of names at ProcessMaker", len(name), role.LongestName)
 	}
 	inst, err := b.engine.Instances.Require(ctx)
 	if err != nil {
@@ -125,7 +127,7 @@ func (b *backend) writeRole(ctx context.Context, req *logical.Request, data *fra
 	if err != nil && (!store.IsUnreadable(err) || req.Operation == logical.PatchOperation) {
 		return nil, err
 	}
-	changed := NewRole()
+	changed := role.New()
 	if previous != nil {
 		*changed = previous.Role
 	} else if req.Operation == logical.PatchOperation {
@@ -149,7 +151,7 @@ func (b *backend) writeRole(ctx context.Context, req *logical.Request, data *fra
 }
 
 // changeRole applies the fields of a write to a role.
-func changeRole(changed *Role, inst *instance.Instance, data *framework.FieldData) error {
+func changeRole(changed *role.Role, inst *instance.Instance, data *framework.FieldData) error {
 	in := &fields.Input{Data: data}
 	changed.Change(in)
 	if in.Err != nil {
@@ -188,11 +190,11 @@ func (b *backend) lockLogin(ctx context.Context, name string, data *framework.Fi
 // verifyRole logs in once with a role that is about to be written, and ends that
 // login. It does not log in as the role does otherwise: the password counts as it
 // was typed.
-func (b *backend) verifyRole(ctx context.Context, name string, changed *Role, inst *instance.Instance) error {
-	if changed.GrantType != GrantTypePassword {
-		return problem.Refusef("role %q: verify goes with grant_type %s: other sign-ins show at sessions/%s whether they work", name, GrantTypePassword, name)
+func (b *backend) verifyRole(ctx context.Context, name string, changed *role.Role, inst *instance.Instance) error {
+	if changed.GrantType != role.GrantTypePassword {
+		return problem.Refusef("role %q: verify goes with grant_type %s: other sign-ins show at sessions/%s whether they work", name, role.GrantTypePassword, name)
 	}
-	bound, err := Draft(name, changed, inst)
+	bound, err := role.Draft(name, changed, inst)
 	if err != nil {
 		return err
 	}
@@ -204,7 +206,7 @@ func (b *backend) verifyRole(ctx context.Context, name string, changed *Role, in
 }
 
 // roleWarnings says once what an operator has to know of the choices made.
-func roleWarnings(r *Role, isNew bool, data *framework.FieldData) (warnings []string) {
+func roleWarnings(r *role.Role, isNew bool, data *framework.FieldData) (warnings []string) {
 	chosen := func(field string) bool {
 		_, given := data.Raw[field]
 		return given || isNew
@@ -212,8 +214,8 @@ func roleWarnings(r *Role, isNew bool, data *framework.FieldData) (warnings []st
 	if r.RenewMode == lease.Refresh && chosen("renew_mode") {
 		warnings = append(warnings, refreshWarning)
 	}
-	if r.RotationPeriod > 0 && r.RotationOverlap < ShortOverlap && (chosen("rotation_period") || chosen("rotation_overlap")) {
-		warnings = append(warnings, fmt.Sprintf("rotation_overlap is %s: a reader that takes longer to replace what it holds has a dead token for a while; %s and more is safe", r.RotationOverlap, ShortOverlap))
+	if r.RotationPeriod > 0 && r.RotationOverlap < role.ShortOverlap && (chosen("rotation_period") || chosen("rotation_overlap")) {
+		warnings = append(warnings, fmt.Sprintf("rotation_overlap is %s: a reader that takes longer to replace what it holds has a dead token for a while; %s and more is safe", r.RotationOverlap, role.ShortOverlap))
 	}
 	return warnings
 }
@@ -280,7 +282,7 @@ func (b *backend) deleteRole(ctx context.Context, req *logical.Request, data *fr
 		return nil, err
 	}
 	b.engine.EndSuperseded(ctx, name, previous)
-	if previous == nil || previous.CredentialType != CredentialTypePersonalToken {
+	if previous == nil || previous.CredentialType != role.CredentialTypePersonalToken {
 		return nil, nil
 	}
 	return warned(fmt.Sprintf("personal access tokens of role %q end with their leases. Those whose lease is lost can be found by their name only while the role has a session: it is gone now, so delete what remains of \"vault:%s:%s:\" in ProcessMaker, or next time write %stidy role=%s first", name, b.engine.Ledger.Mount(), name, req.MountPoint, name)), nil

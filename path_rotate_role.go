@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"vault-plugin-secrets-processmaker/engine/role"
+
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -57,7 +59,7 @@ func (b *backend) rotateRole(ctx context.Context, req *logical.Request, data *fr
 	if err != nil {
 		return nil, err
 	}
-	if bound.GrantType != GrantTypePassword {
+	if bound.GrantType != role.GrantTypePassword {
 		return nil, problem.Refusef("role %q has no password: its grant_type is %s. End its session with \"vault delete %ssessions/%s\" and sign in anew", bound.Name, bound.GrantType, req.MountPoint, bound.Name)
 	}
 	rotated, err := b.engine.Passwords.Rotate(ctx, bound, data.Get("update_all").(bool))

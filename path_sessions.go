@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"vault-plugin-secrets-processmaker/engine/role"
+
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -83,8 +85,8 @@ func (b *backend) authorize(ctx context.Context, req *logical.Request, data *fra
 	if err != nil {
 		return nil, err
 	}
-	if bound.GrantType != GrantTypeCode {
-		return nil, problem.Refusef("role %q signs in by %s; authorize is for grant_type %s", bound.Name, bound.GrantType, GrantTypeCode)
+	if bound.GrantType != role.GrantTypeCode {
+		return nil, problem.Refusef("role %q signs in by %s; authorize is for grant_type %s", bound.Name, bound.GrantType, role.GrantTypeCode)
 	}
 	begun, err := b.engine.Sessions.BeginSignIn(ctx, bound, callerOf(req))
 	if err != nil {
@@ -113,13 +115,13 @@ func (b *backend) writeSession(ctx context.Context, req *logical.Request, data *
 	}
 	var started *Session
 	switch {
-	case bound.GrantType == GrantTypePassword:
+	case bound.GrantType == role.GrantTypePassword:
 		return nil, problem.Refusef("role %q signs in with its password; its session starts by itself when one is needed", bound.Name)
-	case bound.GrantType == GrantTypeCode && (code == "" || state == "" || refreshToken != ""):
+	case bound.GrantType == role.GrantTypeCode && (code == "" || state == "" || refreshToken != ""):
 		return nil, problem.Refusef("role %q signs in by authorization_code: give code and state", bound.Name)
-	case bound.GrantType == GrantTypeRefreshToken && (refreshToken == "" || code != "" || state != ""):
+	case bound.GrantType == role.GrantTypeRefreshToken && (refreshToken == "" || code != "" || state != ""):
 		return nil, problem.Refusef("role %q signs in by refresh_token: give refresh_token", bound.Name)
-	case bound.GrantType == GrantTypeCode:
+	case bound.GrantType == role.GrantTypeCode:
 		started, err = b.engine.Sessions.CompleteSignIn(ctx, bound, callerOf(req), code, state)
 	default:
 		started, err = b.engine.Sessions.Import(ctx, bound, refreshToken)

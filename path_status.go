@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/role"
+
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -188,7 +190,7 @@ func (b *backend) addSessionStatus(ctx context.Context, name string, answer map[
 	return nil
 }
 
-func (b *backend) addStaticStatus(ctx context.Context, entry *Entry, answer map[string]any) error {
+func (b *backend) addStaticStatus(ctx context.Context, entry *role.Entry, answer map[string]any) error {
 	answer["last_vault_rotation"], answer["next_vault_rotation"] = "", ""
 	if entry.RotationPeriod == 0 {
 		return nil

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"vault-plugin-secrets-processmaker/engine/role"
+
 	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/engine/ledger"
 	"vault-plugin-secrets-processmaker/internal/problem"
@@ -21,7 +23,7 @@ type Unmanaged struct {
 // Unmanaged lists the personal access tokens of the role's user that no record
 // knows. A token has its user's full rights, to make further tokens included, and
 // those do not end with it.
-func (r *Reaper) Unmanaged(ctx context.Context, bound *Binding) (Unmanaged, error) {
+func (r *Reaper) Unmanaged(ctx context.Context, bound *role.Binding) (Unmanaged, error) {
 	if bound.TargetVaries() {
 		return Unmanaged{}, problem.Refuse("user_id is an identity template, so the role has no one user whose tokens could be listed", "Look at the users' tokens in ProcessMaker")
 	}
@@ -50,8 +52,8 @@ func (r *Reaper) Unmanaged(ctx context.Context, bound *Binding) (Unmanaged, erro
 	return found, nil
 }
 
-func (r *Reaper) tokensOf(ctx context.Context, bound *Binding) (tokens []client.NamedToken, err error) {
-	if bound.CredentialType == CredentialTypePersonalToken {
+func (r *Reaper) tokensOf(ctx context.Context, bound *role.Binding) (tokens []client.NamedToken, err error) {
+	if bound.CredentialType == role.CredentialTypePersonalToken {
 		err = r.sessions.Do(ctx, bound, func(session *Session) error {
 			userID := session.UserID
 			if bound.UserID != "" {

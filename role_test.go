@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 
+	"vault-plugin-secrets-processmaker/engine/role"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -89,8 +91,8 @@ func TestRoleRefusals(t *testing.T) {
 			}
 		})
 	}
-	h.mustWrite("roles/"+strings.Repeat("r", LongestRoleName), h.roleData(nil))
-	h.refusedWrite(logical.CreateOperation, "roles/"+strings.Repeat("r", LongestRoleName+1), h.roleData(nil), "characters")
+	h.mustWrite("roles/"+strings.Repeat("r", role.LongestName), h.roleData(nil))
+	h.refusedWrite(logical.CreateOperation, "roles/"+strings.Repeat("r", role.LongestName+1), h.roleData(nil), "characters")
 	h.refusedWrite(logical.UpdateOperation, "roles/own", map[string]any{"client_id": "4"}, "needs client_secret in the same request")
 }
 

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-processmaker/engine/role"
+
 	"github.com/hashicorp/vault/sdk/helper/consts"
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
@@ -19,7 +21,7 @@ func newCutHarness(t *testing.T) (h *harness, old string) {
 	h = newSharedUserHarness(t)
 	old = h.password()
 	h.pm.Inject(processmakertest.Fault{On: processmakertest.ChangePassword, Do: processmakertest.LoseAnswer()})
-	h.storage.failPuts(func(key string) bool { return strings.HasPrefix(key, RolePrefix) })
+	h.storage.failPuts(func(key string) bool { return strings.HasPrefix(key, role.Prefix) })
 	require.Error(t, h.rotate())
 	h.storage.failPuts(nil)
 	require.NotEqual(t, old, h.password())
@@ -58,7 +60,7 @@ func TestASecondaryLeavesAnOpenChangeToThePrimary(t *testing.T) {
 	h, old := newCutHarness(t)
 	h.restart()
 	h.system.ReplicationStateVal = consts.ReplicationPerformanceSecondary
-	h.storage.failPuts(func(key string) bool { return strings.HasPrefix(key, RolePrefix) })
+	h.storage.failPuts(func(key string) bool { return strings.HasPrefix(key, role.Prefix) })
 	h.pm.ResetLog()
 	h.tick()
 	require.Zero(t, h.pm.Count(processmakertest.PasswordGrant))
@@ -83,7 +85,7 @@ func TestTheNextRotationTakesTheNewPasswordOver(t *testing.T) {
 func TestARoleThatCannotBeWrittenIssuesAllTheSame(t *testing.T) {
 	t.Parallel()
 	h, old := newCutHarness(t)
-	h.storage.failPuts(func(key string) bool { return strings.HasPrefix(key, RolePrefix) })
+	h.storage.failPuts(func(key string) bool { return strings.HasPrefix(key, role.Prefix) })
 	h.issue(nil)
 	h.issue(nil)
 	require.Equal(t, old, h.storedPassword("ci"))

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/role"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -28,13 +30,13 @@ func (h *harness) storedPassword(role string) string {
 // openChanges are the stored changes that are not settled.
 func (h *harness) openChanges() []string {
 	h.t.Helper()
-	keys, err := logical.CollectKeysWithPrefix(context.Background(), h.storage.Storage, pendingPrefix)
+	keys, err := logical.CollectKeysWithPrefix(context.Background(), h.storage.Storage, role.PendingPrefix)
 	require.NoError(h.t, err)
 	return keys
 }
 
 // restart is what a crash of the plugin does: only storage remains.
-func (h *harness) openChange() *PendingPassword {
+func (h *harness) openChange() *role.PendingPassword {
 	h.t.Helper()
 	open, err := h.reader().Roles.AllPending(context.Background())
 	require.NoError(h.t, err)
@@ -62,7 +64,7 @@ func (h *harness) requireSettled() {
 
 func TestRotateRole(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []string{CredentialTypeAccessToken, CredentialTypePersonalToken} {
+	for _, kind := range []string{role.CredentialTypeAccessToken, role.CredentialTypePersonalToken} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			h := newReadyHarness(t, map[string]any{"credential_type": kind})

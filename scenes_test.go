@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/role"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 )
@@ -194,7 +196,7 @@ func sessionScenes() map[string]func(*testing.T) *scene {
 		bring := func() string {
 			inst, err := h.backend.engine.Instances.Current(context.Background())
 			require.NoError(t, err)
-			bound, err := Draft("", &Role{URL: h.pm.URL(), GrantType: GrantTypePassword, Username: "alice", Password: h.pm.User("alice").Password}, inst)
+			bound, err := role.Draft("", &role.Role{URL: h.pm.URL(), GrantType: role.GrantTypePassword, Username: "alice", Password: h.pm.User("alice").Password}, inst)
 			require.NoError(t, err)
 			grant, err := h.backend.engine.Tokens.Login(context.Background(), bound)
 			require.NoError(t, err)

@@ -7,6 +7,8 @@ import (
 	"io"
 	"sync"
 
+	"vault-plugin-secrets-processmaker/engine/role"
+
 	"vault-plugin-secrets-processmaker/engine/instance"
 
 	"github.com/hashicorp/go-hclog"
@@ -26,7 +28,7 @@ type SessionManager struct {
 	clock     clock.Clock
 	random    io.Reader
 	instances *instance.Store
-	roles     *RoleStore
+	roles     *role.Store
 	tokens    *Broker
 	report    *telemetry.Reporter
 	// sessions locks the sessions of roles, imports the refresh tokens that are
@@ -56,7 +58,7 @@ var errOver = problem.Conflictf("the session was ended by another request at the
 // Do runs an exchange with the session's token. A refused token is renewed; a
 // session that is over is asked for anew. A refusal that a renewal does not mend is
 // remembered by the role's gate.
-func (m *SessionManager) Do(ctx context.Context, bound *Binding, exchange func(*Session) error) error {
+func (m *SessionManager) Do(ctx context.Context, bound *role.Binding, exchange func(*Session) error) error {
 	current, err := m.Usable(ctx, bound)
 	if err != nil {
 		return err
@@ -104,7 +106,7 @@ func (m *SessionManager) retryYoung(ctx context.Context, current *Session, excha
 }
 
 // Usable returns the role's session and starts one where there is none.
-func (m *SessionManager) Usable(ctx context.Context, bound *Binding) (*Session, error) {
+func (m *SessionManager) Usable(ctx context.Context, bound *role.Binding) (*Session, error) {
 	if known := m.mirror(bound); known != nil {
 		return known, nil
 	}
@@ -125,7 +127,7 @@ func (m *SessionManager) Usable(ctx context.Context, bound *Binding) (*Session, 
 	case own && stored.Active():
 		m.mirrors.Store(bound.Name, stored)
 		return stored, nil
-	case bound.GrantType == GrantTypePassword:
+	case bound.GrantType == role.GrantTypePassword:
 		return m.start(ctx, bound, stored)
 	case own:
 		return nil, needsSignIn(bound, stored.LostBecause)
@@ -135,7 +137,7 @@ func (m *SessionManager) Usable(ctx context.Context, bound *Binding) (*Session, 
 }
 
 // mirror is the session in memory if it is of the role as it signs in now.
-func (m *SessionManager) mirror(bound *Binding) *Session {
+func (m *SessionManager) mirror(bound *role.Binding) *Session {
 	if found, ok := m.mirrors.Load(bound.Name); ok {
 		if known := found.(*Session); known.Fingerprint == bound.Fingerprint && known.Active() {
 			return known
@@ -154,19 +156,19 @@ func (m *SessionManager) lock(ctx context.Context, name string) (unlock func(), 
 
 // needsSignIn is the answer to a caller that needs a session which only a person,
 // or an imported refresh token, can begin.
-func needsSignIn(bound *Binding, why string) error {
+func needsSignIn(bound *role.Binding, why string) error {
 	text := "it has no session"
 	if why != "" {
 		text = "its session is lost (" + why + ")"
 	}
-	if bound.GrantType == GrantTypeRefreshToken {
+	if bound.GrantType == role.GrantTypeRefreshToken {
 		return problem.Refuse(text, fmt.Sprintf("Import a refresh token with \"vault write <mount>/sessions/%s refresh_token=-\"", bound.Name))
 	}
 	return problem.Refuse(text, fmt.Sprintf("Sign in with \"vault write -f <mount>/authorize/%s\", open the authorization_url, then \"vault write <mount>/sessions/%s code=<code> state=<state>\"", bound.Name, bound.Name))
 }
 
 // start signs in with the role's password. The caller holds the session's lock.
-func (m *SessionManager) start(ctx context.Context, bound *Binding, old *Session) (*Session, error) {
+func (m *SessionManager) start(ctx context.Context, bound *role.Binding, old *Session) (*Session, error) {
 	grant, err := m.tokens.Login(ctx, bound)
 	if err != nil {
 		return nil, err
@@ -180,7 +182,7 @@ func (m *SessionManager) start(ctx context.Context, bound *Binding, old *Session
 	return started, nil
 }
 
-func (m *SessionManager) draft(bound *Binding, grant *client.Grant) *Session {
+func (m *SessionManager) draft(bound *role.Binding, grant *client.Grant) *Session {
 	drafted := &Session{Version: sessionVersion, Fingerprint: bound.Fingerprint, CreatedTime: m.clock.Now()}
 	drafted.Hold(grant)
 	return drafted
@@ -190,7 +192,7 @@ func (m *SessionManager) draft(bound *Binding, grant *client.Grant) *Session {
 // The old one is registered as due first: storing the new one forgets it, and the
 // plugin may be killed right after. Where adopt fails, the new pair is the
 // caller's to end. The caller holds the session's lock.
-func (m *SessionManager) adopt(bound *Binding, started, old *Session) error {
+func (m *SessionManager) adopt(bound *role.Binding, started, old *Session) error {
 	if err := m.roles.StillBound(bound); err != nil {
 		return err
 	}
@@ -222,7 +224,7 @@ func (m *SessionManager) adopt(bound *Binding, started, old *Session) error {
 
 // registerOld puts the access token of a session that is about to be replaced on
 // the ledger; nil where there is none that lives here.
-func (m *SessionManager) registerOld(bound *Binding, old *Session) (*ledger.Record, error) {
+func (m *SessionManager) registerOld(bound *role.Binding, old *Session) (*ledger.Record, error) {
 	if old == nil || !old.Active() || old.Fingerprint.URL != bound.Config.URL {
 		return nil, nil
 	}
@@ -244,7 +246,7 @@ func (m *SessionManager) withdraw(name string, started *Session) error {
 // Renew gives a session that ProcessMaker no longer accepts, or that is old, a new
 // pair. seen is the session as the caller knew it: if another request has renewed
 // it since, that is the answer; if one has ended it, nothing brings it back.
-func (m *SessionManager) Renew(ctx context.Context, bound *Binding, seen *Session) (*Session, error) {
+func (m *SessionManager) Renew(ctx context.Context, bound *role.Binding, seen *Session) (*Session, error) {
 	began := m.clock.Now()
 	workCtx, cancel := context.WithTimeout(context.Background(), ExchangesTimeout)
 	defer cancel()
@@ -296,7 +298,7 @@ func (m *SessionManager) Renew(ctx context.Context, bound *Binding, seen *Sessio
 }
 
 // lose stores that somebody has to sign in again.
-func (m *SessionManager) lose(bound *Binding, stored *Session, why string) error {
+func (m *SessionManager) lose(bound *role.Binding, stored *Session, why string) error {
 	m.Forget(bound.Name)
 	if err := m.replace(bound.Name, stored, stored.lost(why)); err != nil {
 		return err

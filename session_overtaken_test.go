@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/role"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -17,7 +19,7 @@ const newUser = "robert"
 
 // lateReader gives the role to another user. It returns what a reader knows that
 // has loaded the role before.
-func (h *harness) lateReader() (former *Binding) {
+func (h *harness) lateReader() (former *role.Binding) {
 	h.t.Helper()
 	former = h.bound("ci")
 	h.pm.AddUser(processmakertest.User{Username: newUser, Password: "robert's"})

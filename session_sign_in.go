@@ -9,6 +9,8 @@ import (
 	"io"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/role"
+
 	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/engine/ledger"
 	"vault-plugin-secrets-processmaker/internal/problem"
@@ -57,7 +59,7 @@ type SignIn struct {
 // BeginSignIn makes the address where a person signs in (RFC 6749 §4.1, with PKCE,
 // RFC 7636). caller tells Vault tokens apart, and is empty for one that nothing
 // tells apart.
-func (m *SessionManager) BeginSignIn(ctx context.Context, bound *Binding, caller string) (*SignIn, error) {
+func (m *SessionManager) BeginSignIn(ctx context.Context, bound *role.Binding, caller string) (*SignIn, error) {
 	if caller == "" {
 		return nil, problem.Refuse("this Vault token has neither an entity nor an accessor (batch tokens have none), so nobody could be told apart from its holder", "Sign in with a service token")
 	}
@@ -101,7 +103,7 @@ const beginAgain = "Begin again at authorize/<role>"
 var errNoSignIn = problem.Refuse("no sign-in of yours is open with this state: it was completed, is older than ten minutes, was begun for another role or by somebody else, or the role was changed since", beginAgain)
 
 // CompleteSignIn trades the code of a sign-in for the role's session.
-func (m *SessionManager) CompleteSignIn(ctx context.Context, bound *Binding, caller, code, state string) (*Session, error) {
+func (m *SessionManager) CompleteSignIn(ctx context.Context, bound *role.Binding, caller, code, state string) (*Session, error) {
 	pending, err := m.takeSignIn(ctx, bound, caller, state)
 	if err != nil {
 		return nil, err
@@ -116,7 +118,7 @@ func (m *SessionManager) CompleteSignIn(ctx context.Context, bound *Binding, cal
 
 // takeSignIn removes the sign-in before it is used: it works once, also for two
 // callers at once.
-func (m *SessionManager) takeSignIn(ctx context.Context, bound *Binding, caller, state string) (*pendingSignIn, error) {
+func (m *SessionManager) takeSignIn(ctx context.Context, bound *role.Binding, caller, state string) (*pendingSignIn, error) {
 	unlock, err := m.lock(ctx, bound.Name)
 	if err != nil {
 		return nil, err
@@ -156,7 +158,7 @@ func explainCode(err error) error {
 
 // begin makes a session of a pair that a person or an import brought, if it belongs
 // to the user that may sign in.
-func (m *SessionManager) begin(ctx context.Context, bound *Binding, grant *client.Grant) (*Session, error) {
+func (m *SessionManager) begin(ctx context.Context, bound *role.Binding, grant *client.Grant) (*Session, error) {
 	// The record ends the token should the plugin be killed before the session is
 	// stored.
 	record, err := m.tokens.Register(grant.Access, bound.Facts("sessions"))
@@ -193,7 +195,7 @@ func (m *SessionManager) begin(ctx context.Context, bound *Binding, grant *clien
 
 // checkUser refuses a sign-in by another user than the pinned one, and fills in the
 // user's name.
-func (m *SessionManager) checkUser(ctx context.Context, bound *Binding, started, old *Session) error {
+func (m *SessionManager) checkUser(ctx context.Context, bound *role.Binding, started, old *Session) error {
 	pinned := bound.SessionUserID
 	if pinned == "" && old != nil && old.Fingerprint == bound.Fingerprint {
 		pinned = old.UserID
@@ -214,7 +216,7 @@ func (m *SessionManager) checkUser(ctx context.Context, bound *Binding, started,
 
 // turnAway ends the tokens of a sign-in that becomes no session, at once or as soon
 // as ProcessMaker can be reached.
-func (m *SessionManager) turnAway(bound *Binding, started *Session, record *ledger.Record) {
+func (m *SessionManager) turnAway(bound *role.Binding, started *Session, record *ledger.Record) {
 	if err := m.endPair(bound.Instance, bound.Auth, bound.Name, started); err == nil {
 		m.tokens.Release(record)
 	}
@@ -222,7 +224,7 @@ func (m *SessionManager) turnAway(bound *Binding, started *Session, record *ledg
 
 // Import begins a session with a refresh token that the caller brings. It is
 // refreshed at once, so that no copy of it works any more.
-func (m *SessionManager) Import(ctx context.Context, bound *Binding, refreshToken string) (*Session, error) {
+func (m *SessionManager) Import(ctx context.Context, bound *role.Binding, refreshToken string) (*Session, error) {
 	grant, err := m.refreshImported(ctx, bound, refreshToken)
 	switch {
 	case err == nil:
@@ -237,7 +239,7 @@ func (m *SessionManager) Import(ctx context.Context, bound *Binding, refreshToke
 
 // refreshImported uses a refresh token that two callers may bring at once: by two
 // refreshes at a time ProcessMaker can be made to give two pairs.
-func (m *SessionManager) refreshImported(ctx context.Context, bound *Binding, refreshToken string) (*client.Grant, error) {
+func (m *SessionManager) refreshImported(ctx context.Context, bound *role.Binding, refreshToken string) (*client.Grant, error) {
 	hash := sha256.Sum256([]byte(refreshToken))
 	unlock, err := m.imports.Lock(ctx, hex.EncodeToString(hash[:]))
 	if err != nil {

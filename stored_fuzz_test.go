@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-processmaker/engine/role"
+
 	"vault-plugin-secrets-processmaker/engine/instance"
 
 	"vault-plugin-secrets-processmaker/internal/store"
@@ -23,7 +25,7 @@ func FuzzStored(f *testing.F) {
 	f.Add([]byte(`{"version":1,"password":["` + canary + `"]}`))
 	f.Fuzz(func(t *testing.T, value []byte) {
 		ctx, storage := context.Background(), &logical.InmemStorage{}
-		for _, key := range []string{instance.Key, RolePrefix + "ci", SessionPrefix + "ci", StaticPrefix + "ci"} {
+		for _, key := range []string{instance.Key, role.Prefix + "ci", SessionPrefix + "ci", StaticPrefix + "ci"} {
 			require.NoError(t, storage.Put(ctx, &logical.StorageEntry{Key: key, Value: value}))
 		}
 		check := func(whole bool, err error) {
@@ -37,7 +39,7 @@ func FuzzStored(f *testing.F) {
 		}
 		c, err := store.Get[instance.Config](ctx, storage, instance.Key, instance.ConfigName)
 		check(err == nil && c.Usable(), err)
-		r, err := store.Get[Role](ctx, storage, RolePrefix+"ci", roleName("ci"))
+		r, err := store.Get[role.Role](ctx, storage, role.Prefix+"ci", role.NameOf("ci"))
 		check(err == nil && r.Usable(), err)
 		s, err := store.Get[Session](ctx, storage, SessionPrefix+"ci", sessionName("ci"))
 		check(err == nil && s.Usable(), err)

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/role"
+
 	"vault-plugin-secrets-processmaker/engine/instance"
 
 	"github.com/hashicorp/go-hclog"
@@ -25,7 +27,7 @@ import (
 type Broker struct {
 	Clock     clock.Clock
 	Instances *instance.Store
-	Roles     *RoleStore
+	Roles     *role.Store
 	Ledger    *ledger.Ledger
 	Report    *telemetry.Reporter
 	// Writable tells whether this cluster may write roles: those of a performance
@@ -36,7 +38,7 @@ type Broker struct {
 // Login makes a new pair of tokens with the role's password (RFC 6749 §4.3). A
 // refused login is remembered by the role's gate. Explain puts its errors into
 // words.
-func (b *Broker) Login(ctx context.Context, bound *Binding) (grant *client.Grant, err error) {
+func (b *Broker) Login(ctx context.Context, bound *role.Binding) (grant *client.Grant, err error) {
 	settle, err := bound.Gate.Enter(ctx, b.Clock.Now)
 	if err != nil {
 		return nil, err
@@ -54,7 +56,7 @@ func (b *Broker) Login(ctx context.Context, bound *Binding) (grant *client.Grant
 
 // Try makes a pair of tokens with a password that need not be the role's, past the
 // role's gate.
-func (b *Broker) Try(ctx context.Context, bound *Binding, password string) (*client.Grant, error) {
+func (b *Broker) Try(ctx context.Context, bound *role.Binding, password string) (*client.Grant, error) {
 	grant, err := bound.Client.PasswordGrant(ctx, bound.Auth, bound.Login(password))
 	b.NoteLostAnswer(bound.Name, err)
 	return grant, err
@@ -62,7 +64,7 @@ func (b *Broker) Try(ctx context.Context, bound *Binding, password string) (*cli
 
 // Prove finds out whether a password holds, by a login that is ended at once.
 // purpose is the path for which the login is made.
-func (b *Broker) Prove(ctx context.Context, bound *Binding, password, purpose string) error {
+func (b *Broker) Prove(ctx context.Context, bound *role.Binding, password, purpose string) error {
 	grant, err := b.Try(ctx, bound, password)
 	if err != nil {
 		return err
@@ -78,7 +80,7 @@ func (b *Broker) Prove(ctx context.Context, bound *Binding, password, purpose st
 // loginAsChanged logs in with the password that a change has given the user since
 // the role was loaded, or may have given. refused is the answer where there is no
 // such password.
-func (b *Broker) loginAsChanged(ctx context.Context, bound *Binding, refused error) (*client.Grant, error) {
+func (b *Broker) loginAsChanged(ctx context.Context, bound *role.Binding, refused error) (*client.Grant, error) {
 	// The change comes first: it is deleted after the role is written.
 	pending, err := b.Roles.Pending(ctx, bound.URL, bound.Username)
 	if store.IsUnreadable(err) {
@@ -99,13 +101,13 @@ func (b *Broker) loginAsChanged(ctx context.Context, bound *Binding, refused err
 	switch {
 	case err != nil:
 		return nil, err
-	case current == nil || current.Password == bound.Password || current.URL != bound.URL || UserKey(current.Username) != UserKey(bound.Username):
+	case current == nil || current.Password == bound.Password || current.URL != bound.URL || role.UserKey(current.Username) != role.UserKey(bound.Username):
 		return nil, refused
 	}
 	return b.Try(ctx, bound, current.Password)
 }
 
-func (b *Broker) adopt(name string, pending *PendingPassword) {
+func (b *Broker) adopt(name string, pending *role.PendingPassword) {
 	switch err := b.Roles.Adopt(pending); {
 	case err == nil:
 		b.Report.Log(hclog.Info, telemetry.Subject{Role: name}, "the role's new password was found to hold")
@@ -123,7 +125,7 @@ func (b *Broker) NoteLostAnswer(name string, err error) {
 }
 
 // noteLogin logs when the login of a role breaks and when it works again.
-func (b *Broker) noteLogin(bound *Binding, err error) {
+func (b *Broker) noteLogin(bound *role.Binding, err error) {
 	if err != nil && !isRefusal(err) {
 		return
 	}
@@ -150,7 +152,7 @@ func isRefusal(err error) bool {
 
 // Explain says why a role could not sign in, and what cures it. A problem stays as
 // it is.
-func Explain(bound *Binding, err error, now time.Time) *problem.Error {
+func Explain(bound *role.Binding, err error, now time.Time) *problem.Error {
 	for cause := err; cause != nil; cause = errors.Unwrap(cause) {
 		switch known := cause.(type) {
 		case *problem.Error:
@@ -164,14 +166,14 @@ func Explain(bound *Binding, err error, now time.Time) *problem.Error {
 	return problem.Explain(err, err.Error())
 }
 
-func explainRemembered(bound *Binding, remembered *logingate.Remembered, now time.Time) *problem.Error {
+func explainRemembered(bound *role.Binding, remembered *logingate.Remembered, now time.Time) *problem.Error {
 	told := *Explain(bound, remembered.Refusal, now)
 	told.Cure = strings.TrimPrefix(fmt.Sprintf("%s. This was found a moment ago and is not tried again for %s; writing the role or the config clears it", told.Cure, problem.Wait(remembered.Until, now)), ". ")
 	told.RetryAt = remembered.Until
 	return &told
 }
 
-func explainUpstream(bound *Binding, failure *client.Error, now time.Time) *problem.Error {
+func explainUpstream(bound *role.Binding, failure *client.Error, now time.Time) *problem.Error {
 	where := "the role"
 	if bound.Role.AuthClient.ID == "" {
 		where = "the config"

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/role"
+
 	"github.com/hashicorp/go-hclog"
 
 	"vault-plugin-secrets-processmaker/client"
@@ -22,7 +24,7 @@ const ExchangesTimeout = 35 * time.Second
 // Holding is a pair of tokens and its holder: a credential's record or a role's
 // session. The caller holds the holder's lock.
 type Holding struct {
-	Bound        *Binding
+	Bound        *role.Binding
 	Fingerprint  ledger.Fingerprint
 	Token        client.Token
 	RefreshToken string
@@ -104,7 +106,7 @@ func (r *refresh) resolve(ctx context.Context, cause error, mayRepeat bool) (Out
 	switch {
 	case err != nil:
 		return Outcome{}, problem.Explain(err, fmt.Sprintf("%s, and whether the old token still lives could not be found out (%s); try again", r.cause(cause), err))
-	case !alive && r.Bound.GrantType != GrantTypePassword && client.RefusedWithoutUse(cause):
+	case !alive && r.Bound.GrantType != role.GrantTypePassword && client.RefusedWithoutUse(cause):
 		// The refresh token was not used up, and no login can replace it: it
 		// works again once the cause of the refusal is corrected.
 		return Outcome{}, problem.Explain(cause, r.cause(cause))
@@ -165,7 +167,7 @@ func (r *refresh) cause(err error) string { return Explain(r.Bound, err, r.Clock
 // the record forgets it.
 func (r *refresh) loginAgain(ctx context.Context, why string, oldIsDead bool) (Outcome, error) {
 	facts := r.facts()
-	if r.Bound.GrantType != GrantTypePassword {
+	if r.Bound.GrantType != role.GrantTypePassword {
 		if !oldIsDead {
 			if err := r.Discard(r.Bound.Instance, r.Token, facts); err != nil {
 				return Outcome{}, err

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/role"
+
 	"vault-plugin-secrets-processmaker/engine/instance"
 
 	"github.com/stretchr/testify/require"
@@ -14,7 +16,7 @@ import (
 
 func TestARepeatNeedsTimeForTheQuestionAfterIt(t *testing.T) {
 	t.Parallel()
-	r := &refresh{Holding: Holding{Bound: &Binding{Instance: &instance.Instance{Config: instance.Config{RequestTimeout: 15 * time.Second}}}}}
+	r := &refresh{Holding: Holding{Bound: &role.Binding{Instance: &instance.Instance{Config: instance.Config{RequestTimeout: 15 * time.Second}}}}}
 	require.True(t, r.timeToRepeat(context.Background()))
 	for left, enough := range map[time.Duration]bool{time.Minute: true, 10 * time.Second: false} {
 		ctx, cancel := context.WithTimeout(context.Background(), left)

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/role"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -238,9 +240,9 @@ func (h *harness) restoreLease(text string) *heldLease {
 // rekeyed is the key that an entry has where the instance is at url: that of an
 // open change of a password is made of it.
 func rekeyed(key string, value []byte, url string) string {
-	var change PendingPassword
-	if !strings.HasPrefix(key, pendingPrefix) || json.Unmarshal(value, &change) != nil {
+	var change role.PendingPassword
+	if !strings.HasPrefix(key, role.PendingPrefix) || json.Unmarshal(value, &change) != nil {
 		return key
 	}
-	return pendingKey(url, change.Username)
+	return role.PendingKey(url, change.Username)
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/role"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -74,7 +76,7 @@ func (h *harness) requireSettingsWork(files map[string]string) {
 	roles, sessions := 0, 0
 	for file := range files {
 		name := strings.TrimSuffix(strings.TrimPrefix(file, storageSection), ".json")
-		if role, ok := strings.CutPrefix(name, RolePrefix); ok {
+		if role, ok := strings.CutPrefix(name, role.Prefix); ok {
 			roles++
 			read := h.read("roles/" + role)
 			require.NotNil(h.t, read, role)
@@ -167,7 +169,7 @@ func (h *harness) requireSessionsWork() {
 	h.tick()
 	require.Equal(h.t, len(sessions), h.pm.Count(processmakertest.RefreshGrant))
 	require.Zero(h.t, h.pm.Count(processmakertest.PasswordGrant))
-	names, err := h.storage.List(context.Background(), RolePrefix)
+	names, err := h.storage.List(context.Background(), role.Prefix)
 	require.NoError(h.t, err)
 	for _, name := range names {
 		resp, err := h.do(logical.DeleteOperation, "roles/"+name, nil)

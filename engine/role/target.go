@@ -1,4 +1,4 @@
-package main
+package role
 
 import (
 	"errors"
@@ -29,7 +29,7 @@ func (r *Role) TargetVaries() bool { return userIDTemplate.MatchString(r.UserID)
 
 // Target is the id of the user whose token a reader gets; empty for the session's
 // own user. entityID is the reader's.
-func (s *RoleStore) Target(r *Role, entityID string) (string, error) {
+func (s *Store) Target(r *Role, entityID string) (string, error) {
 	if !r.TargetVaries() {
 		return r.UserID, nil
 	}

@@ -1,4 +1,4 @@
-package main
+package role
 
 import (
 	"errors"
@@ -16,7 +16,7 @@ import (
 	"vault-plugin-secrets-processmaker/internal/problem"
 )
 
-const roleVersion = 1
+const version = 1
 
 // The values of grant_type and credential_type.
 const (
@@ -43,7 +43,7 @@ const (
 // LongestRoleName leaves room for the rest of the name that a personal access
 // token bears at ProcessMaker, which takes 255 characters:
 // "vault:<8 digits>:<role>:<credential_id>".
-const LongestRoleName = 255 - len("vault:") - 8 - 1 - 1 - 22
+const LongestName = 255 - len("vault:") - 8 - 1 - 1 - 22
 
 // Role is the stored form of roles/<name>.
 type Role struct {
@@ -80,9 +80,9 @@ type Role struct {
 }
 
 // NewRole is a role with the defaults.
-func NewRole() *Role {
+func New() *Role {
 	return &Role{
-		Version:         roleVersion,
+		Version:         version,
 		AuthClient:      instance.AuthClient{Method: string(client.ClientSecretPost)},
 		GrantType:       GrantTypePassword,
 		CredentialType:  CredentialTypeAccessToken,
@@ -93,7 +93,7 @@ func NewRole() *Role {
 }
 
 // CurrentVersion and Usable make Role an entry of storage.
-func (r *Role) CurrentVersion() int { return roleVersion }
+func (r *Role) CurrentVersion() int { return version }
 func (r *Role) Usable() bool {
 	return r.URL != "" && r.GrantType != "" && r.CredentialType != "" && r.RenewMode != "" && r.TTL > 0 && r.MaxTTL > 0
 }

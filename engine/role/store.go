@@ -1,4 +1,4 @@
-package main
+package role
 
 import (
 	"context"
@@ -18,15 +18,15 @@ import (
 )
 
 // RolePrefix is where the roles are stored.
-const RolePrefix = "role/"
+const Prefix = "role/"
 
 // roleKeys are the keys of this package.
-var roleKeys = []store.Key{
-	{Prefix: RolePrefix, SealWrap: true},
-	{Prefix: pendingPrefix, SealWrap: true},
+var Keys = []store.Key{
+	{Prefix: Prefix, SealWrap: true},
+	{Prefix: PendingPrefix, SealWrap: true},
 }
 
-func roleName(name string) store.Name {
+func NameOf(name string) store.Name {
 	return store.Name{What: fmt.Sprintf("the stored role %q", name), Cure: "write the role again with everything that it needs, or delete it"}
 }
 
@@ -42,7 +42,7 @@ type Entry struct {
 }
 
 // RoleStore keeps the roles of a mount.
-type RoleStore struct {
+type Store struct {
 	storage   logical.Storage
 	clock     clock.Clock
 	instances *instance.Store
@@ -54,20 +54,20 @@ type RoleStore struct {
 }
 
 // NewRoleStore reads nothing.
-func NewRoleStore(storage logical.Storage, clk clock.Clock, instances *instance.Store, report *telemetry.Reporter, fill FillTemplate) *RoleStore {
-	return &RoleStore{storage: storage, clock: clk, instances: instances, report: report, target: fill, users: keylock.New()}
+func NewStore(storage logical.Storage, clk clock.Clock, instances *instance.Store, report *telemetry.Reporter, fill FillTemplate) *Store {
+	return &Store{storage: storage, clock: clk, instances: instances, report: report, target: fill, users: keylock.New()}
 }
 
 // Get returns a role, or nil where there is none.
-func (s *RoleStore) Get(ctx context.Context, name string) (*Entry, error) {
+func (s *Store) Get(ctx context.Context, name string) (*Entry, error) {
 	if known := s.cache.Known(name); known != nil {
 		return known, nil
 	}
 	return s.cache.Load(name, func() (*Entry, error) { return s.read(ctx, name) })
 }
 
-func (s *RoleStore) read(ctx context.Context, name string) (*Entry, error) {
-	stored, err := store.Get[Role](ctx, s.storage, RolePrefix+name, roleName(name))
+func (s *Store) read(ctx context.Context, name string) (*Entry, error) {
+	stored, err := store.Get[Role](ctx, s.storage, Prefix+name, NameOf(name))
 	if err != nil || stored == nil {
 		return nil, err
 	}
@@ -75,21 +75,21 @@ func (s *RoleStore) read(ctx context.Context, name string) (*Entry, error) {
 }
 
 // Names lists the names of the roles, sorted.
-func (s *RoleStore) Names(ctx context.Context) ([]string, error) {
-	return s.storage.List(ctx, RolePrefix)
+func (s *Store) Names(ctx context.Context) ([]string, error) {
+	return s.storage.List(ctx, Prefix)
 }
 
 // Replace stores next in place of previous, from which next was made; nil for a
 // new role.
-func (s *RoleStore) Replace(ctx context.Context, name string, previous *Entry, next *Role) error {
+func (s *Store) Replace(ctx context.Context, name string, previous *Entry, next *Role) error {
 	read := func() (*Entry, error) { return s.read(ctx, name) }
 	err := s.cache.Replace(name, previous, read, func() (*Entry, error) {
 		if previous != nil {
-			if err := store.Verify(ctx, s.storage, RolePrefix+name, &previous.Role, roleName(name)); err != nil {
+			if err := store.Verify(ctx, s.storage, Prefix+name, &previous.Role, NameOf(name)); err != nil {
 				return nil, err
 			}
 		}
-		if err := store.Put(ctx, s.storage, RolePrefix+name, next); err != nil {
+		if err := store.Put(ctx, s.storage, Prefix+name, next); err != nil {
 			return nil, err
 		}
 		return &Entry{Role: *next, Name: name}, nil
@@ -101,15 +101,15 @@ func (s *RoleStore) Replace(ctx context.Context, name string, previous *Entry, n
 }
 
 // Delete removes a role, whatever it is.
-func (s *RoleStore) Delete(ctx context.Context, name string) error {
-	return s.cache.Delete(name, func() error { return s.storage.Delete(ctx, RolePrefix+name) })
+func (s *Store) Delete(ctx context.Context, name string) error {
+	return s.cache.Delete(name, func() error { return s.storage.Delete(ctx, Prefix+name) })
 }
 
 // LocksInUse says how many locks are held or waited for.
-func (s *RoleStore) LocksInUse() int { return s.users.InUse() }
+func (s *Store) LocksInUse() int { return s.users.InUse() }
 
 // Forget makes the next use of a role read storage again.
-func (s *RoleStore) Forget(name string) { s.cache.Forget(name) }
+func (s *Store) Forget(name string) { s.cache.Forget(name) }
 
 // ForgetAll is Forget for every role.
-func (s *RoleStore) ForgetAll() { s.cache.ForgetAll() }
+func (s *Store) ForgetAll() { s.cache.ForgetAll() }

@@ -1,4 +1,4 @@
-package main
+package role
 
 import (
 	"context"
@@ -20,7 +20,7 @@ import (
 
 const (
 	// pendingPrefix is where changes of passwords that are under way are stored.
-	pendingPrefix  = "rotate/"
+	PendingPrefix  = "rotate/"
 	pendingVersion = 1
 )
 
@@ -45,9 +45,9 @@ type PendingPassword struct {
 func UserKey(username string) string { return strings.ToLower(strings.TrimSpace(username)) }
 
 // pendingKey hashes, because a user name need not be fit for a key.
-func pendingKey(url, username string) string {
+func PendingKey(url, username string) string {
 	hash := sha256.Sum256([]byte(url + "\n" + UserKey(username)))
-	return pendingPrefix + hex.EncodeToString(hash[:])
+	return PendingPrefix + hex.EncodeToString(hash[:])
 }
 
 func passwordHash(password string) string {
@@ -77,7 +77,7 @@ func (p *PendingPassword) Usable() bool {
 	return p.URL != "" && p.Username != "" && p.Password != "" && len(p.Roles) > 0
 }
 
-func (p *PendingPassword) key() string { return pendingKey(p.URL, p.Username) }
+func (p *PendingPassword) key() string { return PendingKey(p.URL, p.Username) }
 
 // Concerns tells whether the role still waits for the change.
 func (p *PendingPassword) Concerns(name string, r *Role) bool {
@@ -89,23 +89,23 @@ func (p *PendingPassword) Concerns(name string, r *Role) bool {
 func (p *PendingPassword) RoleNames() []string { return slices.Sorted(maps.Keys(p.Roles)) }
 
 // Pending returns the change under way for a user, or nil.
-func (s *RoleStore) Pending(ctx context.Context, url, username string) (*PendingPassword, error) {
-	return s.pendingAt(ctx, pendingKey(url, username))
+func (s *Store) Pending(ctx context.Context, url, username string) (*PendingPassword, error) {
+	return s.pendingAt(ctx, PendingKey(url, username))
 }
 
-func (s *RoleStore) pendingAt(ctx context.Context, key string) (*PendingPassword, error) {
+func (s *Store) pendingAt(ctx context.Context, key string) (*PendingPassword, error) {
 	return store.Get[PendingPassword](ctx, s.storage, key, pendingName)
 }
 
 // AllPending lists the changes under way. One that cannot be read is logged.
-func (s *RoleStore) AllPending(ctx context.Context) ([]*PendingPassword, error) {
-	keys, err := s.storage.List(ctx, pendingPrefix)
+func (s *Store) AllPending(ctx context.Context) ([]*PendingPassword, error) {
+	keys, err := s.storage.List(ctx, PendingPrefix)
 	if err != nil {
 		return nil, err
 	}
 	var all []*PendingPassword
 	for _, key := range keys {
-		pending, err := s.pendingAt(ctx, pendingPrefix+key)
+		pending, err := s.pendingAt(ctx, PendingPrefix+key)
 		if err != nil {
 			s.report.Log(hclog.Warn, telemetry.Subject{}, "a change of a password that was cut off could not be completed yet", "error", err)
 		}
@@ -117,14 +117,14 @@ func (s *RoleStore) AllPending(ctx context.Context) ([]*PendingPassword, error) 
 }
 
 // PutPending stores a change on its own time.
-func (s *RoleStore) PutPending(pending *PendingPassword) error {
+func (s *Store) PutPending(pending *PendingPassword) error {
 	return store.OnOwnTime(func(ctx context.Context) error { return store.Put(ctx, s.storage, pending.key(), pending) })
 }
 
 // StillPending is a Conflict unless the change is stored with the same password:
 // to complete or undo one that another node has settled could bring back a
 // password that was changed once more.
-func (s *RoleStore) StillPending(pending *PendingPassword) (stored *PendingPassword, err error) {
+func (s *Store) StillPending(pending *PendingPassword) (stored *PendingPassword, err error) {
 	err = store.OnOwnTime(func(ctx context.Context) (err error) {
 		stored, err = s.pendingAt(ctx, pending.key())
 		return err
@@ -137,7 +137,7 @@ func (s *RoleStore) StillPending(pending *PendingPassword) (stored *PendingPassw
 
 // DropPending deletes a change that is settled. One that is gone, or another in
 // its place, is no error and stays as it is.
-func (s *RoleStore) DropPending(pending *PendingPassword) error {
+func (s *Store) DropPending(pending *PendingPassword) error {
 	_, err := s.StillPending(pending)
 	if problem.IsConflict(err) {
 		return nil
@@ -150,7 +150,7 @@ func (s *RoleStore) DropPending(pending *PendingPassword) error {
 
 // Adopt writes a password that is known to hold into the roles that wait for it.
 // It needs no lock: each role is written only as long as it waits.
-func (s *RoleStore) Adopt(pending *PendingPassword) error {
+func (s *Store) Adopt(pending *PendingPassword) error {
 	pending, err := s.StillPending(pending)
 	if err != nil {
 		return err
@@ -166,7 +166,7 @@ func (s *RoleStore) Adopt(pending *PendingPassword) error {
 	})
 }
 
-func (s *RoleStore) adoptInto(ctx context.Context, name string, pending *PendingPassword) error {
+func (s *Store) adoptInto(ctx context.Context, name string, pending *PendingPassword) error {
 	for {
 		current, err := s.Get(ctx, name)
 		if err != nil || current == nil || !pending.Concerns(name, &current.Role) {
@@ -184,11 +184,11 @@ func (s *RoleStore) adoptInto(ctx context.Context, name string, pending *Pending
 // Withdraw takes a role that was given another login, or was deleted (nil), out of
 // the change of its user's password. The change would leave the role alone anyway,
 // so a failure leaves no more than an entry that is settled later.
-func (s *RoleStore) Withdraw(ctx context.Context, previous *Entry, changed *Role) {
+func (s *Store) Withdraw(ctx context.Context, previous *Entry, changed *Role) {
 	if previous == nil || previous.GrantType != GrantTypePassword || (changed != nil && changed.Password == previous.Password && changed.fingerprint("") == previous.fingerprint("")) {
 		return
 	}
-	key := pendingKey(previous.URL, previous.Username)
+	key := PendingKey(previous.URL, previous.Username)
 	pending, err := s.pendingAt(ctx, key)
 	if store.IsUnreadable(err) && !store.IsNewer(err) {
 		// It would stand in the way of every rotation to come. That of a newer
@@ -209,7 +209,7 @@ func (s *RoleStore) Withdraw(ctx context.Context, previous *Entry, changed *Role
 }
 
 // LockUsers waits until no other caller changes the passwords of these users.
-func (s *RoleStore) LockUsers(ctx context.Context, usernames ...string) (unlock func(), err error) {
+func (s *Store) LockUsers(ctx context.Context, usernames ...string) (unlock func(), err error) {
 	keys := make([]string, 0, len(usernames))
 	for _, username := range usernames {
 		if username != "" {

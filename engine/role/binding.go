@@ -1,4 +1,4 @@
-package main
+package role
 
 import (
 	"context"
@@ -25,7 +25,7 @@ type Binding struct {
 
 // Bind resolves a role. Its errors are Refused where there is no config, no such
 // role, no auth client, or where the role was written for another instance.
-func (s *RoleStore) Bind(ctx context.Context, name string) (*Binding, error) {
+func (s *Store) Bind(ctx context.Context, name string) (*Binding, error) {
 	inst, err := s.instances.Require(ctx)
 	if err != nil {
 		return nil, err
@@ -69,7 +69,7 @@ func Draft(name string, r *Role, inst *instance.Instance) (*Binding, error) {
 
 // internalLoginLife bounds the life of an internal login, should the plugin die
 // before it has ended the login.
-const internalLoginLife = 2 * time.Minute
+const InternalLoginLife = 2 * time.Minute
 
 // Facts are those of an internal login of the role, which no lease is for. purpose
 // is the path for which it is made.
@@ -81,13 +81,13 @@ func (b *Binding) Facts(purpose string) ledger.Facts {
 		Mode:        lease.None,
 		Username:    b.Username,
 		DisplayName: purpose,
-		Life:        internalLoginLife,
+		Life:        InternalLoginLife,
 	}
 }
 
 // StillBound is a Conflict unless the role signs in as it did when bound was
 // resolved: a session of the former role would pass for one of the present.
-func (s *RoleStore) StillBound(bound *Binding) error {
+func (s *Store) StillBound(bound *Binding) error {
 	var current *Entry
 	err := store.OnOwnTime(func(ctx context.Context) (err error) {
 		current, err = s.Get(ctx, bound.Name)
@@ -106,7 +106,7 @@ func (s *RoleStore) StillBound(bound *Binding) error {
 
 // AuthOf is the auth client of a role that may be gone, for what it has left: the
 // role's own or the config's, and an empty one where there is none.
-func (s *RoleStore) AuthOf(ctx context.Context, name string, inst *instance.Instance) client.AuthClient {
+func (s *Store) AuthOf(ctx context.Context, name string, inst *instance.Instance) client.AuthClient {
 	if entry, err := s.Get(ctx, name); err == nil && entry != nil {
 		return entry.AuthAt(inst)
 	}
@@ -126,7 +126,7 @@ func (e *Entry) AuthAt(inst *instance.Instance) client.AuthClient {
 // Superseded tells whether a session or static credential with the fingerprint
 // held is of a role that was changed or deleted since. What lives at another
 // instance is not.
-func (s *RoleStore) Superseded(ctx context.Context, name string, inst *instance.Instance, held ledger.Fingerprint) bool {
+func (s *Store) Superseded(ctx context.Context, name string, inst *instance.Instance, held ledger.Fingerprint) bool {
 	if held.URL != inst.Config.URL {
 		return false
 	}
