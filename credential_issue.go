@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/token"
+
 	"vault-plugin-secrets-processmaker/engine/role"
 
 	"vault-plugin-secrets-processmaker/engine/instance"
@@ -38,7 +40,7 @@ type CredentialService struct {
 	instances *instance.Store
 	roles     *role.Store
 	ledger    *ledger.Ledger
-	tokens    *Broker
+	tokens    *token.Broker
 	sessions  *SessionManager
 	report    *telemetry.Reporter
 	attempts  attempts
@@ -52,7 +54,7 @@ type CredentialService struct {
 }
 
 // NewCredentialService reads nothing.
-func NewCredentialService(storage logical.Storage, host Host, tokens *Broker, sessions *SessionManager) *CredentialService {
+func NewCredentialService(storage logical.Storage, host Host, tokens *token.Broker, sessions *SessionManager) *CredentialService {
 	return &CredentialService{
 		storage: storage, clock: tokens.Clock, host: host, instances: tokens.Instances, roles: tokens.Roles, ledger: tokens.Ledger,
 		tokens: tokens, sessions: sessions, report: tokens.Report, statics: keylock.New(),
@@ -124,7 +126,7 @@ func (s *CredentialService) obtain(ctx context.Context, bound *role.Binding, fac
 func (s *CredentialService) logIn(ctx context.Context, bound *role.Binding, facts ledger.Facts) (*Credential, error) {
 	grant, err := s.tokens.Login(ctx, bound)
 	if err != nil {
-		return nil, s.Failed(bound.Name, &bound.Gate, Explain(bound, err, s.clock.Now()))
+		return nil, s.Failed(bound.Name, &bound.Gate, token.Explain(bound, err, s.clock.Now()))
 	}
 	facts.Fingerprint = bound.Fingerprint
 	if facts.Mode == lease.Refresh && grant.Refresh == "" {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"vault-plugin-secrets-processmaker/engine/token"
+
 	"vault-plugin-secrets-processmaker/engine/role"
 
 	"github.com/hashicorp/go-hclog"
@@ -26,7 +28,7 @@ const personalTokenLife = role.LongestTTL + lease.DeadlineSlack
 func (s *CredentialService) mint(ctx context.Context, bound *role.Binding, facts ledger.Facts) (*Credential, error) {
 	target, err := s.roles.Target(&bound.Role, facts.EntityID)
 	if err != nil {
-		return nil, s.Failed(bound.Name, &bound.Gate, Explain(bound, err, s.clock.Now()))
+		return nil, s.Failed(bound.Name, &bound.Gate, token.Explain(bound, err, s.clock.Now()))
 	}
 	now := s.clock.Now()
 	record, err := s.ledger.Draft(facts)
@@ -134,7 +136,7 @@ func mayHaveMinted(err error) bool {
 
 // explain says why no personal access token could be had, and what cures it.
 func (m *minting) explain(err error) *problem.Error {
-	told := *Explain(m.bound, err, m.clock.Now())
+	told := *token.Explain(m.bound, err, m.clock.Now())
 	switch client.KindOf(err) {
 	case client.Forbidden:
 		told.Text = fmt.Sprintf("ProcessMaker does not let the role's user %q make tokens of user %s", m.bound.Username, m.record.UserID)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/token"
+
 	"vault-plugin-secrets-processmaker/engine/role"
 
 	"github.com/hashicorp/go-hclog"
@@ -60,7 +62,7 @@ type renewal struct {
 // Renew lengthens a lease. Its errors are plain: Vault makes each a 400.
 func (s *CredentialService) Renew(ctx context.Context, held Lease) (renewed *Credential, err error) {
 	began := s.clock.Now()
-	workCtx, cancel := context.WithTimeout(context.Background(), ExchangesTimeout)
+	workCtx, cancel := context.WithTimeout(context.Background(), token.ExchangesTimeout)
 	defer cancel()
 	unlock, err := s.ledger.Lock(ctx, workCtx, held.ID)
 	if err != nil {
@@ -151,7 +153,7 @@ func (s *CredentialService) refresh(ctx, workCtx context.Context, r *renewal) (*
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	outcome, err := s.tokens.Refresh(workCtx, Holding{
+	outcome, err := s.tokens.Refresh(workCtx, token.Holding{
 		Bound:        bound,
 		Fingerprint:  r.record.Fingerprint,
 		Token:        r.record.Token(),

@@ -5,6 +5,8 @@ import (
 	"io"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/token"
+
 	"vault-plugin-secrets-processmaker/engine/role"
 
 	"vault-plugin-secrets-processmaker/engine/instance"
@@ -57,7 +59,7 @@ type Engine struct {
 	Credentials *CredentialService
 	Reaper      *Reaper
 	Passwords   *Rotator
-	Tokens      *Broker
+	Tokens      *token.Broker
 	Report      *telemetry.Reporter
 	Background  *background.Group
 
@@ -85,7 +87,7 @@ func NewEngine(m Mount) *Engine {
 	instances := instance.NewStore(m.Storage, m.Clock, report, m.UserAgent)
 	roles := role.NewStore(m.Storage, m.Clock, instances, report, m.FillTemplate)
 	records := ledger.New(m.Storage, m.Clock, m.Random, ShortID(m.ID))
-	tokens := &Broker{Clock: m.Clock, Instances: instances, Roles: roles, Ledger: records, Report: report, Writable: m.Writable}
+	tokens := &token.Broker{Clock: m.Clock, Instances: instances, Roles: roles, Ledger: records, Report: report, Writable: m.Writable}
 	sessions := NewSessionManager(m.Storage, m.Random, tokens)
 	credentials := NewCredentialService(m.Storage, m.Host, tokens, sessions)
 	return &Engine{

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/token"
+
 	"vault-plugin-secrets-processmaker/engine/role"
 
 	"vault-plugin-secrets-processmaker/engine/instance"
@@ -32,7 +34,7 @@ type Rotator struct {
 	policies  PolicyHost
 	instances *instance.Store
 	roles     *role.Store
-	tokens    *Broker
+	tokens    *token.Broker
 	report    *telemetry.Reporter
 }
 
@@ -42,7 +44,7 @@ type PolicyHost interface {
 }
 
 // NewRotator makes a Rotator.
-func NewRotator(random io.Reader, policies PolicyHost, tokens *Broker) *Rotator {
+func NewRotator(random io.Reader, policies PolicyHost, tokens *token.Broker) *Rotator {
 	return &Rotator{clock: tokens.Clock, random: random, policies: policies, instances: tokens.Instances, roles: tokens.Roles, tokens: tokens, report: tokens.Report}
 }
 
@@ -111,7 +113,7 @@ func (r *rotation) run(ctx context.Context, everyRole bool) (*role.PendingPasswo
 	}
 
 	// From here on the caller's leaving must not leave things half done.
-	workCtx, cancel := context.WithTimeout(context.Background(), ExchangesTimeout)
+	workCtx, cancel := context.WithTimeout(context.Background(), token.ExchangesTimeout)
 	defer cancel()
 	if err := r.change(workCtx, pending); err != nil {
 		return nil, err
@@ -264,7 +266,7 @@ func (r *rotation) prove(ctx context.Context, password string) error {
 		return err
 	}
 	pause := failure.RetryAt.Sub(r.clock.Now())
-	if pause > ExchangesTimeout/2 || r.clock.Sleep(ctx, pause) != nil {
+	if pause > token.ExchangesTimeout/2 || r.clock.Sleep(ctx, pause) != nil {
 		return err
 	}
 	return r.tokens.Prove(ctx, r.bound, password, purpose)
@@ -317,7 +319,7 @@ func (r *rotation) putBack(ctx context.Context, pending *role.PendingPassword) e
 	return problem.Refuse(altered+". The old one was put back and holds", "Take unusual characters out of the password_policy of the config, or clear it for the built-in generator")
 }
 
-func (r *rotation) cause(err error) string { return Explain(r.bound, err, r.clock.Now()).Error() }
+func (r *rotation) cause(err error) string { return token.Explain(r.bound, err, r.clock.Now()).Error() }
 
 // changeCause is cause for the call that changes a password.
 func (r *rotation) changeCause(err error) string {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"vault-plugin-secrets-processmaker/engine/token"
+
 	"vault-plugin-secrets-processmaker/engine/role"
 
 	"vault-plugin-secrets-processmaker/engine/instance"
@@ -199,7 +201,7 @@ func (b *backend) verifyRole(ctx context.Context, name string, changed *role.Rol
 		return err
 	}
 	if err := b.engine.Tokens.Prove(ctx, bound, changed.Password, "roles"); err != nil {
-		told := Explain(bound, err, b.clock.Now())
+		told := token.Explain(bound, err, b.clock.Now())
 		return problem.Explain(told, fmt.Sprintf("role %q: %s; nothing was stored", name, told))
 	}
 	return nil

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"vault-plugin-secrets-processmaker/engine/token"
+
 	"vault-plugin-secrets-processmaker/engine/role"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -127,7 +129,7 @@ func (b *backend) writeSession(ctx context.Context, req *logical.Request, data *
 		started, err = b.engine.Sessions.Import(ctx, bound, refreshToken)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("role %q: %w", bound.Name, Explain(bound, err, b.clock.Now()))
+		return nil, fmt.Errorf("role %q: %w", bound.Name, token.Explain(bound, err, b.clock.Now()))
 	}
 	return &logical.Response{Data: sessionAnswer(started)}, nil
 }

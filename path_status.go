@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/token"
+
 	"vault-plugin-secrets-processmaker/engine/role"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -161,7 +163,7 @@ func (b *backend) addUnmanaged(ctx context.Context, name string, resp *logical.R
 	}
 	found, err := b.engine.Reaper.Unmanaged(ctx, bound)
 	if err != nil {
-		return fmt.Errorf("role %q: %w", name, Explain(bound, err, b.clock.Now()))
+		return fmt.Errorf("role %q: %w", name, token.Explain(bound, err, b.clock.Now()))
 	}
 	tokens := make([]map[string]any, 0, len(found.Tokens))
 	for _, token := range found.Tokens {

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/token"
+
 	"github.com/hashicorp/go-hclog"
 	"golang.org/x/sync/errgroup"
 
@@ -30,7 +32,7 @@ const (
 type Reaper struct {
 	clock       clock.Clock
 	ledger      *ledger.Ledger
-	tokens      *Broker
+	tokens      *token.Broker
 	sessions    *SessionManager
 	credentials *CredentialService
 	report      *telemetry.Reporter
@@ -41,7 +43,7 @@ type Reaper struct {
 }
 
 // NewReaper reads nothing.
-func NewReaper(tokens *Broker, sessions *SessionManager, credentials *CredentialService) *Reaper {
+func NewReaper(tokens *token.Broker, sessions *SessionManager, credentials *CredentialService) *Reaper {
 	return &Reaper{clock: tokens.Clock, ledger: tokens.Ledger, tokens: tokens, sessions: sessions, credentials: credentials, report: tokens.Report}
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"vault-plugin-secrets-processmaker/engine/token"
+
 	"vault-plugin-secrets-processmaker/engine/instance"
 
 	"github.com/hashicorp/go-hclog"
@@ -78,7 +80,7 @@ func (m *SessionManager) endPair(inst *instance.Instance, auth client.AuthClient
 	if old.Fingerprint.URL != inst.Config.URL {
 		return fmt.Errorf("the session lives at %s, which this mount is not configured for", old.Fingerprint.URL)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), ExchangesTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), token.ExchangesTimeout)
 	defer cancel()
 	grant, err := inst.Client.RefreshGrant(ctx, auth, old.RefreshToken)
 	if err != nil {

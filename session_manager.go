@@ -7,6 +7,8 @@ import (
 	"io"
 	"sync"
 
+	"vault-plugin-secrets-processmaker/engine/token"
+
 	"vault-plugin-secrets-processmaker/engine/role"
 
 	"vault-plugin-secrets-processmaker/engine/instance"
@@ -29,7 +31,7 @@ type SessionManager struct {
 	random    io.Reader
 	instances *instance.Store
 	roles     *role.Store
-	tokens    *Broker
+	tokens    *token.Broker
 	report    *telemetry.Reporter
 	// sessions locks the sessions of roles, imports the refresh tokens that are
 	// being imported.
@@ -39,7 +41,7 @@ type SessionManager struct {
 }
 
 // NewSessionManager reads nothing.
-func NewSessionManager(storage logical.Storage, random io.Reader, tokens *Broker) *SessionManager {
+func NewSessionManager(storage logical.Storage, random io.Reader, tokens *token.Broker) *SessionManager {
 	return &SessionManager{
 		storage: storage, clock: tokens.Clock, random: random, instances: tokens.Instances, roles: tokens.Roles, tokens: tokens, report: tokens.Report,
 		sessions: keylock.New(), imports: keylock.New(),
@@ -248,7 +250,7 @@ func (m *SessionManager) withdraw(name string, started *Session) error {
 // it since, that is the answer; if one has ended it, nothing brings it back.
 func (m *SessionManager) Renew(ctx context.Context, bound *role.Binding, seen *Session) (*Session, error) {
 	began := m.clock.Now()
-	workCtx, cancel := context.WithTimeout(context.Background(), ExchangesTimeout)
+	workCtx, cancel := context.WithTimeout(context.Background(), token.ExchangesTimeout)
 	defer cancel()
 	unlock, err := m.lock(ctx, bound.Name)
 	if err != nil {
@@ -270,7 +272,7 @@ func (m *SessionManager) Renew(ctx context.Context, bound *role.Binding, seen *S
 		return stored, nil
 	}
 	renewed := *stored
-	outcome, err := m.tokens.Refresh(workCtx, Holding{
+	outcome, err := m.tokens.Refresh(workCtx, token.Holding{
 		Bound:        bound,
 		Fingerprint:  stored.Fingerprint,
 		Token:        stored.Token(),
@@ -280,7 +282,7 @@ func (m *SessionManager) Renew(ctx context.Context, bound *role.Binding, seen *S
 			return m.replace(bound.Name, stored, &renewed)
 		},
 	})
-	var lost *ChainLost
+	var lost *token.ChainLost
 	switch {
 	case errors.As(err, &lost):
 		return nil, m.lose(bound, stored, lost.Why)
