@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/session"
+
 	"vault-plugin-secrets-processmaker/engine/instance"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -62,11 +64,11 @@ func TestEveryKindOfErrorHasItsStatus(t *testing.T) {
 		"token refused":                 {upstream(client.TokenRefused), 502},
 		"bad request":                   {upstream(client.BadRequest), 500},
 		"role changed meanwhile":        {problem.Conflictf("changed"), 409},
-		"session over":                  {errOver, 409},
-		"config gone":                   {errInstanceGone, 409},
-		"password changed elsewhere":    {fmt.Errorf("role: %w", errOver), 409},
+		"session over":                  {session.ErrOver, 409},
+		"config gone":                   {session.ErrInstanceGone, 409},
+		"password changed elsewhere":    {fmt.Errorf("role: %w", session.ErrOver), 409},
 		"not found":                     {&problem.Error{Kind: problem.NotFound, Text: "none"}, 404},
-		"role written at the same time": {problem.Explain(errOver, "in words"), 409},
+		"role written at the same time": {problem.Explain(session.ErrOver, "in words"), 409},
 		"config written meanwhile":      {instance.ErrMoved, 409},
 		"storage":                       {errDiskFull, 500},
 		"wrapped":                       {errors.Join(errors.New("more"), upstream(client.Unavailable)), 502},

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/session"
+
 	"vault-plugin-secrets-processmaker/engine/role"
 
 	"vault-plugin-secrets-processmaker/engine/instance"
@@ -178,7 +180,7 @@ func (c *confused) checkStored() {
 			_, err = stored.Instances.Current(ctx)
 		case role.Prefix:
 			_, err = stored.Roles.Get(ctx, name)
-		case SessionPrefix:
+		case session.Prefix:
 			_, err = stored.Sessions.Get(ctx, name)
 		case StaticPrefix:
 			_, err = stored.Credentials.GetShared(ctx, name)
@@ -207,7 +209,7 @@ func (c *confused) checkStored() {
 // not.
 func (c *confused) checkSessions() {
 	c.t.Helper()
-	names, err := c.storage.Storage.List(context.Background(), SessionPrefix)
+	names, err := c.storage.Storage.List(context.Background(), session.Prefix)
 	require.NoError(c.t, err)
 	for _, name := range names {
 		stored, err := c.reader().Sessions.Get(context.Background(), name)

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/session"
+
 	"vault-plugin-secrets-processmaker/engine/token"
 
 	"vault-plugin-secrets-processmaker/engine/role"
@@ -41,7 +43,7 @@ type CredentialService struct {
 	roles     *role.Store
 	ledger    *ledger.Ledger
 	tokens    *token.Broker
-	sessions  *SessionManager
+	sessions  *session.Manager
 	report    *telemetry.Reporter
 	attempts  attempts
 	limit     atomic.Pointer[mountLimit]
@@ -54,7 +56,7 @@ type CredentialService struct {
 }
 
 // NewCredentialService reads nothing.
-func NewCredentialService(storage logical.Storage, host Host, tokens *token.Broker, sessions *SessionManager) *CredentialService {
+func NewCredentialService(storage logical.Storage, host Host, tokens *token.Broker, sessions *session.Manager) *CredentialService {
 	return &CredentialService{
 		storage: storage, clock: tokens.Clock, host: host, instances: tokens.Instances, roles: tokens.Roles, ledger: tokens.Ledger,
 		tokens: tokens, sessions: sessions, report: tokens.Report, statics: keylock.New(),

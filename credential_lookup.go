@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/session"
+
 	"vault-plugin-secrets-processmaker/engine/role"
 
 	"vault-plugin-secrets-processmaker/engine/instance"
@@ -83,7 +85,7 @@ func (s *CredentialService) endByName(ctx context.Context, inst *instance.Instan
 	}
 	bound, err := entry.BindTo(inst)
 	if err == nil {
-		err = s.sessions.Do(ctx, bound, func(session *Session) error {
+		err = s.sessions.Do(ctx, bound, func(session *session.Session) error {
 			return s.endNamed(ctx, bound, record, session, lookup)
 		})
 	}
@@ -93,7 +95,7 @@ func (s *CredentialService) endByName(ctx context.Context, inst *instance.Instan
 	return nil
 }
 
-func (s *CredentialService) endNamed(ctx context.Context, bound *role.Binding, record *ledger.Record, session *Session, lookup *Lookup) error {
+func (s *CredentialService) endNamed(ctx context.Context, bound *role.Binding, record *ledger.Record, session *session.Session, lookup *Lookup) error {
 	tokens, err := lookup.of(record.UserID, s.clock.Now, func() ([]client.NamedToken, error) {
 		return bound.Client.PersonalTokens(ctx, session.Token(), record.UserID)
 	})

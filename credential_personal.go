@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"vault-plugin-secrets-processmaker/engine/session"
+
 	"vault-plugin-secrets-processmaker/engine/token"
 
 	"vault-plugin-secrets-processmaker/engine/role"
@@ -39,7 +41,7 @@ func (s *CredentialService) mint(ctx context.Context, bound *role.Binding, facts
 	record.TokenReceivedAt = now
 	record.TokenExpireTime = now.Add(personalTokenLife)
 	m := &minting{CredentialService: s, bound: bound, target: target, record: record}
-	if err := s.sessions.Do(ctx, bound, func(session *Session) error { return m.mint(ctx, session) }); err != nil {
+	if err := s.sessions.Do(ctx, bound, func(session *session.Session) error { return m.mint(ctx, session) }); err != nil {
 		m.abandon()
 		return nil, s.Failed(bound.Name, &bound.Gate, m.explain(err))
 	}
@@ -60,7 +62,7 @@ type minting struct {
 }
 
 // mint makes the token as session. It may be called again with a renewed session.
-func (m *minting) mint(ctx context.Context, session *Session) error {
+func (m *minting) mint(ctx context.Context, session *session.Session) error {
 	api := m.bound.Client
 	user, err := m.user(ctx, session)
 	if err != nil {
@@ -89,7 +91,7 @@ func (m *minting) mint(ctx context.Context, session *Session) error {
 }
 
 // user is the user whose token is made.
-func (m *minting) user(ctx context.Context, session *Session) (client.User, error) {
+func (m *minting) user(ctx context.Context, session *session.Session) (client.User, error) {
 	if m.target == "" {
 		return client.User{ID: session.UserID, Username: session.Username}, nil
 	}

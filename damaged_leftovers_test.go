@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-processmaker/engine/session"
+
 	"vault-plugin-secrets-processmaker/engine/role"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -35,13 +37,13 @@ func (h *harness) nextHour() {
 func TestADamagedSessionOfAFormerRoleCanBeDeleted(t *testing.T) {
 	t.Parallel()
 	h := newLeftoversHarness(t)
-	h.damage(SessionPrefix+"ci", `{"version":1}`)
+	h.damage(session.Prefix+"ci", `{"version":1}`)
 	h.nextHour()
 	require.Contains(t, h.log.String(), "delete sessions/ci, and its tokens in ProcessMaker")
 	require.Equal(t, []string{"ci"}, h.list("sessions/"))
 	resp, err := h.do(logical.DeleteOperation, "sessions/ci", nil)
 	require.Equal(t, 200, status(resp, err), message(resp, err))
-	require.NotContains(t, h.snapshot(), SessionPrefix+"ci")
+	require.NotContains(t, h.snapshot(), session.Prefix+"ci")
 	require.Equal(t, int64(1), h.read("status")["unaccounted"])
 
 	said := len(h.log.String())

@@ -5,6 +5,8 @@ import (
 	"io"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/session"
+
 	"vault-plugin-secrets-processmaker/engine/token"
 
 	"vault-plugin-secrets-processmaker/engine/role"
@@ -55,7 +57,7 @@ type Engine struct {
 	Instances   *instance.Store
 	Roles       *role.Store
 	Ledger      *ledger.Ledger
-	Sessions    *SessionManager
+	Sessions    *session.Manager
 	Credentials *CredentialService
 	Reaper      *Reaper
 	Passwords   *Rotator
@@ -73,7 +75,7 @@ type Engine struct {
 // Keys are the stored keys of all packages, with their marks.
 func Keys() []store.Key {
 	var all []store.Key
-	for _, keys := range [][]store.Key{instance.Keys, role.Keys, sessionKeys, credentialKeys, ledger.Keys} {
+	for _, keys := range [][]store.Key{instance.Keys, role.Keys, session.Keys, credentialKeys, ledger.Keys} {
 		all = append(all, keys...)
 	}
 	return all
@@ -88,7 +90,7 @@ func NewEngine(m Mount) *Engine {
 	roles := role.NewStore(m.Storage, m.Clock, instances, report, m.FillTemplate)
 	records := ledger.New(m.Storage, m.Clock, m.Random, ShortID(m.ID))
 	tokens := &token.Broker{Clock: m.Clock, Instances: instances, Roles: roles, Ledger: records, Report: report, Writable: m.Writable}
-	sessions := NewSessionManager(m.Storage, m.Random, tokens)
+	sessions := session.NewManager(m.Storage, m.Random, tokens)
 	credentials := NewCredentialService(m.Storage, m.Host, tokens, sessions)
 	return &Engine{
 		Instances: instances, Roles: roles, Ledger: records, Tokens: tokens, Sessions: sessions, Credentials: credentials,
@@ -129,7 +131,7 @@ func (e *Engine) Forget(key string) {
 		e.Roles.ForgetAll()
 	case role.Prefix:
 		e.Roles.Forget(name)
-	case SessionPrefix:
+	case session.Prefix:
 		e.Sessions.Forget(name)
 	case StaticPrefix:
 		e.Credentials.ForgetShared(name)

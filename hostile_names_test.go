@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-processmaker/engine/session"
+
 	"vault-plugin-secrets-processmaker/engine/role"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -82,7 +84,7 @@ func TestOddNamesLiveBesideEachOther(t *testing.T) {
 		after := h.snapshot()
 		for key := range before {
 			if _, kept := after[key]; !kept && !strings.HasPrefix(key, ledger.Prefix) {
-				require.Contains(t, []string{role.Prefix + name, SessionPrefix + name, StaticPrefix + name}, key)
+				require.Contains(t, []string{role.Prefix + name, session.Prefix + name, StaticPrefix + name}, key)
 			}
 		}
 		for _, other := range names[i+1:] {

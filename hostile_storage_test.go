@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/session"
+
 	"vault-plugin-secrets-processmaker/engine/role"
 
 	"vault-plugin-secrets-processmaker/engine/instance"
@@ -64,7 +66,7 @@ func TestDamagedEntries(t *testing.T) {
 		role.Prefix + "personal": {"creds/personal", "write the role again", func() {
 			a.mustWrite("roles/personal", a.roleData(map[string]any{"credential_type": "personal_access_token"}))
 		}},
-		SessionPrefix + "personal": {"creds/personal", "delete sessions/personal", func() {
+		session.Prefix + "personal": {"creds/personal", "delete sessions/personal", func() {
 			_, err := a.do(logical.DeleteOperation, "sessions/personal", nil)
 			require.NoError(t, err)
 		}},
@@ -146,13 +148,13 @@ func TestDamagedCursorsAndSignIns(t *testing.T) {
 		l := h.issue(nil)
 		h.clock.Advance(2 * time.Hour)
 		h.damage(ledger.CursorKey, value)
-		h.damage(signInPrefix+"x", value)
+		h.damage(session.SignInPrefix+"x", value)
 		h.backend.engine.Reaper = NewReaper(h.backend.engine.Tokens, h.backend.engine.Sessions, h.backend.engine.Credentials)
 		h.storage.reset()
 		h.tick()
 		require.False(t, h.pm.Accepts(l.token()), name)
 		require.Less(t, h.storage.counts()[3], int64(1000), name)
-		require.NotContains(t, h.snapshot(), signInPrefix+"x", name)
+		require.NotContains(t, h.snapshot(), session.SignInPrefix+"x", name)
 	}
 	require.NotContains(t, h.log.String(), "recovered from a panic")
 }

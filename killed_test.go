@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/session"
+
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
@@ -106,7 +108,7 @@ func (s *scene) settle(excepted ...string) {
 	s.clock.Advance(upkeepInterval)
 	s.tick()
 	sessions := map[string]bool{}
-	names, err := s.storage.Storage.List(context.Background(), SessionPrefix)
+	names, err := s.storage.Storage.List(context.Background(), session.Prefix)
 	require.NoError(s.t, err)
 	for _, name := range names {
 		bound := s.bound(name)

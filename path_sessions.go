@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"vault-plugin-secrets-processmaker/engine/session"
+
 	"vault-plugin-secrets-processmaker/engine/token"
 
 	"vault-plugin-secrets-processmaker/engine/role"
@@ -115,7 +117,7 @@ func (b *backend) writeSession(ctx context.Context, req *logical.Request, data *
 	if in.Err != nil {
 		return nil, problem.Refusef("role %q: %s", bound.Name, in.Err)
 	}
-	var started *Session
+	var started *session.Session
 	switch {
 	case bound.GrantType == role.GrantTypePassword:
 		return nil, problem.Refusef("role %q signs in with its password; its session starts by itself when one is needed", bound.Name)
@@ -164,7 +166,7 @@ func (b *backend) deleteSession(ctx context.Context, _ *logical.Request, data *f
 	case !b.hasOrphanedSession(ctx, name):
 		return nil, err
 	}
-	if err := b.engine.Sessions.End(ctx, name, auth, inst, Whatever); err != nil {
+	if err := b.engine.Sessions.End(ctx, name, auth, inst, session.Whatever); err != nil {
 		return nil, fmt.Errorf("role %q: the session could not be ended: %w", name, err)
 	}
 	return nil, nil
@@ -181,7 +183,7 @@ func (b *backend) hasOrphanedSession(ctx context.Context, name string) bool {
 	return orphaned != nil || store.IsUnreadable(err)
 }
 
-func sessionAnswer(s *Session) map[string]any {
+func sessionAnswer(s *session.Session) map[string]any {
 	state := "active"
 	if !s.Active() {
 		state = "needs_sign_in"

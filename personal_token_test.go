@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/session"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -54,7 +56,7 @@ func TestPersonalTokensComeFromOneSession(t *testing.T) {
 	require.NotContains(t, fmt.Sprint(l.data, l.secret.InternalData), h.session().RefreshToken)
 }
 
-func (h *harness) session() *Session {
+func (h *harness) session() *session.Session {
 	h.t.Helper()
 	stored, err := h.reader().Sessions.Get(context.Background(), "ci")
 	require.NoError(h.t, err)

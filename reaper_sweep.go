@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/session"
+
 	"vault-plugin-secrets-processmaker/engine/token"
 
 	"github.com/hashicorp/go-hclog"
@@ -33,7 +35,7 @@ type Reaper struct {
 	clock       clock.Clock
 	ledger      *ledger.Ledger
 	tokens      *token.Broker
-	sessions    *SessionManager
+	sessions    *session.Manager
 	credentials *CredentialService
 	report      *telemetry.Reporter
 
@@ -43,7 +45,7 @@ type Reaper struct {
 }
 
 // NewReaper reads nothing.
-func NewReaper(tokens *token.Broker, sessions *SessionManager, credentials *CredentialService) *Reaper {
+func NewReaper(tokens *token.Broker, sessions *session.Manager, credentials *CredentialService) *Reaper {
 	return &Reaper{clock: tokens.Clock, ledger: tokens.Ledger, tokens: tokens, sessions: sessions, credentials: credentials, report: tokens.Report}
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"vault-plugin-secrets-processmaker/engine/session"
+
 	"vault-plugin-secrets-processmaker/engine/role"
 
 	"vault-plugin-secrets-processmaker/client"
@@ -54,7 +56,7 @@ func (r *Reaper) Unmanaged(ctx context.Context, bound *role.Binding) (Unmanaged,
 
 func (r *Reaper) tokensOf(ctx context.Context, bound *role.Binding) (tokens []client.NamedToken, err error) {
 	if bound.CredentialType == role.CredentialTypePersonalToken {
-		err = r.sessions.Do(ctx, bound, func(session *Session) error {
+		err = r.sessions.Do(ctx, bound, func(session *session.Session) error {
 			userID := session.UserID
 			if bound.UserID != "" {
 				userID = bound.UserID

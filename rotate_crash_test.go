@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/session"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -69,7 +71,7 @@ func (h *harness) requireWorking(what string) {
 
 func (h *harness) sessionTokenIDs() (ids []string) {
 	h.t.Helper()
-	names, err := h.storage.Storage.List(context.Background(), SessionPrefix)
+	names, err := h.storage.Storage.List(context.Background(), session.Prefix)
 	require.NoError(h.t, err)
 	for _, name := range names {
 		stored, err := h.reader().Sessions.Get(context.Background(), name)

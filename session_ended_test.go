@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/session"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -110,7 +112,7 @@ func TestALostSessionIsLostForWhoUsedItToo(t *testing.T) {
 		h.pm.RevokeTokenByID(h.session().TokenID)
 		lost := h.session()
 		lost.AccessToken, lost.RefreshToken, lost.LostBecause = "", "", "for a reason"
-		if err := store.Put(context.Background(), h.storage.Storage, SessionPrefix+"ci", lost); err != nil {
+		if err := store.Put(context.Background(), h.storage.Storage, session.Prefix+"ci", lost); err != nil {
 			h.t.Error(err)
 		}
 	})

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/session"
+
 	"vault-plugin-secrets-processmaker/engine/role"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -66,6 +68,6 @@ func TestALateReaderDoesNotUseANewUsersSession(t *testing.T) {
 	begun := h.session()
 
 	_, err := h.backend.engine.Sessions.Renew(ctx, former, seen)
-	require.ErrorIs(t, err, errOver)
+	require.ErrorIs(t, err, session.ErrOver)
 	require.Equal(t, begun, h.session())
 }

@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"vault-plugin-secrets-processmaker/engine/session"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -19,7 +21,7 @@ func TestTwoAtOnceCompleteASignInOnce(t *testing.T) {
 	state, code := h.begin("alice")
 	var looked atomic.Int32
 	h.hook(hookedStorage{afterGet: func(key string) {
-		if strings.HasPrefix(key, signInPrefix) {
+		if strings.HasPrefix(key, session.SignInPrefix) {
 			looked.Add(1)
 			until(func() bool { return looked.Load() == 2 || h.backend.engine.Sessions.LocksInUse() > 0 })
 		}

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/session"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -74,7 +76,7 @@ func TestAPersonSignsIn(t *testing.T) {
 	l := h.issue(nil)
 	require.Equal(t, "alice", l.data["username"])
 	require.Equal(t, "2", l.data["client_id"])
-	keys, err := logical.CollectKeysWithPrefix(context.Background(), h.storage.Storage, signInPrefix)
+	keys, err := logical.CollectKeysWithPrefix(context.Background(), h.storage.Storage, session.SignInPrefix)
 	require.NoError(t, err)
 	require.Empty(t, keys)
 
@@ -119,7 +121,7 @@ func TestSignInsCannotBeHijacked(t *testing.T) {
 			return h.do(logical.UpdateOperation, "sessions/other", map[string]any{"state": state, "code": code})
 		}, "no sign-in of yours", true},
 		"too late": {func(h *harness, state, code string) (*logical.Response, error) {
-			h.clock.Advance(signInTime)
+			h.clock.Advance(session.SignInTime)
 			return h.complete(state, code)
 		}, "no sign-in of yours", false},
 		"a changed role": {func(h *harness, state, code string) (*logical.Response, error) {
@@ -209,12 +211,12 @@ func TestForgottenSignInsGo(t *testing.T) {
 	h := newSignInHarness(t, nil)
 	h.begin("alice")
 	h.tick()
-	keys, err := logical.CollectKeysWithPrefix(context.Background(), h.storage.Storage, signInPrefix)
+	keys, err := logical.CollectKeysWithPrefix(context.Background(), h.storage.Storage, session.SignInPrefix)
 	require.NoError(t, err)
 	require.Len(t, keys, 1)
 	h.clock.Advance(2 * time.Hour)
 	h.tick()
-	keys, err = logical.CollectKeysWithPrefix(context.Background(), h.storage.Storage, signInPrefix)
+	keys, err = logical.CollectKeysWithPrefix(context.Background(), h.storage.Storage, session.SignInPrefix)
 	require.NoError(t, err)
 	require.Empty(t, keys)
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-processmaker/engine/session"
+
 	"vault-plugin-secrets-processmaker/engine/role"
 
 	"vault-plugin-secrets-processmaker/engine/instance"
@@ -25,7 +27,7 @@ func FuzzStored(f *testing.F) {
 	f.Add([]byte(`{"version":1,"password":["` + canary + `"]}`))
 	f.Fuzz(func(t *testing.T, value []byte) {
 		ctx, storage := context.Background(), &logical.InmemStorage{}
-		for _, key := range []string{instance.Key, role.Prefix + "ci", SessionPrefix + "ci", StaticPrefix + "ci"} {
+		for _, key := range []string{instance.Key, role.Prefix + "ci", session.Prefix + "ci", StaticPrefix + "ci"} {
 			require.NoError(t, storage.Put(ctx, &logical.StorageEntry{Key: key, Value: value}))
 		}
 		check := func(whole bool, err error) {
@@ -41,7 +43,7 @@ func FuzzStored(f *testing.F) {
 		check(err == nil && c.Usable(), err)
 		r, err := store.Get[role.Role](ctx, storage, role.Prefix+"ci", role.NameOf("ci"))
 		check(err == nil && r.Usable(), err)
-		s, err := store.Get[Session](ctx, storage, SessionPrefix+"ci", sessionName("ci"))
+		s, err := store.Get[session.Session](ctx, storage, session.Prefix+"ci", session.NameOf("ci"))
 		check(err == nil && s.Usable(), err)
 		shared, err := store.Get[Shared](ctx, storage, StaticPrefix+"ci", sharedName("ci"))
 		check(err == nil && shared.Usable(), err)

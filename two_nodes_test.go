@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/session"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -235,7 +237,7 @@ func TestWhatAnotherNodeChangedIsForgotten(t *testing.T) {
 		require.Equal(t, 200, status(resp, err), message(resp, err))
 	}
 	c.backend.InvalidateKey(context.Background(), StaticPrefix+"ci")
-	c.backend.InvalidateKey(context.Background(), SessionPrefix+"ci")
+	c.backend.InvalidateKey(context.Background(), session.Prefix+"ci")
 	c.pm.ResetLog()
 	second := c.read("static-creds/ci")
 	require.True(t, c.pm.Accepts(second["access_token"].(string)))
@@ -243,5 +245,5 @@ func TestWhatAnotherNodeChangedIsForgotten(t *testing.T) {
 	require.Zero(t, c.pm.Count(processmakertest.RefreshGrant), "and the ended one was not tried")
 	// Of roles that are not in memory there is nothing to forget.
 	c.backend.InvalidateKey(context.Background(), StaticPrefix+"none")
-	c.backend.InvalidateKey(context.Background(), SessionPrefix+"none")
+	c.backend.InvalidateKey(context.Background(), session.Prefix+"none")
 }

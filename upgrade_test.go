@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/session"
+
 	"vault-plugin-secrets-processmaker/engine/role"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -82,7 +84,7 @@ func (h *harness) requireSettingsWork(files map[string]string) {
 			require.NotNil(h.t, read, role)
 			require.True(h.t, read["password_set"] == true || read["client_secret_set"] == true, role)
 		}
-		if role, ok := strings.CutPrefix(name, SessionPrefix); ok {
+		if role, ok := strings.CutPrefix(name, session.Prefix); ok {
 			sessions++
 			require.Equal(h.t, "active", h.read("sessions/" + role)["state"], role)
 		}
@@ -162,7 +164,7 @@ func (h *harness) requireLedgerWorks() {
 // ends them with their roles.
 func (h *harness) requireSessionsWork() {
 	h.t.Helper()
-	sessions, err := h.storage.List(context.Background(), SessionPrefix)
+	sessions, err := h.storage.List(context.Background(), session.Prefix)
 	require.NoError(h.t, err)
 	h.clock.Advance(300 * 24 * time.Hour)
 	h.pm.ResetLog()

@@ -1,4 +1,4 @@
-package main
+package session
 
 import (
 	"context"
@@ -19,11 +19,11 @@ import (
 
 const (
 	// signInPrefix is where sign-ins that are under way are stored.
-	signInPrefix  = "authorize/"
+	SignInPrefix  = "authorize/"
 	signInVersion = 1
 	// signInTime is how long a person has to sign in. ProcessMaker's codes live
 	// as long.
-	signInTime = 10 * time.Minute
+	SignInTime = 10 * time.Minute
 )
 
 // pendingSignIn is the stored form of a sign-in that a person has begun, under the
@@ -47,7 +47,7 @@ var signInName = store.Name{What: "the stored sign-in", Cure: beginAgain}
 
 func signInKey(state string) string {
 	hash := sha256.Sum256([]byte(state))
-	return signInPrefix + hex.EncodeToString(hash[:])
+	return SignInPrefix + hex.EncodeToString(hash[:])
 }
 
 // SignIn is what a person needs to sign in.
@@ -59,7 +59,7 @@ type SignIn struct {
 // BeginSignIn makes the address where a person signs in (RFC 6749 §4.1, with PKCE,
 // RFC 7636). caller tells Vault tokens apart, and is empty for one that nothing
 // tells apart.
-func (m *SessionManager) BeginSignIn(ctx context.Context, bound *role.Binding, caller string) (*SignIn, error) {
+func (m *Manager) BeginSignIn(ctx context.Context, bound *role.Binding, caller string) (*SignIn, error) {
 	if caller == "" {
 		return nil, problem.Refuse("this Vault token has neither an entity nor an accessor (batch tokens have none), so nobody could be told apart from its holder", "Sign in with a service token")
 	}
@@ -77,7 +77,7 @@ func (m *SessionManager) BeginSignIn(ctx context.Context, bound *role.Binding, c
 		Fingerprint: bound.Fingerprint,
 		Verifier:    verifier,
 		Caller:      caller,
-		ExpireTime:  m.clock.Now().Add(signInTime),
+		ExpireTime:  m.clock.Now().Add(SignInTime),
 		RedirectURI: bound.RedirectURI,
 	}
 	if err := store.Put(ctx, m.storage, signInKey(state), pending); err != nil {
@@ -88,7 +88,7 @@ func (m *SessionManager) BeginSignIn(ctx context.Context, bound *role.Binding, c
 }
 
 // randomText is 32 random bytes as a verifier has them (RFC 7636 §4.1).
-func (m *SessionManager) randomText() (string, error) {
+func (m *Manager) randomText() (string, error) {
 	bits := make([]byte, 32)
 	if _, err := io.ReadFull(m.random, bits); err != nil {
 		return "", fmt.Errorf("no randomness for a sign-in: %w", err)
@@ -103,7 +103,7 @@ const beginAgain = "Begin again at authorize/<role>"
 var errNoSignIn = problem.Refuse("no sign-in of yours is open with this state: it was completed, is older than ten minutes, was begun for another role or by somebody else, or the role was changed since", beginAgain)
 
 // CompleteSignIn trades the code of a sign-in for the role's session.
-func (m *SessionManager) CompleteSignIn(ctx context.Context, bound *role.Binding, caller, code, state string) (*Session, error) {
+func (m *Manager) CompleteSignIn(ctx context.Context, bound *role.Binding, caller, code, state string) (*Session, error) {
 	pending, err := m.takeSignIn(ctx, bound, caller, state)
 	if err != nil {
 		return nil, err
@@ -118,7 +118,7 @@ func (m *SessionManager) CompleteSignIn(ctx context.Context, bound *role.Binding
 
 // takeSignIn removes the sign-in before it is used: it works once, also for two
 // callers at once.
-func (m *SessionManager) takeSignIn(ctx context.Context, bound *role.Binding, caller, state string) (*pendingSignIn, error) {
+func (m *Manager) takeSignIn(ctx context.Context, bound *role.Binding, caller, state string) (*pendingSignIn, error) {
 	unlock, err := m.lock(ctx, bound.Name)
 	if err != nil {
 		return nil, err
@@ -158,7 +158,7 @@ func explainCode(err error) error {
 
 // begin makes a session of a pair that a person or an import brought, if it belongs
 // to the user that may sign in.
-func (m *SessionManager) begin(ctx context.Context, bound *role.Binding, grant *client.Grant) (*Session, error) {
+func (m *Manager) begin(ctx context.Context, bound *role.Binding, grant *client.Grant) (*Session, error) {
 	// The record ends the token should the plugin be killed before the session is
 	// stored.
 	record, err := m.tokens.Register(grant.Access, bound.Facts("sessions"))
@@ -195,7 +195,7 @@ func (m *SessionManager) begin(ctx context.Context, bound *role.Binding, grant *
 
 // checkUser refuses a sign-in by another user than the pinned one, and fills in the
 // user's name.
-func (m *SessionManager) checkUser(ctx context.Context, bound *role.Binding, started, old *Session) error {
+func (m *Manager) checkUser(ctx context.Context, bound *role.Binding, started, old *Session) error {
 	pinned := bound.SessionUserID
 	if pinned == "" && old != nil && old.Fingerprint == bound.Fingerprint {
 		pinned = old.UserID
@@ -216,7 +216,7 @@ func (m *SessionManager) checkUser(ctx context.Context, bound *role.Binding, sta
 
 // turnAway ends the tokens of a sign-in that becomes no session, at once or as soon
 // as ProcessMaker can be reached.
-func (m *SessionManager) turnAway(bound *role.Binding, started *Session, record *ledger.Record) {
+func (m *Manager) turnAway(bound *role.Binding, started *Session, record *ledger.Record) {
 	if err := m.endPair(bound.Instance, bound.Auth, bound.Name, started); err == nil {
 		m.tokens.Release(record)
 	}
@@ -224,7 +224,7 @@ func (m *SessionManager) turnAway(bound *role.Binding, started *Session, record 
 
 // Import begins a session with a refresh token that the caller brings. It is
 // refreshed at once, so that no copy of it works any more.
-func (m *SessionManager) Import(ctx context.Context, bound *role.Binding, refreshToken string) (*Session, error) {
+func (m *Manager) Import(ctx context.Context, bound *role.Binding, refreshToken string) (*Session, error) {
 	grant, err := m.refreshImported(ctx, bound, refreshToken)
 	switch {
 	case err == nil:
@@ -239,7 +239,7 @@ func (m *SessionManager) Import(ctx context.Context, bound *role.Binding, refres
 
 // refreshImported uses a refresh token that two callers may bring at once: by two
 // refreshes at a time ProcessMaker can be made to give two pairs.
-func (m *SessionManager) refreshImported(ctx context.Context, bound *role.Binding, refreshToken string) (*client.Grant, error) {
+func (m *Manager) refreshImported(ctx context.Context, bound *role.Binding, refreshToken string) (*client.Grant, error) {
 	hash := sha256.Sum256([]byte(refreshToken))
 	unlock, err := m.imports.Lock(ctx, hex.EncodeToString(hash[:]))
 	if err != nil {
@@ -250,20 +250,20 @@ func (m *SessionManager) refreshImported(ctx context.Context, bound *role.Bindin
 }
 
 // DropExpiredSignIns forgets sign-ins that nobody completed.
-func (m *SessionManager) DropExpiredSignIns(ctx context.Context) error {
-	keys, err := m.storage.List(ctx, signInPrefix)
+func (m *Manager) DropExpiredSignIns(ctx context.Context) error {
+	keys, err := m.storage.List(ctx, SignInPrefix)
 	if err != nil {
 		return err
 	}
 	for _, key := range keys {
-		pending, err := store.Get[pendingSignIn](ctx, m.storage, signInPrefix+key, signInName)
+		pending, err := store.Get[pendingSignIn](ctx, m.storage, SignInPrefix+key, signInName)
 		if err != nil && !store.IsUnreadable(err) {
 			return err
 		}
 		if pending != nil && m.clock.Now().Before(pending.ExpireTime) {
 			continue
 		}
-		if err := m.storage.Delete(ctx, signInPrefix+key); err != nil {
+		if err := m.storage.Delete(ctx, SignInPrefix+key); err != nil {
 			return err
 		}
 	}

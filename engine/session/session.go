@@ -1,4 +1,4 @@
-package main
+package session
 
 import (
 	"context"
@@ -13,17 +13,17 @@ import (
 const (
 	// SessionPrefix is where the sessions are stored, under the names of their
 	// roles.
-	SessionPrefix  = "session/"
-	sessionVersion = 1
+	Prefix  = "session/"
+	version = 1
 )
 
 // sessionKeys are the keys of this package.
-var sessionKeys = []store.Key{
-	{Prefix: SessionPrefix, SealWrap: true, Local: true},
-	{Prefix: signInPrefix, SealWrap: true, Local: true},
+var Keys = []store.Key{
+	{Prefix: Prefix, SealWrap: true, Local: true},
+	{Prefix: SignInPrefix, SealWrap: true, Local: true},
 }
 
-func sessionName(name string) store.Name {
+func NameOf(name string) store.Name {
 	return store.Name{What: fmt.Sprintf("the stored session of role %q", name), Cure: fmt.Sprintf("delete sessions/%s, and its tokens in ProcessMaker", name)}
 }
 
@@ -52,7 +52,7 @@ type Session struct {
 }
 
 // CurrentVersion and Usable make Session an entry of storage.
-func (s *Session) CurrentVersion() int { return sessionVersion }
+func (s *Session) CurrentVersion() int { return version }
 func (s *Session) Usable() bool {
 	return s.Fingerprint.URL != "" && (s.LostBecause != "" || (s.AccessToken != "" && s.TokenID != ""))
 }
@@ -105,18 +105,18 @@ func (s *Session) isAged(now time.Time) bool {
 
 // Get returns the stored session of a role, or nil. Its errors are the storage's
 // own and store.Unreadable.
-func (m *SessionManager) Get(ctx context.Context, name string) (*Session, error) {
-	return store.Get[Session](ctx, m.storage, SessionPrefix+name, sessionName(name))
+func (m *Manager) Get(ctx context.Context, name string) (*Session, error) {
+	return store.Get[Session](ctx, m.storage, Prefix+name, NameOf(name))
 }
 
 // Names lists the roles that have a session, sorted.
-func (m *SessionManager) Names(ctx context.Context) ([]string, error) {
-	return m.storage.List(ctx, SessionPrefix)
+func (m *Manager) Names(ctx context.Context) ([]string, error) {
+	return m.storage.List(ctx, Prefix)
 }
 
 // replace stores next in place of known on its own time; nil stands for none.
-func (m *SessionManager) replace(name string, known, next *Session) error {
+func (m *Manager) replace(name string, known, next *Session) error {
 	return store.OnOwnTime(func(ctx context.Context) error {
-		return store.Replace(ctx, m.storage, SessionPrefix+name, known, next, sessionName(name))
+		return store.Replace(ctx, m.storage, Prefix+name, known, next, NameOf(name))
 	})
 }

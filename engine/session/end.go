@@ -1,4 +1,4 @@
-package main
+package session
 
 import (
 	"context"
@@ -22,7 +22,7 @@ func Whatever(ledger.Fingerprint) bool { return true }
 // End ends the session of a role if its fingerprint matches. auth is the auth
 // client that the session was made with; with another one the access token is
 // ended all the same.
-func (m *SessionManager) End(ctx context.Context, name string, auth client.AuthClient, inst *instance.Instance, matches func(ledger.Fingerprint) bool) error {
+func (m *Manager) End(ctx context.Context, name string, auth client.AuthClient, inst *instance.Instance, matches func(ledger.Fingerprint) bool) error {
 	unlock, err := m.lock(ctx, name)
 	if err != nil {
 		return err
@@ -49,8 +49,8 @@ func (m *SessionManager) End(ctx context.Context, name string, auth client.AuthC
 }
 
 // dropUnreadable forgets a session whose tokens nobody can end any more.
-func (m *SessionManager) dropUnreadable(ctx context.Context, name string, why error) error {
-	if err := m.storage.Delete(ctx, SessionPrefix+name); err != nil {
+func (m *Manager) dropUnreadable(ctx context.Context, name string, why error) error {
+	if err := m.storage.Delete(ctx, Prefix+name); err != nil {
 		return err
 	}
 	m.Forget(name)
@@ -60,7 +60,7 @@ func (m *SessionManager) dropUnreadable(ctx context.Context, name string, why er
 
 // EndAll ends the sessions of every role. A session that cannot be ended is
 // logged.
-func (m *SessionManager) EndAll(ctx context.Context, inst *instance.Instance) {
+func (m *Manager) EndAll(ctx context.Context, inst *instance.Instance) {
 	names, err := m.Names(ctx)
 	if err != nil {
 		m.report.Log(hclog.Error, telemetry.Subject{}, "the sessions could not be listed; their tokens live on at ProcessMaker", "error", err)
@@ -76,7 +76,7 @@ func (m *SessionManager) EndAll(ctx context.Context, inst *instance.Instance) {
 // endPair ends both tokens of a session: the refresh token cannot be revoked, but
 // using it ends it together with the old access token, and the new pair is not
 // kept. A token that cannot be ended is marked due.
-func (m *SessionManager) endPair(inst *instance.Instance, auth client.AuthClient, name string, old *Session) error {
+func (m *Manager) endPair(inst *instance.Instance, auth client.AuthClient, name string, old *Session) error {
 	if old.Fingerprint.URL != inst.Config.URL {
 		return fmt.Errorf("the session lives at %s, which this mount is not configured for", old.Fingerprint.URL)
 	}

@@ -1,4 +1,4 @@
-package main
+package session
 
 import (
 	"context"
@@ -25,7 +25,7 @@ import (
 )
 
 // SessionManager keeps the sessions of the roles of a mount.
-type SessionManager struct {
+type Manager struct {
 	storage   logical.Storage
 	clock     clock.Clock
 	random    io.Reader
@@ -41,26 +41,26 @@ type SessionManager struct {
 }
 
 // NewSessionManager reads nothing.
-func NewSessionManager(storage logical.Storage, random io.Reader, tokens *token.Broker) *SessionManager {
-	return &SessionManager{
+func NewManager(storage logical.Storage, random io.Reader, tokens *token.Broker) *Manager {
+	return &Manager{
 		storage: storage, clock: tokens.Clock, random: random, instances: tokens.Instances, roles: tokens.Roles, tokens: tokens, report: tokens.Report,
 		sessions: keylock.New(), imports: keylock.New(),
 	}
 }
 
 // LocksInUse says how many locks are held or waited for.
-func (m *SessionManager) LocksInUse() int { return m.sessions.InUse() + m.imports.InUse() }
+func (m *Manager) LocksInUse() int { return m.sessions.InUse() + m.imports.InUse() }
 
 // Forget makes the next use of a role's session read storage again.
-func (m *SessionManager) Forget(name string) { m.mirrors.Delete(name) }
+func (m *Manager) Forget(name string) { m.mirrors.Delete(name) }
 
 // errOver: the session as the caller knew it was deleted or lost.
-var errOver = problem.Conflictf("the session was ended by another request at the same time; try again")
+var ErrOver = problem.Conflictf("the session was ended by another request at the same time; try again")
 
 // Do runs an exchange with the session's token. A refused token is renewed; a
 // session that is over is asked for anew. A refusal that a renewal does not mend is
 // remembered by the role's gate.
-func (m *SessionManager) Do(ctx context.Context, bound *role.Binding, exchange func(*Session) error) error {
+func (m *Manager) Do(ctx context.Context, bound *role.Binding, exchange func(*Session) error) error {
 	current, err := m.Usable(ctx, bound)
 	if err != nil {
 		return err
@@ -73,7 +73,7 @@ func (m *SessionManager) Do(ctx context.Context, bound *role.Binding, exchange f
 		return err
 	}
 	renewed, err := m.Renew(ctx, bound, current)
-	if errors.Is(err, errOver) {
+	if errors.Is(err, ErrOver) {
 		renewed, err = m.Usable(ctx, bound)
 	}
 	if err != nil {
@@ -96,7 +96,7 @@ func (m *SessionManager) Do(ctx context.Context, bound *role.Binding, exchange f
 
 // retryYoung runs an exchange with a session's token, once more if the token is
 // refused and so young that clocks may be the reason.
-func (m *SessionManager) retryYoung(ctx context.Context, current *Session, exchange func(*Session) error) error {
+func (m *Manager) retryYoung(ctx context.Context, current *Session, exchange func(*Session) error) error {
 	err := exchange(current)
 	if client.KindOf(err) != client.TokenRefused || m.clock.Now().Sub(current.TokenReceivedAt) >= client.SettlingTime {
 		return err
@@ -108,7 +108,7 @@ func (m *SessionManager) retryYoung(ctx context.Context, current *Session, excha
 }
 
 // Usable returns the role's session and starts one where there is none.
-func (m *SessionManager) Usable(ctx context.Context, bound *role.Binding) (*Session, error) {
+func (m *Manager) Usable(ctx context.Context, bound *role.Binding) (*Session, error) {
 	if known := m.mirror(bound); known != nil {
 		return known, nil
 	}
@@ -139,7 +139,7 @@ func (m *SessionManager) Usable(ctx context.Context, bound *role.Binding) (*Sess
 }
 
 // mirror is the session in memory if it is of the role as it signs in now.
-func (m *SessionManager) mirror(bound *role.Binding) *Session {
+func (m *Manager) mirror(bound *role.Binding) *Session {
 	if found, ok := m.mirrors.Load(bound.Name); ok {
 		if known := found.(*Session); known.Fingerprint == bound.Fingerprint && known.Active() {
 			return known
@@ -148,7 +148,7 @@ func (m *SessionManager) mirror(bound *role.Binding) *Session {
 	return nil
 }
 
-func (m *SessionManager) lock(ctx context.Context, name string) (unlock func(), err error) {
+func (m *Manager) lock(ctx context.Context, name string) (unlock func(), err error) {
 	unlock, err = m.sessions.Lock(ctx, name)
 	if err != nil {
 		return nil, fmt.Errorf("gave up waiting for the role's session: %w", err)
@@ -170,7 +170,7 @@ func needsSignIn(bound *role.Binding, why string) error {
 }
 
 // start signs in with the role's password. The caller holds the session's lock.
-func (m *SessionManager) start(ctx context.Context, bound *role.Binding, old *Session) (*Session, error) {
+func (m *Manager) start(ctx context.Context, bound *role.Binding, old *Session) (*Session, error) {
 	grant, err := m.tokens.Login(ctx, bound)
 	if err != nil {
 		return nil, err
@@ -184,8 +184,8 @@ func (m *SessionManager) start(ctx context.Context, bound *role.Binding, old *Se
 	return started, nil
 }
 
-func (m *SessionManager) draft(bound *role.Binding, grant *client.Grant) *Session {
-	drafted := &Session{Version: sessionVersion, Fingerprint: bound.Fingerprint, CreatedTime: m.clock.Now()}
+func (m *Manager) draft(bound *role.Binding, grant *client.Grant) *Session {
+	drafted := &Session{Version: version, Fingerprint: bound.Fingerprint, CreatedTime: m.clock.Now()}
 	drafted.Hold(grant)
 	return drafted
 }
@@ -194,7 +194,7 @@ func (m *SessionManager) draft(bound *role.Binding, grant *client.Grant) *Sessio
 // The old one is registered as due first: storing the new one forgets it, and the
 // plugin may be killed right after. Where adopt fails, the new pair is the
 // caller's to end. The caller holds the session's lock.
-func (m *SessionManager) adopt(bound *role.Binding, started, old *Session) error {
+func (m *Manager) adopt(bound *role.Binding, started, old *Session) error {
 	if err := m.roles.StillBound(bound); err != nil {
 		return err
 	}
@@ -226,7 +226,7 @@ func (m *SessionManager) adopt(bound *role.Binding, started, old *Session) error
 
 // registerOld puts the access token of a session that is about to be replaced on
 // the ledger; nil where there is none that lives here.
-func (m *SessionManager) registerOld(bound *role.Binding, old *Session) (*ledger.Record, error) {
+func (m *Manager) registerOld(bound *role.Binding, old *Session) (*ledger.Record, error) {
 	if old == nil || !old.Active() || old.Fingerprint.URL != bound.Config.URL {
 		return nil, nil
 	}
@@ -234,21 +234,21 @@ func (m *SessionManager) registerOld(bound *role.Binding, old *Session) (*ledger
 }
 
 // errInstanceGone: the config was deleted or moved while a session began.
-var errInstanceGone = problem.Conflictf("the config was taken away or moved by another request at the same time; the new session was ended")
+var ErrInstanceGone = problem.Conflictf("the config was taken away or moved by another request at the same time; the new session was ended")
 
 // withdraw forgets a session that began while the config was deleted: with another
 // config nobody would know the way to it.
-func (m *SessionManager) withdraw(name string, started *Session) error {
+func (m *Manager) withdraw(name string, started *Session) error {
 	if err := m.replace(name, started, nil); err != nil {
 		m.report.Log(hclog.Warn, telemetry.OfSession(name), "a session that began while the config was taken away could not be forgotten; delete it", "error", err)
 	}
-	return errInstanceGone
+	return ErrInstanceGone
 }
 
 // Renew gives a session that ProcessMaker no longer accepts, or that is old, a new
 // pair. seen is the session as the caller knew it: if another request has renewed
 // it since, that is the answer; if one has ended it, nothing brings it back.
-func (m *SessionManager) Renew(ctx context.Context, bound *role.Binding, seen *Session) (*Session, error) {
+func (m *Manager) Renew(ctx context.Context, bound *role.Binding, seen *Session) (*Session, error) {
 	began := m.clock.Now()
 	workCtx, cancel := context.WithTimeout(context.Background(), token.ExchangesTimeout)
 	defer cancel()
@@ -266,7 +266,7 @@ func (m *SessionManager) Renew(ctx context.Context, bound *role.Binding, seen *S
 		// The last is the session of the present role, not of the one that the
 		// caller knew.
 		m.Forget(bound.Name)
-		return nil, errOver
+		return nil, ErrOver
 	case stored.TokenID != seen.TokenID:
 		m.mirrors.Store(bound.Name, stored)
 		return stored, nil
@@ -300,7 +300,7 @@ func (m *SessionManager) Renew(ctx context.Context, bound *role.Binding, seen *S
 }
 
 // lose stores that somebody has to sign in again.
-func (m *SessionManager) lose(bound *role.Binding, stored *Session, why string) error {
+func (m *Manager) lose(bound *role.Binding, stored *Session, why string) error {
 	m.Forget(bound.Name)
 	if err := m.replace(bound.Name, stored, stored.lost(why)); err != nil {
 		return err
@@ -312,7 +312,7 @@ func (m *SessionManager) lose(bound *role.Binding, stored *Session, why string) 
 // RenewAged renews the session of a role once it has passed two thirds of its
 // life. A chain that is never refreshed dies with its refresh token, which lives
 // as long as the access token.
-func (m *SessionManager) RenewAged(ctx context.Context, name string) error {
+func (m *Manager) RenewAged(ctx context.Context, name string) error {
 	inst, err := m.instances.Current(ctx)
 	if err != nil || inst == nil || inst.Config.Deleted {
 		return err
@@ -329,7 +329,7 @@ func (m *SessionManager) RenewAged(ctx context.Context, name string) error {
 	if err != nil {
 		return nil // the role was written for another instance
 	}
-	if _, err = m.Renew(ctx, bound, stored); errors.Is(err, errOver) {
+	if _, err = m.Renew(ctx, bound, stored); errors.Is(err, ErrOver) {
 		return nil
 	}
 	return err
