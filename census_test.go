@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 
+	"vault-plugin-secrets-processmaker/engine/credential"
+
 	"vault-plugin-secrets-processmaker/engine/session"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -20,7 +22,7 @@ func (h *harness) stored() map[string]bool {
 		record := h.record(id)
 		known[record.TokenID], known[record.TokenName] = true, true
 	}
-	for _, prefix := range []string{session.Prefix, StaticPrefix} {
+	for _, prefix := range []string{session.Prefix, credential.Prefix} {
 		keys, err := logical.CollectKeysWithPrefix(context.Background(), h.storage.Storage, prefix)
 		require.NoError(h.t, err)
 		for _, key := range keys {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/credential"
+
 	"vault-plugin-secrets-processmaker/engine/session"
 
 	"vault-plugin-secrets-processmaker/engine/role"
@@ -182,7 +184,7 @@ func (c *confused) checkStored() {
 			_, err = stored.Roles.Get(ctx, name)
 		case session.Prefix:
 			_, err = stored.Sessions.Get(ctx, name)
-		case StaticPrefix:
+		case credential.Prefix:
 			_, err = stored.Credentials.GetShared(ctx, name)
 		case role.PendingPrefix:
 			_, err = stored.Roles.AllPending(ctx)

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/credential"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -59,7 +61,7 @@ func TestAHandedOverCredentialIsFoundByItsID(t *testing.T) {
 	h.goDown()
 	for range 3 {
 		_ = l.tryRevoke()
-		h.clock.Advance(deferAfter)
+		h.clock.Advance(credential.DeferAfter)
 	}
 	require.NotEqual(t, []ledger.ID{l.id()}, h.recordIDs())
 	read := h.read("credentials/" + string(l.id()))

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/credential"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -19,7 +21,7 @@ func (h *harness) handedOver() (l *heldLease, due ledger.ID) {
 	h.goDown()
 	for range 3 {
 		_ = l.tryRevoke()
-		h.clock.Advance(deferAfter)
+		h.clock.Advance(credential.DeferAfter)
 	}
 	require.NoError(h.t, h.pm.GoOnline())
 	for _, id := range h.recordIDs() {

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-processmaker/engine/credential"
+
 	"vault-plugin-secrets-processmaker/engine/session"
 
 	"vault-plugin-secrets-processmaker/engine/role"
@@ -79,18 +81,18 @@ func TestASessionCanBeDeletedWithoutItsRole(t *testing.T) {
 func TestADamagedSharedCredentialOfAFormerRoleGoes(t *testing.T) {
 	t.Parallel()
 	h := newLeftoversHarness(t)
-	h.damage(StaticPrefix+"ci", `{"version":1}`)
+	h.damage(credential.Prefix+"ci", `{"version":1}`)
 	h.nextHour()
-	require.NotContains(t, h.snapshot(), StaticPrefix+"ci")
+	require.NotContains(t, h.snapshot(), credential.Prefix+"ci")
 	require.Equal(t, 1, strings.Count(h.log.String(), "a shared credential that cannot be read was dropped"))
 	h.nextHour()
 	require.Equal(t, 1, strings.Count(h.log.String(), "a shared credential that cannot be read was dropped"))
 	require.Empty(t, h.liveIDs())
 
 	h = newLeftoversHarness(t)
-	h.damage(StaticPrefix+"ci", `{"version":99}`)
+	h.damage(credential.Prefix+"ci", `{"version":99}`)
 	h.nextHour()
-	require.Contains(t, h.snapshot(), StaticPrefix+"ci")
+	require.Contains(t, h.snapshot(), credential.Prefix+"ci")
 	require.Contains(t, h.log.String(), "install that release again")
 }
 
@@ -99,7 +101,7 @@ func TestADamagedSharedCredentialIsReplaced(t *testing.T) {
 	t.Parallel()
 	h := newStaticHarness(t, nil)
 	h.read("static-creds/ci")
-	h.damage(StaticPrefix+"ci", `{"version":1}`)
+	h.damage(credential.Prefix+"ci", `{"version":1}`)
 	h.nextHour()
 	require.NotContains(t, h.log.String(), "an outdated ")
 	require.True(t, h.pm.Accepts(h.read("static-creds/ci")["access_token"].(string)))

@@ -5,6 +5,8 @@ import (
 	"io"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/credential"
+
 	"vault-plugin-secrets-processmaker/engine/session"
 
 	"vault-plugin-secrets-processmaker/engine/token"
@@ -27,7 +29,7 @@ import (
 // MountHost is what an engine asks of Vault.
 type MountHost interface {
 	telemetry.Host
-	Host
+	credential.Host
 	PolicyHost
 	ReplicationState() consts.ReplicationState
 }
@@ -58,7 +60,7 @@ type Engine struct {
 	Roles       *role.Store
 	Ledger      *ledger.Ledger
 	Sessions    *session.Manager
-	Credentials *CredentialService
+	Credentials *credential.Service
 	Reaper      *Reaper
 	Passwords   *Rotator
 	Tokens      *token.Broker
@@ -75,7 +77,7 @@ type Engine struct {
 // Keys are the stored keys of all packages, with their marks.
 func Keys() []store.Key {
 	var all []store.Key
-	for _, keys := range [][]store.Key{instance.Keys, role.Keys, session.Keys, credentialKeys, ledger.Keys} {
+	for _, keys := range [][]store.Key{instance.Keys, role.Keys, session.Keys, credential.Keys, ledger.Keys} {
 		all = append(all, keys...)
 	}
 	return all
@@ -91,7 +93,7 @@ func NewEngine(m Mount) *Engine {
 	records := ledger.New(m.Storage, m.Clock, m.Random, ShortID(m.ID))
 	tokens := &token.Broker{Clock: m.Clock, Instances: instances, Roles: roles, Ledger: records, Report: report, Writable: m.Writable}
 	sessions := session.NewManager(m.Storage, m.Random, tokens)
-	credentials := NewCredentialService(m.Storage, m.Host, tokens, sessions)
+	credentials := credential.NewService(m.Storage, m.Host, tokens, sessions)
 	return &Engine{
 		Instances: instances, Roles: roles, Ledger: records, Tokens: tokens, Sessions: sessions, Credentials: credentials,
 		Reaper: NewReaper(tokens, sessions, credentials), Passwords: NewRotator(m.Random, m.Host, tokens), Report: report, Background: group, Mount: m,
@@ -133,7 +135,7 @@ func (e *Engine) Forget(key string) {
 		e.Roles.Forget(name)
 	case session.Prefix:
 		e.Sessions.Forget(name)
-	case StaticPrefix:
+	case credential.Prefix:
 		e.Credentials.ForgetShared(name)
 	}
 }

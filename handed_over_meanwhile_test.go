@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/credential"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -30,7 +32,7 @@ func TestACredentialThatIsHandedOverMeanwhileIsNotCalledEnded(t *testing.T) {
 		return true
 	}})
 	require.Error(t, l.tryRevoke())
-	h.clock.Advance(deferAfter + time.Minute)
+	h.clock.Advance(credential.DeferAfter + time.Minute)
 	holds.Store(true)
 	revoked := make(chan error)
 	go func() { revoked <- l.tryRevoke() }()

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-processmaker/engine/credential"
+
 	"vault-plugin-secrets-processmaker/engine/session"
 
 	"vault-plugin-secrets-processmaker/engine/role"
@@ -84,7 +86,7 @@ func TestOddNamesLiveBesideEachOther(t *testing.T) {
 		after := h.snapshot()
 		for key := range before {
 			if _, kept := after[key]; !kept && !strings.HasPrefix(key, ledger.Prefix) {
-				require.Contains(t, []string{role.Prefix + name, session.Prefix + name, StaticPrefix + name}, key)
+				require.Contains(t, []string{role.Prefix + name, session.Prefix + name, credential.Prefix + name}, key)
 			}
 		}
 		for _, other := range names[i+1:] {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/credential"
+
 	"vault-plugin-secrets-processmaker/engine/session"
 
 	"vault-plugin-secrets-processmaker/engine/role"
@@ -70,7 +72,7 @@ func TestDamagedEntries(t *testing.T) {
 			_, err := a.do(logical.DeleteOperation, "sessions/personal", nil)
 			require.NoError(t, err)
 		}},
-		StaticPrefix + "ci": {"static-creds/ci", "", nil},
+		credential.Prefix + "ci": {"static-creds/ci", "", nil},
 	} {
 		for name, value := range damages(a.stored[key]) {
 			what := key + " " + name

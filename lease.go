@@ -7,6 +7,8 @@ import (
 	"maps"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/credential"
+
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -73,13 +75,13 @@ func (b *backend) revoke(ctx context.Context, req *logical.Request, _ *framework
 }
 
 // leased is the answer to a read.
-func (b *backend) leased(issued *Credential) *logical.Response {
+func (b *backend) leased(issued *credential.Credential) *logical.Response {
 	resp := b.Secret(credentialSecretType).Response(answerData(issued.Record, issued.Token), leaseFacts(issued))
 	resp.Secret.Renewable = lease.Mode(issued.Record.RenewMode) != lease.None
 	return withTerms(resp, issued)
 }
 
-func withTerms(resp *logical.Response, c *Credential) *logical.Response {
+func withTerms(resp *logical.Response, c *credential.Credential) *logical.Response {
 	resp.Secret.TTL = c.Terms.TTL
 	resp.Secret.MaxTTL = c.Terms.MaxTTL
 	for _, warning := range c.Terms.Warnings {
@@ -90,7 +92,7 @@ func withTerms(resp *logical.Response, c *Credential) *logical.Response {
 
 // leaseFacts are what Vault keeps with the lease: enough to find the record, and
 // nothing secret.
-func leaseFacts(c *Credential) map[string]any {
+func leaseFacts(c *credential.Credential) map[string]any {
 	return map[string]any{
 		internalCredentialID: string(c.Record.ID),
 		internalDeadline:     c.Record.Deadline.UTC().Format(time.RFC3339),
@@ -104,13 +106,13 @@ func leaseFacts(c *Credential) map[string]any {
 }
 
 // leaseOf reads a lease.
-func leaseOf(req *logical.Request) (Lease, error) {
+func leaseOf(req *logical.Request) (credential.Lease, error) {
 	id, err := credentialOf(req)
 	if err != nil {
-		return Lease{}, err
+		return credential.Lease{}, err
 	}
 	token, _ := req.Data["access_token"].(string)
-	return Lease{ID: id, AccessToken: token, Issued: req.Secret.IssueTime, End: leaseEndOf(req.Secret), Increment: req.Secret.Increment}, nil
+	return credential.Lease{ID: id, AccessToken: token, Issued: req.Secret.IssueTime, End: leaseEndOf(req.Secret), Increment: req.Secret.Increment}, nil
 }
 
 // credentialOf reads the credential's id out of a lease. It stands there twice.

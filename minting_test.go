@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/credential"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -49,7 +51,7 @@ func TestFailedMintingLeavesNothing(t *testing.T) {
 			require.Equal(t, test.due, len(h.recordIDs()) == 2)
 
 			require.NoError(t, h.pm.GoOnline())
-			h.clock.Advance(mintingTime)
+			h.clock.Advance(credential.MintingTime)
 			h.tick()
 			require.Len(t, h.livePersonal(), 1, "only the one that was handed out")
 			require.Len(t, h.recordIDs(), 1)

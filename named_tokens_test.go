@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/credential"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -40,7 +42,7 @@ func TestATokenOfALostAnswerIsLookedForUntilItIsCertain(t *testing.T) {
 	resp := h.mustWrite("tidy", nil)
 	require.Equal(t, 1, resp.Data["failed"])
 	require.Len(t, h.recordIDs(), 2)
-	h.clock.Advance(mintingTime)
+	h.clock.Advance(credential.MintingTime)
 	resp = h.mustWrite("tidy", nil)
 	require.Equal(t, 1, resp.Data["ended"])
 	require.Len(t, h.recordIDs(), 1)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/credential"
+
 	"vault-plugin-secrets-processmaker/engine/role"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -84,23 +86,23 @@ func (b *backend) readCreds(ctx context.Context, req *logical.Request, data *fra
 }
 
 // askedFor reads what a reader asks for, and refuses what the role does not allow.
-func askedFor(bound *role.Binding, data *framework.FieldData) (Request, error) {
+func askedFor(bound *role.Binding, data *framework.FieldData) (credential.Request, error) {
 	for _, field := range []string{"ttl", "renew_mode"} {
 		if data.Raw[field] == nil {
 			delete(data.Raw, field) // null asks for the role's own
 		}
 	}
-	var asked Request
+	var asked credential.Request
 	mode := string(bound.RenewMode)
 	in := &fields.Input{Data: data}
 	in.Duration("ttl", &asked.TTL, time.Second, role.LongestTTL)
 	in.Choice("renew_mode", &mode)
 	if in.Err != nil {
-		return Request{}, in.Err
+		return credential.Request{}, in.Err
 	}
 	asked.Mode = lease.Mode(mode)
 	if !bound.RenewMode.Allows(asked.Mode) {
-		return Request{}, fmt.Errorf("renew_mode %s rotates more than the role's own (%s) and cannot be asked for", asked.Mode, bound.RenewMode)
+		return credential.Request{}, fmt.Errorf("renew_mode %s rotates more than the role's own (%s) and cannot be asked for", asked.Mode, bound.RenewMode)
 	}
 	return asked, nil
 }

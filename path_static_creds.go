@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/credential"
+
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -44,7 +46,7 @@ func (b *backend) readStaticCreds(ctx context.Context, req *logical.Request, dat
 	}
 	ttl := shared.FreshUntil(&bound.Role).Sub(b.clock.Now())
 	if shared.Why != nil {
-		ttl = StaleTTL
+		ttl = credential.StaleTTL
 	}
 	answer := answerData(shared.Record, shared.Token())
 	delete(answer, "renew_mode")

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"vault-plugin-secrets-processmaker/engine/credential"
+
 	"github.com/hashicorp/go-hclog"
 
 	"vault-plugin-secrets-processmaker/engine/ledger"
@@ -63,7 +65,7 @@ func (r *Reaper) EndNow(ctx context.Context, id ledger.ID) error {
 	}
 	defer unlock()
 	readAt := r.clock.Now()
-	if err := r.credentials.End(ctx, record, NewLookup()); err != nil {
+	if err := r.credentials.End(ctx, record, credential.NewLookup()); err != nil {
 		return err
 	}
 	err = r.credentials.Forget(ctx, record, readAt)

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/credential"
+
 	"vault-plugin-secrets-processmaker/engine/session"
 
 	"vault-plugin-secrets-processmaker/engine/token"
@@ -36,7 +38,7 @@ type Reaper struct {
 	ledger      *ledger.Ledger
 	tokens      *token.Broker
 	sessions    *session.Manager
-	credentials *CredentialService
+	credentials *credential.Service
 	report      *telemetry.Reporter
 
 	// cursor belongs to the one Tick under way, and stored is its stored form.
@@ -45,7 +47,7 @@ type Reaper struct {
 }
 
 // NewReaper reads nothing.
-func NewReaper(tokens *token.Broker, sessions *session.Manager, credentials *CredentialService) *Reaper {
+func NewReaper(tokens *token.Broker, sessions *session.Manager, credentials *credential.Service) *Reaper {
 	return &Reaper{clock: tokens.Clock, ledger: tokens.Ledger, tokens: tokens, sessions: sessions, credentials: credentials, report: tokens.Report}
 }
 
@@ -114,7 +116,7 @@ func (r *Reaper) Sweep(ctx context.Context) (Report, error) {
 func (r *Reaper) sweep(ctx context.Context, cursor *ledger.Cursor) (total Report, err error) {
 	now := r.clock.Now()
 	cursor.Rewind(now)
-	lookup := NewLookup()
+	lookup := credential.NewLookup()
 	isDue := func(record *ledger.Record) bool { return !record.Deadline.After(now) }
 	for !total.Unreachable {
 		for _, bucket := range cursor.Buckets(now, sweepBuckets) {
@@ -146,11 +148,11 @@ func (r *Reaper) EndMatching(ctx context.Context, matches func(*ledger.Record) b
 	if err != nil {
 		return Report{}, err
 	}
-	return r.endAll(ctx, ids, NewLookup(), matches), nil
+	return r.endAll(ctx, ids, credential.NewLookup(), matches), nil
 }
 
 // endAll ends the credentials that match, a few at a time.
-func (r *Reaper) endAll(ctx context.Context, ids []ledger.ID, lookup *Lookup, matches func(*ledger.Record) bool) Report {
+func (r *Reaper) endAll(ctx context.Context, ids []ledger.ID, lookup *credential.Lookup, matches func(*ledger.Record) bool) Report {
 	var (
 		mu     sync.Mutex
 		report Report
@@ -174,7 +176,7 @@ func (r *Reaper) endAll(ctx context.Context, ids []ledger.ID, lookup *Lookup, ma
 // pass is one run over records.
 type pass struct {
 	*Reaper
-	lookup  *Lookup
+	lookup  *credential.Lookup
 	matches func(*ledger.Record) bool
 	first   firstAlone
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/credential"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -64,7 +66,7 @@ func TestASharedCredentialWithoutARecordIsNotServed(t *testing.T) {
 	h := newStaticHarness(t, nil)
 	first := h.read("static-creds/ci")
 	h.hook(hookedStorage{beforeDelete: func(key string) error {
-		if strings.HasPrefix(key, StaticPrefix) {
+		if strings.HasPrefix(key, credential.Prefix) {
 			return errDiskFull
 		}
 		return nil

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-processmaker/engine/credential"
+
 	"vault-plugin-secrets-processmaker/engine/session"
 
 	"vault-plugin-secrets-processmaker/engine/role"
@@ -27,7 +29,7 @@ func FuzzStored(f *testing.F) {
 	f.Add([]byte(`{"version":1,"password":["` + canary + `"]}`))
 	f.Fuzz(func(t *testing.T, value []byte) {
 		ctx, storage := context.Background(), &logical.InmemStorage{}
-		for _, key := range []string{instance.Key, role.Prefix + "ci", session.Prefix + "ci", StaticPrefix + "ci"} {
+		for _, key := range []string{instance.Key, role.Prefix + "ci", session.Prefix + "ci", credential.Prefix + "ci"} {
 			require.NoError(t, storage.Put(ctx, &logical.StorageEntry{Key: key, Value: value}))
 		}
 		check := func(whole bool, err error) {
@@ -45,7 +47,7 @@ func FuzzStored(f *testing.F) {
 		check(err == nil && r.Usable(), err)
 		s, err := store.Get[session.Session](ctx, storage, session.Prefix+"ci", session.NameOf("ci"))
 		check(err == nil && s.Usable(), err)
-		shared, err := store.Get[Shared](ctx, storage, StaticPrefix+"ci", sharedName("ci"))
+		shared, err := store.Get[credential.Shared](ctx, storage, credential.Prefix+"ci", credential.NameOf("ci"))
 		check(err == nil && shared.Usable(), err)
 		if c != nil {
 			_ = c.Validate()

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/credential"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -76,7 +78,7 @@ func TestAnOldNodeHandsNothingOverThatWasRenewedSince(t *testing.T) {
 		return err
 	}
 	require.Error(t, revoke())
-	c.clock.Advance(deferAfter + time.Minute)
+	c.clock.Advance(credential.DeferAfter + time.Minute)
 	renews.Store(true)
 	require.Error(t, revoke())
 	remove()

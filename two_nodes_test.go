@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/credential"
+
 	"vault-plugin-secrets-processmaker/engine/session"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -236,7 +238,7 @@ func TestWhatAnotherNodeChangedIsForgotten(t *testing.T) {
 		resp, err := c.onNext(&logical.Request{Operation: operation, Path: path})
 		require.Equal(t, 200, status(resp, err), message(resp, err))
 	}
-	c.backend.InvalidateKey(context.Background(), StaticPrefix+"ci")
+	c.backend.InvalidateKey(context.Background(), credential.Prefix+"ci")
 	c.backend.InvalidateKey(context.Background(), session.Prefix+"ci")
 	c.pm.ResetLog()
 	second := c.read("static-creds/ci")
@@ -244,6 +246,6 @@ func TestWhatAnotherNodeChangedIsForgotten(t *testing.T) {
 	require.Equal(t, 1, c.pm.Count(processmakertest.PasswordGrant), "a new session was started")
 	require.Zero(t, c.pm.Count(processmakertest.RefreshGrant), "and the ended one was not tried")
 	// Of roles that are not in memory there is nothing to forget.
-	c.backend.InvalidateKey(context.Background(), StaticPrefix+"none")
+	c.backend.InvalidateKey(context.Background(), credential.Prefix+"none")
 	c.backend.InvalidateKey(context.Background(), session.Prefix+"none")
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/credential"
+
 	"vault-plugin-secrets-processmaker/engine/session"
 
 	"vault-plugin-secrets-processmaker/engine/role"
@@ -88,7 +90,7 @@ func (h *harness) requireSettingsWork(files map[string]string) {
 			sessions++
 			require.Equal(h.t, "active", h.read("sessions/" + role)["state"], role)
 		}
-		if role, ok := strings.CutPrefix(name, StaticPrefix); ok {
+		if role, ok := strings.CutPrefix(name, credential.Prefix); ok {
 			h.pm.ResetLog()
 			read := h.read("static-creds/" + role)
 			require.True(h.t, h.pm.Accepts(read["access_token"].(string)), role)

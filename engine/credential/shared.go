@@ -1,4 +1,4 @@
-package main
+package credential
 
 import (
 	"context"
@@ -21,7 +21,7 @@ import (
 const (
 	// StaticPrefix is where the static credentials are stored, under the names of
 	// their roles.
-	StaticPrefix  = "static/"
+	Prefix        = "static/"
 	sharedVersion = 1
 	// StaleTTL is how long a reader should wait that got a credential which is past
 	// its rotation.
@@ -29,9 +29,9 @@ const (
 )
 
 // credentialKeys are the keys of this package.
-var credentialKeys = []store.Key{{Prefix: StaticPrefix, SealWrap: true, Local: true}}
+var Keys = []store.Key{{Prefix: Prefix, SealWrap: true, Local: true}}
 
-func sharedName(name string) store.Name {
+func NameOf(name string) store.Name {
 	return store.Name{What: fmt.Sprintf("the stored shared credential of role %q", name), Cure: "read it, which makes another"}
 }
 
@@ -93,7 +93,7 @@ type Stale struct {
 // Shared returns the role's static credential, a new one if the last is older than
 // the rotation period. Where a new one cannot be had, the old one is returned as
 // long as it lives, with the reason.
-func (s *CredentialService) Shared(ctx context.Context, bound *role.Binding) (Stale, error) {
+func (s *Service) Shared(ctx context.Context, bound *role.Binding) (Stale, error) {
 	if known := s.mirror(bound.Name); s.fresh(known, bound) {
 		return Stale{Shared: known}, nil
 	}
@@ -120,7 +120,7 @@ func (s *CredentialService) Shared(ctx context.Context, bound *role.Binding) (St
 	return Stale{}, err
 }
 
-func (s *CredentialService) mirror(name string) *Shared {
+func (s *Service) mirror(name string) *Shared {
 	if found, ok := s.mirrors.Load(name); ok {
 		return found.(*Shared)
 	}
@@ -129,7 +129,7 @@ func (s *CredentialService) mirror(name string) *Shared {
 
 // stored is the static credential in memory, or else in storage; nil where there is
 // none that lives. The caller holds the role's lock.
-func (s *CredentialService) stored(ctx context.Context, name string) (*Shared, error) {
+func (s *Service) stored(ctx context.Context, name string) (*Shared, error) {
 	if known := s.mirror(name); known != nil {
 		return known, nil
 	}
@@ -147,19 +147,19 @@ func (s *CredentialService) stored(ctx context.Context, name string) (*Shared, e
 
 // GetShared returns the stored static credential of a role, or nil. Its errors are
 // the storage's own and store.Unreadable.
-func (s *CredentialService) GetShared(ctx context.Context, name string) (*Shared, error) {
-	return store.Get[Shared](ctx, s.storage, StaticPrefix+name, sharedName(name))
+func (s *Service) GetShared(ctx context.Context, name string) (*Shared, error) {
+	return store.Get[Shared](ctx, s.storage, Prefix+name, NameOf(name))
 }
 
 // SharedNames lists the roles that have a static credential, sorted.
-func (s *CredentialService) SharedNames(ctx context.Context) ([]string, error) {
-	return s.storage.List(ctx, StaticPrefix)
+func (s *Service) SharedNames(ctx context.Context) ([]string, error) {
+	return s.storage.List(ctx, Prefix)
 }
 
 // endedAhead tells whether a credential was ended ahead of its time, which deletes
 // its record first: the plugin may have been killed before it forgot the
 // credential, or the caller that ended it may still wait for the rotation.
-func (s *CredentialService) endedAhead(c *Shared) bool {
+func (s *Service) endedAhead(c *Shared) bool {
 	var record *ledger.Record
 	err := store.OnOwnTime(func(ctx context.Context) (err error) {
 		record, err = s.ledger.Get(ctx, c.Record.ID)
@@ -169,13 +169,13 @@ func (s *CredentialService) endedAhead(c *Shared) bool {
 }
 
 // fresh tells whether a static credential needs no rotation yet.
-func (s *CredentialService) fresh(c *Shared, bound *role.Binding) bool {
+func (s *Service) fresh(c *Shared, bound *role.Binding) bool {
 	return c != nil && c.Record.Fingerprint == bound.Fingerprint && s.clock.Now().Before(c.FreshUntil(&bound.Role))
 }
 
 // rotate makes and stores a new static credential. The one before dies at its own
 // deadline. The caller holds the role's lock.
-func (s *CredentialService) rotate(ctx context.Context, bound *role.Binding) (*Shared, error) {
+func (s *Service) rotate(ctx context.Context, bound *role.Binding) (*Shared, error) {
 	began := s.clock.Now()
 	// The readers are many, so the record names none.
 	made, err := s.obtain(ctx, bound, ledger.Facts{Mode: lease.None, Shared: true, Life: bound.RotationPeriod + bound.RotationOverlap})
@@ -192,7 +192,7 @@ func (s *CredentialService) rotate(ctx context.Context, bound *role.Binding) (*S
 	return next, nil
 }
 
-func (s *CredentialService) store(bound *role.Binding, made *Credential) (*Shared, error) {
+func (s *Service) store(bound *role.Binding, made *Credential) (*Shared, error) {
 	if !made.Record.HasToken() {
 		// With the token in its record the ledger can end it without looking for
 		// it by name at every rotation.
@@ -214,7 +214,7 @@ func (s *CredentialService) store(bound *role.Binding, made *Credential) (*Share
 	if err := s.roles.StillBound(bound); err != nil {
 		return nil, fmt.Errorf("role %q: %w", bound.Name, err)
 	}
-	err := store.OnOwnTime(func(ctx context.Context) error { return store.Put(ctx, s.storage, StaticPrefix+bound.Name, next) })
+	err := store.OnOwnTime(func(ctx context.Context) error { return store.Put(ctx, s.storage, Prefix+bound.Name, next) })
 	if err != nil {
 		return nil, err
 	}
@@ -222,7 +222,7 @@ func (s *CredentialService) store(bound *role.Binding, made *Credential) (*Share
 }
 
 // DropShared ends the static credential of a role if its fingerprint matches.
-func (s *CredentialService) DropShared(ctx context.Context, name string, inst *instance.Instance, matches func(ledger.Fingerprint) bool) error {
+func (s *Service) DropShared(ctx context.Context, name string, inst *instance.Instance, matches func(ledger.Fingerprint) bool) error {
 	unlock, err := s.statics.Lock(ctx, name)
 	if err != nil {
 		return err
@@ -231,12 +231,12 @@ func (s *CredentialService) DropShared(ctx context.Context, name string, inst *i
 	stored, err := s.GetShared(ctx, name)
 	if store.IsUnreadable(err) && (!store.IsNewer(err) || matches(ledger.Fingerprint{})) {
 		s.report.Log(hclog.Warn, telemetry.Subject{Role: name}, "a shared credential that cannot be read was dropped; its record in the ledger ends it", "error", err)
-		return s.storage.Delete(ctx, StaticPrefix+name)
+		return s.storage.Delete(ctx, Prefix+name)
 	}
 	if err != nil || stored == nil || !matches(stored.Record.Fingerprint) {
 		return err
 	}
-	if err := s.storage.Delete(ctx, StaticPrefix+name); err != nil {
+	if err := s.storage.Delete(ctx, Prefix+name); err != nil {
 		return err
 	}
 	s.ForgetShared(name)
@@ -245,14 +245,14 @@ func (s *CredentialService) DropShared(ctx context.Context, name string, inst *i
 }
 
 // LocksInUse says how many locks are held or waited for.
-func (s *CredentialService) LocksInUse() int { return s.statics.InUse() }
+func (s *Service) LocksInUse() int { return s.statics.InUse() }
 
 // ForgetShared makes the next use of a role's static credential read storage again.
-func (s *CredentialService) ForgetShared(name string) { s.mirrors.Delete(name) }
+func (s *Service) ForgetShared(name string) { s.mirrors.Delete(name) }
 
 // unshare makes sure that a credential that was ended ahead of its time is not
 // shared any more.
-func (s *CredentialService) unshare(ctx context.Context, record *ledger.Record) {
+func (s *Service) unshare(ctx context.Context, record *ledger.Record) {
 	if !record.Shared || !s.clock.Now().Before(record.Deadline) {
 		return
 	}
@@ -266,7 +266,7 @@ func (s *CredentialService) unshare(ctx context.Context, record *ledger.Record) 
 	defer unlock()
 	stored, err := s.GetShared(ctx, record.Role)
 	if store.IsUnreadable(err) || (err == nil && stored != nil && stored.Record.ID == record.ID) {
-		err = s.storage.Delete(ctx, StaticPrefix+record.Role)
+		err = s.storage.Delete(ctx, Prefix+record.Role)
 	}
 	if err != nil {
 		s.report.Log(hclog.Warn, record.Subject(), "a shared credential was ended and its entry could not be deleted; the next rotation replaces it", "error", err)
@@ -274,14 +274,14 @@ func (s *CredentialService) unshare(ctx context.Context, record *ledger.Record) 
 	s.forgetMirror(record)
 }
 
-func (s *CredentialService) forgetMirror(record *ledger.Record) {
+func (s *Service) forgetMirror(record *ledger.Record) {
 	if known := s.mirror(record.Role); known != nil && known.Record.ID == record.ID {
 		s.mirrors.CompareAndDelete(record.Role, known)
 	}
 }
 
 // UnshareID is unshare where the record does not tell whose credential it was.
-func (s *CredentialService) UnshareID(ctx context.Context, id ledger.ID) {
+func (s *Service) UnshareID(ctx context.Context, id ledger.ID) {
 	names, err := s.SharedNames(ctx)
 	if err != nil {
 		s.report.Log(hclog.Warn, telemetry.Subject{ID: string(id)}, "a credential was dropped and may still be shared; write its role", "error", err)

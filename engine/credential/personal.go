@@ -1,4 +1,4 @@
-package main
+package credential
 
 import (
 	"context"
@@ -27,7 +27,7 @@ const personalTokenLife = role.LongestTTL + lease.DeadlineSlack
 // mint obtains a personal access token with the role's session. The record comes
 // first: the token's name is known beforehand, so that the token can be found and
 // ended whatever happens on the way.
-func (s *CredentialService) mint(ctx context.Context, bound *role.Binding, facts ledger.Facts) (*Credential, error) {
+func (s *Service) mint(ctx context.Context, bound *role.Binding, facts ledger.Facts) (*Credential, error) {
 	target, err := s.roles.Target(&bound.Role, facts.EntityID)
 	if err != nil {
 		return nil, s.Failed(bound.Name, &bound.Gate, token.Explain(bound, err, s.clock.Now()))
@@ -40,7 +40,7 @@ func (s *CredentialService) mint(ctx context.Context, bound *role.Binding, facts
 	record.TokenName = ledger.TokenName(s.ledger.Mount(), bound.Name, record.ID)
 	record.TokenReceivedAt = now
 	record.TokenExpireTime = now.Add(personalTokenLife)
-	m := &minting{CredentialService: s, bound: bound, target: target, record: record}
+	m := &minting{Service: s, bound: bound, target: target, record: record}
 	if err := s.sessions.Do(ctx, bound, func(session *session.Session) error { return m.mint(ctx, session) }); err != nil {
 		m.abandon()
 		return nil, s.Failed(bound.Name, &bound.Gate, m.explain(err))
@@ -50,7 +50,7 @@ func (s *CredentialService) mint(ctx context.Context, bound *role.Binding, facts
 
 // minting is one personal access token on its way.
 type minting struct {
-	*CredentialService
+	*Service
 	bound  *role.Binding
 	target string
 	record *ledger.Record

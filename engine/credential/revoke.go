@@ -1,4 +1,4 @@
-package main
+package credential
 
 import (
 	"context"
@@ -16,7 +16,7 @@ const (
 	// deferAfter is how long a revocation fails before the ledger takes it over.
 	// Vault gives up after about ten minutes and calls the lease irrevocable from
 	// then on.
-	deferAfter = 5 * time.Minute
+	DeferAfter = 5 * time.Minute
 	// forgetFailuresAfter is longer than Vault repeats a revocation.
 	forgetFailuresAfter = 24 * time.Hour
 )
@@ -24,7 +24,7 @@ const (
 // Revoke ends the credential of a lease. An error means that it may still live,
 // and Vault tries again. It needs neither the role nor the config's secrets, and
 // may be repeated. The warning says that the ledger ends the credential later.
-func (s *CredentialService) Revoke(ctx context.Context, held Lease) (warning string, err error) {
+func (s *Service) Revoke(ctx context.Context, held Lease) (warning string, err error) {
 	began := s.clock.Now()
 	unlock, err := s.ledger.Lock(ctx, ctx, held.ID)
 	if err != nil {
@@ -51,7 +51,7 @@ func (s *CredentialService) Revoke(ctx context.Context, held Lease) (warning str
 		if !s.deferRevocation(record, ending, err) {
 			return "", err
 		}
-		return fmt.Sprintf("credential %s may still live: ProcessMaker has been unreachable for %s, and the engine ends it once it is back", held.ID, deferAfter), nil
+		return fmt.Sprintf("credential %s may still live: ProcessMaker has been unreachable for %s, and the engine ends it once it is back", held.ID, DeferAfter), nil
 	}
 	// Last, so that a failure anywhere before leaves the record to try again with.
 	if err := s.Forget(ctx, record, readAt); err != nil {
@@ -63,7 +63,7 @@ func (s *CredentialService) Revoke(ctx context.Context, held Lease) (warning str
 
 // End makes sure that the token of a record is dead. A token that the record does
 // not hold is looked for by its name.
-func (s *CredentialService) End(ctx context.Context, record *ledger.Record, lookup *Lookup) error {
+func (s *Service) End(ctx context.Context, record *ledger.Record, lookup *Lookup) error {
 	if !s.clock.Now().Before(record.TokenExpireTime) {
 		return nil
 	}
@@ -86,7 +86,7 @@ func (s *CredentialService) End(ctx context.Context, record *ledger.Record, look
 // Forget deletes a record, which was read at readAt, after the end of its token,
 // and what else remembers the credential. It is a Conflict where another node has
 // given the record another token since.
-func (s *CredentialService) Forget(ctx context.Context, record *ledger.Record, readAt time.Time) error {
+func (s *Service) Forget(ctx context.Context, record *ledger.Record, readAt time.Time) error {
 	if err := s.ledger.Remove(ctx, record, readAt); err != nil {
 		return err
 	}
@@ -99,10 +99,10 @@ func (s *CredentialService) Forget(ctx context.Context, record *ledger.Record, r
 // ledger ends it once ProcessMaker is back, and Vault can let go of the lease. It
 // tells whether it did. While the mount is being disabled it does not: the ledger
 // goes with the mount. ending holds the token of the lease, which is about to go.
-func (s *CredentialService) deferRevocation(record, ending *ledger.Record, failure error) bool {
+func (s *Service) deferRevocation(record, ending *ledger.Record, failure error) bool {
 	now := s.clock.Now()
 	since := s.attempts.failed(string(record.ID), now, client.KindOf(failure) == client.Unavailable)
-	if since.IsZero() || now.Sub(since) < deferAfter || s.host.Tainted() {
+	if since.IsZero() || now.Sub(since) < DeferAfter || s.host.Tainted() {
 		return false
 	}
 	due := *ending
@@ -117,31 +117,31 @@ func (s *CredentialService) deferRevocation(record, ending *ledger.Record, failu
 
 // EndFailed records an attempt of the ledger that failed, and Hopeless one that no
 // repetition mends.
-func (s *CredentialService) EndFailed(id ledger.ID) {
+func (s *Service) EndFailed(id ledger.ID) {
 	s.attempts.failed(string(id), s.clock.Now(), false)
 }
-func (s *CredentialService) Hopeless(id ledger.ID, why error) {
+func (s *Service) Hopeless(id ledger.ID, why error) {
 	s.attempts.hopeless(string(id), s.clock.Now(), why)
 }
 
 // WhyHopeless is what Hopeless recorded of the latest attempt; nil for none.
-func (s *CredentialService) WhyHopeless(id ledger.ID) error {
+func (s *Service) WhyHopeless(id ledger.ID) error {
 	return s.attempts.whyHopeless(string(id))
 }
 
 // Attempt is the number of the attempt under way, from 1.
-func (s *CredentialService) Attempt(id ledger.ID) int { return s.attempts.number(string(id)) }
+func (s *Service) Attempt(id ledger.ID) int { return s.attempts.number(string(id)) }
 
 // Remembered is the number of credentials of which failed attempts are remembered.
-func (s *CredentialService) Remembered() int { return s.attempts.count() }
+func (s *Service) Remembered() int { return s.attempts.count() }
 
 // ForgetAttempts drops what memory holds of a credential's failures;
 // ForgetOldAttempts drops the attempts of all that have not failed for longer than
 // Vault repeats a revocation.
-func (s *CredentialService) ForgetAttempts(id ledger.ID) {
+func (s *Service) ForgetAttempts(id ledger.ID) {
 	s.attempts.over(string(id))
 	s.uncertain.Delete(id)
 }
-func (s *CredentialService) ForgetOldAttempts() {
+func (s *Service) ForgetOldAttempts() {
 	s.attempts.forgetBefore(s.clock.Now().Add(-forgetFailuresAfter))
 }

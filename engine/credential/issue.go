@@ -1,4 +1,4 @@
-package main
+package credential
 
 import (
 	"context"
@@ -35,7 +35,7 @@ type Host interface {
 }
 
 // CredentialService issues, renews, shares and ends the credentials of a mount.
-type CredentialService struct {
+type Service struct {
 	storage   logical.Storage
 	clock     clock.Clock
 	host      Host
@@ -56,8 +56,8 @@ type CredentialService struct {
 }
 
 // NewCredentialService reads nothing.
-func NewCredentialService(storage logical.Storage, host Host, tokens *token.Broker, sessions *session.Manager) *CredentialService {
-	return &CredentialService{
+func NewService(storage logical.Storage, host Host, tokens *token.Broker, sessions *session.Manager) *Service {
+	return &Service{
 		storage: storage, clock: tokens.Clock, host: host, instances: tokens.Instances, roles: tokens.Roles, ledger: tokens.Ledger,
 		tokens: tokens, sessions: sessions, report: tokens.Report, statics: keylock.New(),
 	}
@@ -82,7 +82,7 @@ type Credential struct {
 }
 
 // Issue makes a token for one reader. Its errors are in words for the reader.
-func (s *CredentialService) Issue(ctx context.Context, bound *role.Binding, asked Request) (*Credential, error) {
+func (s *Service) Issue(ctx context.Context, bound *role.Binding, asked Request) (*Credential, error) {
 	began := s.clock.Now()
 	terms := lease.Issue(bound.LeaseBounds(s.maxTTL(began)), asked.Mode, asked.TTL)
 	issued, err := s.obtain(ctx, bound, ledger.Facts{
@@ -106,7 +106,7 @@ func (s *CredentialService) Issue(ctx context.Context, bound *role.Binding, aske
 
 // obtain makes a token of the role's type that is on the ledger. facts lack what
 // the role and the login tell.
-func (s *CredentialService) obtain(ctx context.Context, bound *role.Binding, facts ledger.Facts) (*Credential, error) {
+func (s *Service) obtain(ctx context.Context, bound *role.Binding, facts ledger.Facts) (*Credential, error) {
 	facts.Role, facts.State, facts.Username = bound.Name, ledger.Live, bound.Username
 	how := s.logIn
 	if bound.CredentialType == role.CredentialTypePersonalToken {
@@ -125,7 +125,7 @@ func (s *CredentialService) obtain(ctx context.Context, bound *role.Binding, fac
 
 // logIn obtains a token by a login. The record is stored before anybody sees the
 // token.
-func (s *CredentialService) logIn(ctx context.Context, bound *role.Binding, facts ledger.Facts) (*Credential, error) {
+func (s *Service) logIn(ctx context.Context, bound *role.Binding, facts ledger.Facts) (*Credential, error) {
 	grant, err := s.tokens.Login(ctx, bound)
 	if err != nil {
 		return nil, s.Failed(bound.Name, &bound.Gate, token.Explain(bound, err, s.clock.Now()))
@@ -150,7 +150,7 @@ func (s *CredentialService) logIn(ctx context.Context, bound *role.Binding, fact
 }
 
 // confirmDelivery ends a recorded token whose reader or config has gone since.
-func (s *CredentialService) confirmDelivery(ctx context.Context, bound *role.Binding, obtained *Credential) error {
+func (s *Service) confirmDelivery(ctx context.Context, bound *role.Binding, obtained *Credential) error {
 	if ctx.Err() == nil && s.instances.StillServes(bound.Instance) {
 		return nil
 	}
@@ -162,7 +162,7 @@ func (s *CredentialService) confirmDelivery(ctx context.Context, bound *role.Bin
 type refusing interface{ RefusedUntil() time.Time }
 
 // Failed remembers that a reader got no credential, and returns what to answer.
-func (s *CredentialService) Failed(name string, gate refusing, why *problem.Error) error {
+func (s *Service) Failed(name string, gate refusing, why *problem.Error) error {
 	retryAt := why.RetryAt
 	if retryAt.IsZero() {
 		retryAt = gate.RefusedUntil()
@@ -186,7 +186,7 @@ type mountLimit struct {
 }
 
 // maxTTL is the mount's maximum as it was mountLimitAge ago at most.
-func (s *CredentialService) maxTTL(now time.Time) time.Duration {
+func (s *Service) maxTTL(now time.Time) time.Duration {
 	if known := s.limit.Load(); known != nil {
 		if age := now.Sub(known.asked); age >= 0 && age < mountLimitAge {
 			return known.maxTTL

@@ -1,4 +1,4 @@
-package main
+package credential
 
 import (
 	"errors"
@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 )
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func TestAnOutageCountsFromItsFirstFailure(t *testing.T) {
 	t.Parallel()

@@ -1,4 +1,4 @@
-package main
+package credential
 
 import (
 	"context"
@@ -60,7 +60,7 @@ type renewal struct {
 }
 
 // Renew lengthens a lease. Its errors are plain: Vault makes each a 400.
-func (s *CredentialService) Renew(ctx context.Context, held Lease) (renewed *Credential, err error) {
+func (s *Service) Renew(ctx context.Context, held Lease) (renewed *Credential, err error) {
 	began := s.clock.Now()
 	workCtx, cancel := context.WithTimeout(context.Background(), token.ExchangesTimeout)
 	defer cancel()
@@ -84,7 +84,7 @@ func (s *CredentialService) Renew(ctx context.Context, held Lease) (renewed *Cre
 }
 
 // renewalEnded tells the outcome of a renewal.
-func (s *CredentialService) renewalEnded(subject telemetry.Subject, record *ledger.Record, err error) {
+func (s *Service) renewalEnded(subject telemetry.Subject, record *ledger.Record, err error) {
 	if err == nil {
 		s.report.Happened(hclog.Debug, telemetry.CredsRenewed, subject, "credential renewed", "token_id", record.TokenID)
 		return
@@ -97,7 +97,7 @@ func (s *CredentialService) renewalEnded(subject telemetry.Subject, record *ledg
 	s.report.Log(hclog.Debug, subject, "credential not renewed", "error", err)
 }
 
-func (s *CredentialService) renewRecord(ctx, workCtx context.Context, held Lease, record *ledger.Record) (*Credential, error) {
+func (s *Service) renewRecord(ctx, workCtx context.Context, held Lease, record *ledger.Record) (*Credential, error) {
 	if record.State != ledger.Live {
 		return nil, errEnded
 	}
@@ -140,7 +140,7 @@ func (r *renewal) extend(warnings ...string) (*Credential, error) {
 }
 
 // refresh trades the token for a new one, if the lease gains by it.
-func (s *CredentialService) refresh(ctx, workCtx context.Context, r *renewal) (*Credential, error) {
+func (s *Service) refresh(ctx, workCtx context.Context, r *renewal) (*Credential, error) {
 	bound, err := s.sameRole(ctx, r.record)
 	if err != nil {
 		return nil, err
@@ -190,14 +190,14 @@ func (s *CredentialService) refresh(ctx, workCtx context.Context, r *renewal) (*
 
 // isUncertain tells whether a failed refresh may have killed the record's token: it
 // is not answered again before ProcessMaker was asked about it.
-func (s *CredentialService) isUncertain(record *ledger.Record) bool {
+func (s *Service) isUncertain(record *ledger.Record) bool {
 	_, unstored := s.uncertain.Load(record.ID)
 	return unstored || record.Doubtful
 }
 
 // markUncertain stores that a failed refresh may have killed the record's token.
 // Where storage is what failed, only memory can say so.
-func (s *CredentialService) markUncertain(record *ledger.Record) {
+func (s *Service) markUncertain(record *ledger.Record) {
 	if record.Doubtful {
 		return
 	}
@@ -210,7 +210,7 @@ func (s *CredentialService) markUncertain(record *ledger.Record) {
 }
 
 // sameRole binds the role of a record if it still is what it was at issue.
-func (s *CredentialService) sameRole(ctx context.Context, record *ledger.Record) (*role.Binding, error) {
+func (s *Service) sameRole(ctx context.Context, record *ledger.Record) (*role.Binding, error) {
 	refuse := func(format string, args ...any) (*role.Binding, error) {
 		return nil, fmt.Errorf("role %q: %s; read the role again", record.Role, fmt.Sprintf(format, args...))
 	}

@@ -1,4 +1,4 @@
-package main
+package credential
 
 import (
 	"context"
@@ -18,7 +18,7 @@ import (
 
 // mintingTime is within which a token is made if it ever is: longer than a request
 // to Vault takes, and longer than ProcessMaker works at a call that was given up.
-const mintingTime = 2 * time.Minute
+const MintingTime = 2 * time.Minute
 
 // Lookup finds personal access tokens by their names. One listing of a user serves
 // all that are looked for, because listing is expensive for ProcessMaker.
@@ -40,7 +40,7 @@ type userTokens struct {
 // where one that was issued then may have been made since.
 func (u *userTokens) id(name string, issued time.Time) (id string, known bool) {
 	id = u.byName[name]
-	return id, id != "" || u.asOf.Sub(issued) >= mintingTime
+	return id, id != "" || u.asOf.Sub(issued) >= MintingTime
 }
 
 // NewLookup knows nothing yet.
@@ -75,7 +75,7 @@ func (f *Lookup) of(userID string, now func() time.Time, list func() ([]client.N
 
 // endByName ends a personal access token of which only the name is known, with the
 // session of its role.
-func (s *CredentialService) endByName(ctx context.Context, inst *instance.Instance, record *ledger.Record, lookup *Lookup) error {
+func (s *Service) endByName(ctx context.Context, inst *instance.Instance, record *ledger.Record, lookup *Lookup) error {
 	entry, err := s.roles.Get(ctx, record.Role)
 	if err != nil {
 		return err
@@ -95,7 +95,7 @@ func (s *CredentialService) endByName(ctx context.Context, inst *instance.Instan
 	return nil
 }
 
-func (s *CredentialService) endNamed(ctx context.Context, bound *role.Binding, record *ledger.Record, session *session.Session, lookup *Lookup) error {
+func (s *Service) endNamed(ctx context.Context, bound *role.Binding, record *ledger.Record, session *session.Session, lookup *Lookup) error {
 	tokens, err := lookup.of(record.UserID, s.clock.Now, func() ([]client.NamedToken, error) {
 		return bound.Client.PersonalTokens(ctx, session.Token(), record.UserID)
 	})
@@ -105,7 +105,7 @@ func (s *CredentialService) endNamed(ctx context.Context, bound *role.Binding, r
 	id, known := tokens.id(record.TokenName, record.IssueTime)
 	switch {
 	case !known:
-		return fmt.Errorf("its token may be being made just now; try again in %s", mintingTime)
+		return fmt.Errorf("its token may be being made just now; try again in %s", MintingTime)
 	case id == "":
 		return nil
 	}

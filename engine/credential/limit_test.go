@@ -1,4 +1,4 @@
-package main
+package credential
 
 import (
 	"testing"
@@ -22,7 +22,7 @@ func (s *askedSystem) MaxLeaseTTL() time.Duration {
 func TestTheMountsLimitIsAskedForNowAndThen(t *testing.T) {
 	t.Parallel()
 	system := &askedSystem{StaticSystemView: logical.StaticSystemView{MaxLeaseTTLVal: time.Hour}}
-	limit, now := &CredentialService{host: system}, time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	limit, now := &Service{host: system}, time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	for range 100 {
 		require.Equal(t, time.Hour, limit.maxTTL(now))
 	}
