@@ -5,6 +5,8 @@ import (
 	"io"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/reaper"
+
 	"vault-plugin-secrets-processmaker/engine/credential"
 
 	"vault-plugin-secrets-processmaker/engine/session"
@@ -61,7 +63,7 @@ type Engine struct {
 	Ledger      *ledger.Ledger
 	Sessions    *session.Manager
 	Credentials *credential.Service
-	Reaper      *Reaper
+	Reaper      *reaper.Reaper
 	Passwords   *Rotator
 	Tokens      *token.Broker
 	Report      *telemetry.Reporter
@@ -96,7 +98,7 @@ func NewEngine(m Mount) *Engine {
 	credentials := credential.NewService(m.Storage, m.Host, tokens, sessions)
 	return &Engine{
 		Instances: instances, Roles: roles, Ledger: records, Tokens: tokens, Sessions: sessions, Credentials: credentials,
-		Reaper: NewReaper(tokens, sessions, credentials), Passwords: NewRotator(m.Random, m.Host, tokens), Report: report, Background: group, Mount: m,
+		Reaper: reaper.New(tokens, sessions, credentials), Passwords: NewRotator(m.Random, m.Host, tokens), Report: report, Background: group, Mount: m,
 	}
 }
 

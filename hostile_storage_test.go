@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/reaper"
+
 	"vault-plugin-secrets-processmaker/engine/credential"
 
 	"vault-plugin-secrets-processmaker/engine/session"
@@ -151,7 +153,7 @@ func TestDamagedCursorsAndSignIns(t *testing.T) {
 		h.clock.Advance(2 * time.Hour)
 		h.damage(ledger.CursorKey, value)
 		h.damage(session.SignInPrefix+"x", value)
-		h.backend.engine.Reaper = NewReaper(h.backend.engine.Tokens, h.backend.engine.Sessions, h.backend.engine.Credentials)
+		h.backend.engine.Reaper = reaper.New(h.backend.engine.Tokens, h.backend.engine.Sessions, h.backend.engine.Credentials)
 		h.storage.reset()
 		h.tick()
 		require.False(t, h.pm.Accepts(l.token()), name)

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 
+	"vault-plugin-secrets-processmaker/engine/reaper"
+
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -70,7 +72,7 @@ func (b *backend) tidy(ctx context.Context, _ *logical.Request, data *framework.
 	return tidied(report, remaining), nil
 }
 
-func tidied(report Report, remainingDue int) *logical.Response {
+func tidied(report reaper.Report, remainingDue int) *logical.Response {
 	resp := &logical.Response{Data: map[string]any{
 		"ended":         report.Ended,
 		"failed":        report.Failed,

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/reaper"
+
 	"github.com/hashicorp/vault/sdk/helper/consts"
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
@@ -124,7 +126,7 @@ func TestARestartedSweeperGoesOnFromItsCursor(t *testing.T) {
 	lost := h.issue(nil)
 	h.clock.Advance(time.Hour)
 	h.tick()
-	h.backend.engine.Reaper = NewReaper(h.backend.engine.Tokens, h.backend.engine.Sessions, h.backend.engine.Credentials)
+	h.backend.engine.Reaper = reaper.New(h.backend.engine.Tokens, h.backend.engine.Sessions, h.backend.engine.Credentials)
 	h.clock.Advance(48 * time.Hour)
 	h.storage.reset()
 	h.tick()
@@ -133,7 +135,7 @@ func TestARestartedSweeperGoesOnFromItsCursor(t *testing.T) {
 	// Without a cursor the ledger is listed once.
 	another := h.issue(nil)
 	require.NoError(t, h.storage.Delete(context.Background(), ledger.CursorKey))
-	h.backend.engine.Reaper = NewReaper(h.backend.engine.Tokens, h.backend.engine.Sessions, h.backend.engine.Credentials)
+	h.backend.engine.Reaper = reaper.New(h.backend.engine.Tokens, h.backend.engine.Sessions, h.backend.engine.Credentials)
 	h.clock.Advance(48 * time.Hour)
 	h.tick()
 	require.False(t, h.pm.Accepts(another.token()))
@@ -141,7 +143,7 @@ func TestARestartedSweeperGoesOnFromItsCursor(t *testing.T) {
 	// A cursor that cannot be read is no loss.
 	third := h.issue(nil)
 	require.NoError(t, h.storage.Put(context.Background(), &logical.StorageEntry{Key: ledger.CursorKey, Value: []byte(`{"next": "../.."}`)}))
-	h.backend.engine.Reaper = NewReaper(h.backend.engine.Tokens, h.backend.engine.Sessions, h.backend.engine.Credentials)
+	h.backend.engine.Reaper = reaper.New(h.backend.engine.Tokens, h.backend.engine.Sessions, h.backend.engine.Credentials)
 	h.clock.Advance(48 * time.Hour)
 	h.tick()
 	require.False(t, h.pm.Accepts(third.token()))

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/reaper"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -52,18 +54,18 @@ func TestTidyOfARoleReadsManyRecordsAtATime(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
 	h.mustWrite("roles/other", h.roleData(nil))
-	for range 3 * sweepWidth {
+	for range 3 * reaper.SweepWidth {
 		h.read("creds/other")
 	}
 	mine := h.issue(nil)
-	crowd := &crowdStorage{Storage: h.storage.Storage, waits: sweepWidth, open: make(chan struct{})}
+	crowd := &crowdStorage{Storage: h.storage.Storage, waits: reaper.SweepWidth, open: make(chan struct{})}
 	h.storage.Storage = crowd
 	resp := h.mustWrite("tidy", map[string]any{"role": "ci"})
 	require.Equal(t, map[string]any{"ended": 1, "failed": 0, "remaining_due": 0}, resp.Data)
 	require.False(t, crowd.late.Load(), "records were read one at a time")
-	require.EqualValues(t, sweepWidth, crowd.most.Load())
+	require.EqualValues(t, reaper.SweepWidth, crowd.most.Load())
 	require.False(t, h.pm.Accepts(mine.token()))
-	require.Len(t, h.recordIDs(), 3*sweepWidth)
+	require.Len(t, h.recordIDs(), 3*reaper.SweepWidth)
 }
 
 // After an outage the first finds out whether ProcessMaker is back, and all others
@@ -72,15 +74,15 @@ func TestTidyOfARoleAfterAnOutage(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
 	h.mustWrite("roles/other", h.roleData(nil))
-	for range 2 * sweepWidth {
+	for range 2 * reaper.SweepWidth {
 		h.issue(nil)
 		h.read("creds/other")
 	}
 	h.goDown()
 	resp := h.mustWrite("tidy", map[string]any{"role": "ci"})
-	require.Equal(t, 2*sweepWidth, resp.Data["failed"])
+	require.Equal(t, 2*reaper.SweepWidth, resp.Data["failed"])
 	require.NoError(t, h.pm.GoOnline())
 	h.clock.Advance(time.Minute)
 	resp = h.mustWrite("tidy", map[string]any{"role": "ci"})
-	require.Equal(t, map[string]any{"ended": 2 * sweepWidth, "failed": 0, "remaining_due": 0}, resp.Data)
+	require.Equal(t, map[string]any{"ended": 2 * reaper.SweepWidth, "failed": 0, "remaining_due": 0}, resp.Data)
 }

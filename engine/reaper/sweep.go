@@ -1,4 +1,4 @@
-package main
+package reaper
 
 import (
 	"context"
@@ -27,7 +27,7 @@ const (
 	sweepBuckets = 500
 	// sweepWidth bounds the credentials that are ended at a time. The client's own
 	// lane bounds the calls.
-	sweepWidth = 8
+	SweepWidth = 8
 	// cursorStride is how far the cursor in memory may be ahead of the stored one.
 	cursorStride = 10 * time.Minute
 )
@@ -47,7 +47,7 @@ type Reaper struct {
 }
 
 // NewReaper reads nothing.
-func NewReaper(tokens *token.Broker, sessions *session.Manager, credentials *credential.Service) *Reaper {
+func New(tokens *token.Broker, sessions *session.Manager, credentials *credential.Service) *Reaper {
 	return &Reaper{clock: tokens.Clock, ledger: tokens.Ledger, tokens: tokens, sessions: sessions, credentials: credentials, report: tokens.Report}
 }
 
@@ -159,7 +159,7 @@ func (r *Reaper) endAll(ctx context.Context, ids []ledger.ID, lookup *credential
 		group  errgroup.Group
 	)
 	pass := &pass{Reaper: r, lookup: lookup, matches: matches}
-	group.SetLimit(sweepWidth)
+	group.SetLimit(SweepWidth)
 	for _, id := range ids {
 		group.Go(func() error {
 			one := pass.endOne(ctx, id)
