@@ -5,6 +5,8 @@ import (
 	"io"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine/password"
+
 	"vault-plugin-secrets-processmaker/engine/reaper"
 
 	"vault-plugin-secrets-processmaker/engine/credential"
@@ -32,7 +34,7 @@ import (
 type MountHost interface {
 	telemetry.Host
 	credential.Host
-	PolicyHost
+	password.PolicyHost
 	ReplicationState() consts.ReplicationState
 }
 
@@ -64,7 +66,7 @@ type Engine struct {
 	Sessions    *session.Manager
 	Credentials *credential.Service
 	Reaper      *reaper.Reaper
-	Passwords   *Rotator
+	Passwords   *password.Rotator
 	Tokens      *token.Broker
 	Report      *telemetry.Reporter
 	Background  *background.Group
@@ -98,7 +100,7 @@ func NewEngine(m Mount) *Engine {
 	credentials := credential.NewService(m.Storage, m.Host, tokens, sessions)
 	return &Engine{
 		Instances: instances, Roles: roles, Ledger: records, Tokens: tokens, Sessions: sessions, Credentials: credentials,
-		Reaper: reaper.New(tokens, sessions, credentials), Passwords: NewRotator(m.Random, m.Host, tokens), Report: report, Background: group, Mount: m,
+		Reaper: reaper.New(tokens, sessions, credentials), Passwords: password.New(m.Random, m.Host, tokens), Report: report, Background: group, Mount: m,
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"testing"
 
+	"vault-plugin-secrets-processmaker/engine/password"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 )
@@ -18,8 +20,8 @@ func TestABuiltInPasswordIsStoredAsItIs(t *testing.T) {
 	for range 500 {
 		drawn, err := h.backend.engine.Passwords.Generate(context.Background(), "")
 		require.NoError(t, err)
-		require.NoError(t, fit(drawn))
-		require.Len(t, drawn, passwordLength)
+		require.NoError(t, password.Fit(drawn))
+		require.Len(t, drawn, password.Length)
 		seen[drawn] = true
 	}
 	require.Len(t, seen, 500)
@@ -43,10 +45,10 @@ func TestAPasswordPolicyIsTriedWhenItIsWritten(t *testing.T) {
 	drawn := 0
 	h.system.SetPasswordPolicy("markup", func() (string, error) { drawn++; return "Aa1!<b>", nil })
 	h.refusedWrite(logical.UpdateOperation, "config", map[string]any{"password_policy": "markup"}, "< > { }")
-	require.Equal(t, passwordDraws, drawn)
+	require.Equal(t, password.Draws, drawn)
 
 	h.system.SetPasswordPolicy("sometimes", func() (string, error) {
-		if drawn++; drawn%passwordDraws != 0 {
+		if drawn++; drawn%password.Draws != 0 {
 			return "Aa1!{{b", nil
 		}
 		return "Aa1!-fit-at-last", nil

@@ -1,4 +1,4 @@
-package main
+package password
 
 import (
 	"context"
@@ -44,7 +44,7 @@ type PolicyHost interface {
 }
 
 // NewRotator makes a Rotator.
-func NewRotator(random io.Reader, policies PolicyHost, tokens *token.Broker) *Rotator {
+func New(random io.Reader, policies PolicyHost, tokens *token.Broker) *Rotator {
 	return &Rotator{clock: tokens.Clock, random: random, policies: policies, instances: tokens.Instances, roles: tokens.Roles, tokens: tokens, report: tokens.Report}
 }
 

@@ -1,4 +1,4 @@
-package main
+package password
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 // passwordDraws is how often a password may be drawn again. A policy with
 // ProcessMaker's marks among its symbols still gives one without them now and
 // then.
-const passwordDraws = 20
+const Draws = 20
 
 // Generate makes a password by a Vault password policy, or by the built-in
 // generator where policy is empty. The policy's name is not repeated: a secret may
@@ -24,7 +24,7 @@ func (r *Rotator) Generate(ctx context.Context, policy string) (string, error) {
 		next = func() (string, error) { return r.policies.GeneratePasswordFromPolicy(ctx, policy) }
 	}
 	var unfit error
-	for range passwordDraws {
+	for range Draws {
 		drawn, err := next()
 		switch {
 		case err != nil && policy != "":
@@ -33,7 +33,7 @@ func (r *Rotator) Generate(ctx context.Context, policy string) (string, error) {
 		case err != nil:
 			return "", fmt.Errorf("no randomness for a password: %w", err)
 		}
-		if unfit = fit(drawn); unfit == nil {
+		if unfit = Fit(drawn); unfit == nil {
 			return drawn, nil
 		}
 	}

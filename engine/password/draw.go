@@ -1,4 +1,4 @@
-package main
+package password
 
 import (
 	"crypto/rand"
@@ -11,7 +11,7 @@ import (
 
 // passwordLength is far beyond guessing and below every maximum that an instance may
 // have been given.
-const passwordLength = 32
+const Length = 32
 
 // classes are those that ProcessMaker's own rules ask for by default. The
 // symbols are those that neither a shell nor an HTML filter cares about.
@@ -27,7 +27,7 @@ func draw(random io.Reader) (string, error) {
 	alphabet := strings.Join(classes[:], "")
 	size := big.NewInt(int64(len(alphabet)))
 	for {
-		password := make([]byte, passwordLength)
+		password := make([]byte, Length)
 		for i := range password {
 			at, err := rand.Int(random, size)
 			if err != nil {
@@ -53,7 +53,7 @@ func hasEveryClass(password string) bool {
 // fit refuses passwords that ProcessMaker changes before it stores them: it
 // removes tags and the marks of placeholders without a word, and trims the
 // confirmation but not the password. The password itself is not repeated.
-func fit(password string) error {
+func Fit(password string) error {
 	switch {
 	case password == "":
 		return errors.New("they are empty")
