@@ -7,6 +7,8 @@ import (
 	"io"
 	"strings"
 
+	"vault-plugin-secrets-processmaker/engine"
+
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -29,7 +31,7 @@ type backend struct {
 	clock  clock.Clock
 	random io.Reader
 	// engine is made by Setup, when Vault tells of the mount.
-	engine *Engine
+	engine *engine.Engine
 }
 
 // Factory makes the backend of one mount. It reads no storage and starts nothing:
@@ -75,7 +77,7 @@ func newBackend(clk clock.Clock, random io.Reader) *backend {
 // its own readers stay with it; config and roles are replicated.
 func specialPaths() *logical.Paths {
 	paths := &logical.Paths{}
-	for _, key := range Keys() {
+	for _, key := range engine.Keys() {
 		mark(&paths.SealWrapStorage, key, key.SealWrap)
 		mark(&paths.LocalStorage, key, key.Local)
 	}
@@ -94,13 +96,13 @@ func (b *backend) Setup(ctx context.Context, conf *logical.BackendConfig) error 
 		// The mounts of a process share its logger, whose name is that of
 		// whichever came first.
 		named := *conf
-		named.Logger = conf.Logger.With("mount_id", ShortID(conf.BackendUUID))
+		named.Logger = conf.Logger.With("mount_id", engine.ShortID(conf.BackendUUID))
 		conf = &named
 	}
 	if err := b.Backend.Setup(ctx, conf); err != nil {
 		return err
 	}
-	b.engine = NewEngine(Mount{
+	b.engine = engine.New(engine.Mount{
 		ID:        conf.BackendUUID,
 		Storage:   conf.StorageView,
 		Host:      host{b.Backend, b.System()},

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine"
+
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/helper/consts"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -205,7 +207,7 @@ func TestPeriodicKeepsAwayFromForeignStorage(t *testing.T) {
 			if !test.sweeps {
 				require.Equal(t, [4]int64{}, h.storage.counts())
 			}
-			h.clock.Advance(upkeepInterval)
+			h.clock.Advance(engine.UpkeepInterval)
 			h.tick()
 			stored, err := h.reader().Instances.Current(context.Background())
 			require.NoError(t, err)

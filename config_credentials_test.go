@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -54,7 +56,7 @@ func TestDeletingTheConfigErasesItsSecrets(t *testing.T) {
 	require.NoError(t, l.tryRevoke(), "while credentials live, the way to them is kept")
 
 	// What was kept goes with the last credential, within the hour.
-	h.clock.Advance(upkeepInterval)
+	h.clock.Advance(engine.UpkeepInterval)
 	h.tick()
 	entry, err = h.storage.Storage.Get(context.Background(), "config")
 	require.NoError(t, err)

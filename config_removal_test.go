@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -51,7 +53,7 @@ func TestAConfigWrittenWhileAnotherIsRemovedStays(t *testing.T) {
 			h := newPersonalHarness(t, nil)
 			h.tick()
 			l := h.issue(nil)
-			h.clock.Advance(upkeepInterval)
+			h.clock.Advance(engine.UpkeepInterval)
 			later := name != "by its deletion"
 			if later {
 				_, err := h.do(logical.DeleteOperation, "config", nil)
@@ -92,7 +94,7 @@ func TestThePeriodicFunctionDoesNotWaitForProcessMaker(t *testing.T) {
 	_, err := h.do(logical.DeleteOperation, "config", nil)
 	require.NoError(t, err)
 	require.NoError(t, l.tryRevoke())
-	h.clock.Advance(upkeepInterval)
+	h.clock.Advance(engine.UpkeepInterval)
 	arrived, release := h.heldRefreshes()
 	require.NoError(t, h.backend.periodic(context.Background(), &logical.Request{Storage: h.storage}))
 	<-arrived

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-processmaker/engine"
+
 	"vault-plugin-secrets-processmaker/engine/credential"
 
 	"vault-plugin-secrets-processmaker/engine/session"
@@ -31,7 +33,7 @@ func newLeftoversHarness(t *testing.T) *harness {
 
 func (h *harness) nextHour() {
 	h.t.Helper()
-	h.clock.Advance(upkeepInterval)
+	h.clock.Advance(engine.UpkeepInterval)
 	h.tick()
 }
 

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -118,7 +120,7 @@ func TestADeletedConfigLeavesNoSessionBehind(t *testing.T) {
 				require.NotNil(t, h.session(), "it may be needed to find lost tokens")
 				require.NoError(t, l.tryRevoke())
 			}
-			h.clock.Advance(upkeepInterval)
+			h.clock.Advance(engine.UpkeepInterval)
 			h.tick()
 			require.Empty(t, h.liveIDs())
 			require.Nil(t, h.session())

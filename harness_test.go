@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine"
+
 	"vault-plugin-secrets-processmaker/engine/role"
 
 	"vault-plugin-secrets-processmaker/engine/instance"
@@ -213,10 +215,10 @@ func (h *harness) readAtOnce(path string, readers int) {
 }
 
 // reader is an engine that reads what is stored, past the hooks and counters.
-func (h *harness) reader() *Engine {
+func (h *harness) reader() *engine.Engine {
 	m := h.backend.engine.Mount
 	m.Storage = h.storage.Storage
-	return NewEngine(m)
+	return engine.New(m)
 }
 
 // bound is a role as it signs in now.

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine"
+
 	"vault-plugin-secrets-processmaker/engine/session"
 
 	"github.com/stretchr/testify/require"
@@ -105,7 +107,7 @@ func (s *scene) settle(excepted ...string) {
 	s.tick()
 	require.Empty(s.t, s.recordIDs())
 	// A deleted config goes once the ledger is found empty.
-	s.clock.Advance(upkeepInterval)
+	s.clock.Advance(engine.UpkeepInterval)
 	s.tick()
 	sessions := map[string]bool{}
 	names, err := s.storage.Storage.List(context.Background(), session.Prefix)

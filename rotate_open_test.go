@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-processmaker/engine"
+
 	"vault-plugin-secrets-processmaker/engine/role"
 
 	"github.com/hashicorp/vault/sdk/helper/consts"
@@ -102,14 +104,14 @@ func TestAnOpenChangeThatDidNotHappenIsForgotten(t *testing.T) {
 	require.Error(t, h.rotate())
 	h.tick()
 	require.Len(t, h.openChanges(), 1, "it may still come")
-	h.clock.Advance(upkeepInterval)
+	h.clock.Advance(engine.UpkeepInterval)
 
 	// A user who cannot sign in at all says nothing about which password holds.
 	h.pm.SetPassword("alice", "another one")
 	h.tick()
 	require.Len(t, h.openChanges(), 1)
 	h.pm.SetPassword("alice", old)
-	h.clock.Advance(upkeepInterval)
+	h.clock.Advance(engine.UpkeepInterval)
 	h.tick()
 	h.requireSettled()
 	h.issue(nil)

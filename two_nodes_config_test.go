@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/engine"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -23,7 +25,7 @@ func TestAnOldNodeRemovesNoConfigOfTheNewOne(t *testing.T) {
 	_, err := c.do(logical.DeleteOperation, "config", nil)
 	require.NoError(t, err)
 	require.NoError(t, l.tryRevoke())
-	c.clock.Advance(upkeepInterval)
+	c.clock.Advance(engine.UpkeepInterval)
 	arrived, release := c.heldRefreshes()
 	require.NoError(t, c.backend.periodic(context.Background(), &logical.Request{Storage: c.view}))
 	<-arrived

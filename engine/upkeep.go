@@ -1,4 +1,4 @@
-package main
+package engine
 
 import (
 	"context"
@@ -20,7 +20,7 @@ import (
 
 // upkeepInterval is how often the mount does what is rarely needed. It walks what
 // the roles have, not what was handed out.
-const upkeepInterval = time.Hour
+const UpkeepInterval = time.Hour
 
 // cutPrefix splits a stored key into the prefix of its package and the rest.
 func cutPrefix(key string) (name, prefix string) {
@@ -36,7 +36,7 @@ func cutPrefix(key string) (name, prefix string) {
 // turn with ProcessMaker, which the sweep must not wait for.
 func (e *Engine) KeepUp(ctx context.Context) {
 	now := e.Mount.Clock.Now()
-	if now.Sub(e.kept) < upkeepInterval {
+	if now.Sub(e.kept) < UpkeepInterval {
 		return
 	}
 	e.kept = now

@@ -1,4 +1,4 @@
-package main
+package engine
 
 import (
 	"context"
@@ -31,7 +31,7 @@ import (
 )
 
 // MountHost is what an engine asks of Vault.
-type MountHost interface {
+type Host interface {
 	telemetry.Host
 	credential.Host
 	password.PolicyHost
@@ -44,7 +44,7 @@ type Mount struct {
 	// version.
 	ID      string
 	Storage logical.Storage
-	Host    MountHost
+	Host    Host
 	Logger  hclog.Logger
 	Clock   clock.Clock
 	Random  io.Reader
@@ -88,7 +88,7 @@ func Keys() []store.Key {
 }
 
 // NewEngine wires the services of a mount. It starts and reads nothing.
-func NewEngine(m Mount) *Engine {
+func New(m Mount) *Engine {
 	var report *telemetry.Reporter
 	group := background.New(func(panicked any, what string) bool { return report.Recovered(panicked, what) })
 	report = telemetry.New(m.Logger, m.Clock, m.Host, m.ErrNoEvents, group)
