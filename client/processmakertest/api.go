@@ -15,7 +15,7 @@ func (v *visit) api() answer {
 	v.server.mu.Lock()
 	a := v.apiLocked()
 	v.server.mu.Unlock()
-	if a.status == http.StatusOK && v.request.Method == http.MethodGet {
+	if v.world.entityTags && a.status == http.StatusOK && v.request.Method == http.MethodGet {
 		a.header.Set("ETag", entityTag(a.body))
 	}
 	return a
@@ -69,7 +69,7 @@ func (v *visit) userCall(caller, target *userRow) answer {
 
 // caller gives the user behind the bearer token, or nil.
 func (v *visit) caller() *userRow {
-	row := v.server.data.accepted(bearerToken(v.request.Header), v.server.config.Clock())
+	row := v.server.data.accepted(bearerToken(v.request.Header), v.server.config.Clock(), v.world)
 	if row == nil {
 		return nil
 	}

@@ -19,7 +19,7 @@ func (v *visit) authorize(session *webSession, method string) answer {
 	// The request is checked before anybody has to sign in for it.
 	asked, refusal := v.readAuthorization()
 	if refusal != nil {
-		return refusal.answer(v.request, v.server.config.League9)
+		return refusal.answer(v.request, v.world)
 	}
 	if user == nil {
 		session.intended = v.siteURL(v.request.URL.RequestURI())
@@ -51,7 +51,7 @@ func (v *visit) conclude(session *webSession, user *userRow, approves bool) answ
 		return v.approved(user, asked)
 	}
 	denial := accessDenied(withQuery(asked.target(), asked.answerQuery()))
-	return denial.answer(v.request, v.server.config.League9)
+	return denial.answer(v.request, v.world)
 }
 
 func (v *visit) approved(user *userRow, asked authorization) answer {

@@ -11,6 +11,8 @@ type issueOrder struct {
 	clientID string
 	client   *clientRow
 	userID   string
+	// subject is who the token is about, where that is not the user.
+	subject  string
 	scopes   []string
 	grant    string
 	name     string
@@ -73,13 +75,17 @@ func (d *database) issue(order issueOrder, now time.Time) (issued, bool) {
 	d.byID[row.id] = row
 
 	out := issued{row: row, expiresIn: int64(expiresAt.Sub(now) / time.Second)}
+	subject := order.userID
+	if order.subject != "" {
+		subject = order.subject
+	}
 	out.accessToken = d.sign(claims{
 		Audience:  order.clientID,
 		ID:        row.id,
 		IssuedAt:  unixTime(now),
 		NotBefore: unixTime(now),
 		Expires:   unixTime(expiresAt),
-		Subject:   order.userID,
+		Subject:   subject,
 		Scopes:    scopes,
 	})
 	if order.refresh {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -28,6 +29,8 @@ type Server struct {
 	// mu guards data.
 	mu   sync.Mutex
 	data *database
+	// world is replaced by SetPassport; what is inside goes on in its own.
+	world atomic.Pointer[world]
 
 	// closing ends all waiting when the server is closed for good.
 	closing chan struct{}
@@ -54,6 +57,10 @@ func Start(config Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting a ProcessMaker: %w", err)
 	}
+	w, err := worldOf(config.Passport)
+	if err != nil {
+		return nil, fmt.Errorf("starting a ProcessMaker: %w", err)
+	}
 	s := &Server{
 		config:   config,
 		release:  version,
@@ -61,9 +68,10 @@ func Start(config Config) (*Server, error) {
 		cookies:  source{seed: []byte("cookies " + config.Seed)},
 		throttle: newThrottle(config.TokenRequestsPerMinute),
 		log:      newExchangeLog(),
-		data:     newDatabase(config.Seed, config.Clock()),
+		data:     newDatabase(config, w, config.Clock()),
 		closing:  make(chan struct{}),
 	}
+	s.world.Store(w)
 	if config.TLS {
 		caPEM, certificate, err := newAuthority()
 		if err != nil {

@@ -56,7 +56,8 @@ func (t *throttle) remaining(address string, now time.Time) int {
 
 // throttled does the work behind the throttle, and says in the headers what is
 // left when the work is done: calls that came in meanwhile count.
-func (s *Server) throttled(r *http.Request, work func() answer) answer {
+func (v *visit) throttled(work func() answer) answer {
+	s, r := v.server, v.request
 	if s.throttle.limit <= 0 {
 		return work()
 	}
@@ -66,6 +67,9 @@ func (s *Server) throttled(r *http.Request, work func() answer) answer {
 		return tooManyAttempts(r, s.throttle.limit, wait, now)
 	}
 	a := work()
+	if a.status == http.StatusInternalServerError && !v.world.countsCrashes {
+		return a
+	}
 	a.header.Set("X-RateLimit-Limit", strconv.Itoa(s.throttle.limit))
 	a.header.Set("X-RateLimit-Remaining", strconv.Itoa(s.throttle.remaining(address, s.config.Clock())))
 	return a

@@ -30,7 +30,7 @@ func (v *visit) listUsers(caller *userRow) answer {
 	}
 	slices.SortFunc(users, func(a, b userResource) int { return strings.Compare(a.Username, b.Username) })
 	path := v.server.URL() + "/api/1.0/users"
-	return jsonAnswer(http.StatusOK, paginate(users, query, path, path))
+	return jsonAnswer(http.StatusOK, paginate(users, query, path, path, v.world))
 }
 
 // updateUser replaces the user: every required field has to be there.
@@ -96,7 +96,7 @@ func (v *visit) validateUpdate(caller, target *userRow) (answer, bool) {
 		}
 	}
 	if password, ok := v.fields.text("password"); ok {
-		if list := passwordFaults(password); list != nil {
+		if list := v.world.wording.passwordFaults(password); list != nil {
 			faults["password"] = list
 		}
 	}
@@ -110,7 +110,7 @@ func (v *visit) validateUpdate(caller, target *userRow) (answer, bool) {
 func (v *visit) changePassword(caller *userRow) answer {
 	password, _ := v.fields.text("password")
 	confirmation, _ := v.fields.text("confpassword")
-	faults := passwordFaults(password)
+	faults := v.world.wording.passwordFaults(password)
 	if password == "" {
 		faults = []string{"The Password field is required."}
 	}

@@ -9,6 +9,7 @@ import (
 // visit is one request on its way through the server.
 type visit struct {
 	server  *Server
+	world   *world
 	request *http.Request
 	body    []byte
 	fields  parameters
@@ -27,7 +28,7 @@ type visit struct {
 }
 
 func (s *Server) newVisit(r *http.Request, body []byte) *visit {
-	v := &visit{server: s, request: r, body: body}
+	v := &visit{server: s, world: s.world.Load(), request: r, body: body}
 	v.fields, v.fieldsErr = readParameters(r.Header.Get("Content-Type"), body)
 	v.route = findRoute(r.Method, r.URL.Path, v.fields)
 	v.tokenID = v.route.token
@@ -39,7 +40,7 @@ func (v *visit) process() answer {
 	var a answer
 	switch {
 	case v.route.endpoint.isGrant():
-		a = v.server.throttled(v.request, v.grant)
+		a = v.throttled(v.grant)
 	case v.route.api:
 		a = v.api()
 	default:

@@ -14,7 +14,7 @@ func (v *visit) web() answer {
 	}
 	method := v.webMethod()
 	path := strings.Trim(v.request.URL.Path, "/")
-	sessionOnly := strings.HasPrefix(path, "oauth/tokens") || strings.HasPrefix(path, "oauth/clients")
+	sessionOnly := strings.HasPrefix(path, "oauth/clients") || v.world.tokenPages && strings.HasPrefix(path, "oauth/tokens")
 	if allowed := v.route.endpoint.webMethods(); !slices.Contains(allowed, method) && !sessionOnly {
 		list := strings.Join(allowed, ", ")
 		a := messageAnswer(http.StatusMethodNotAllowed,
