@@ -80,6 +80,14 @@ func paginate[T any](items []T, query url.Values, path, linkPath string, w *worl
 	return page{Data: append([]T{}, shown...), Meta: meta}
 }
 
+// pageFits is false for a size of pages that the product fails to divide by: 0,
+// or a text.
+func (v *visit) pageFits() bool {
+	asked := v.request.URL.Query().Get("per_page")
+	size, err := strconv.Atoi(asked)
+	return asked == "" || err == nil && size != 0
+}
+
 func positive(text string, otherwise int) int {
 	number, err := strconv.Atoi(text)
 	if err != nil || number < 1 {

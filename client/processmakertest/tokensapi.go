@@ -21,6 +21,9 @@ func (v *visit) listTokens(caller, target *userRow) answer {
 	}
 	// Ids are random, so this order says nothing about time.
 	slices.SortFunc(tokens, func(a, b listedToken) int { return strings.Compare(a.ID, b.ID) })
+	if !v.pageFits() {
+		return serverError(true)
+	}
 	return jsonAnswer(http.StatusOK, paginate(tokens, v.request.URL.Query(), "/", "/", v.world))
 }
 
@@ -47,10 +50,10 @@ func (v *visit) createToken(caller, target *userRow) answer {
 	if !allowed {
 		return forbidden("Not authorized to update this user.")
 	}
-	name, ok := v.fields.text("name")
+	name, ok := v.tokenName()
 	faults := map[string][]string{}
 	switch _, present := v.fields["name"]; {
-	case !present:
+	case !present, ok && name == "":
 		faults["name"] = []string{v.world.wording.nameMissing}
 	case !ok:
 		faults["name"] = []string{v.world.wording.nameNoText}
@@ -78,6 +81,16 @@ func (v *visit) createToken(caller, target *userRow) answer {
 	}
 	v.tokenID = made.row.id
 	return jsonAnswer(http.StatusOK, v.world.creation(made))
+}
+
+// tokenName gives the name asked for, without what the product takes for markup.
+// A number is a name, too.
+func (v *visit) tokenName() (string, bool) {
+	if _, isBool := v.fields["name"].(bool); isBool {
+		return "", false
+	}
+	name, ok := v.fields.scalar("name")
+	return withoutMarkup(name), ok
 }
 
 // deleteToken revokes first. What fails afterwards, for a token without a

@@ -19,6 +19,9 @@ func (v *visit) listUsers(caller *userRow) answer {
 	if !caller.may("view-users") {
 		return forbidden("Not authorized to view users.")
 	}
+	if !v.pageFits() {
+		return serverError(true)
+	}
 	query := v.request.URL.Query()
 	filter := strings.ToLower(query.Get("filter"))
 	users := []userResource{}
@@ -109,7 +112,10 @@ func (v *visit) validateUpdate(caller, target *userRow) (answer, bool) {
 // changePassword sets the caller's own password, without asking for the old one.
 func (v *visit) changePassword(caller *userRow) answer {
 	password, _ := v.fields.text("password")
-	confirmation, _ := v.fields.text("confpassword")
+	confirmation, confirmed := v.fields.text("confpassword")
+	if !confirmed {
+		return jsonAnswer(http.StatusUnprocessableEntity, []string{})
+	}
 	faults := v.world.wording.passwordFaults(password)
 	if password == "" {
 		faults = []string{"The Password field is required."}
@@ -128,8 +134,8 @@ func (v *visit) changePassword(caller *userRow) answer {
 }
 
 // withoutMarkup removes what the product takes for tags and placeholders. It
-// does so silently, before it stores the password.
-func withoutMarkup(password string) string {
-	password = regexp.MustCompile(`<[^>]*>`).ReplaceAllString(password, "")
-	return strings.NewReplacer("{{", "", "}}", "").Replace(password)
+// does so silently, before it stores a password or the name of a token.
+func withoutMarkup(text string) string {
+	text = regexp.MustCompile(`<[^>]*>`).ReplaceAllString(text, "")
+	return strings.NewReplacer("{{", "", "}}", "").Replace(text)
 }
