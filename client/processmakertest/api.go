@@ -26,6 +26,9 @@ func (v *visit) api() answer {
 }
 
 func (v *visit) apiLocked() answer {
+	if v.missesDatabase() {
+		return serverError(true)
+	}
 	caller := v.caller()
 	if caller == nil {
 		return unauthenticated()

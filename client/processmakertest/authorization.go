@@ -32,6 +32,9 @@ func (v *visit) readAuthorization() (authorization, *oauthError) {
 	case kind != "code" || !hasID:
 		return authorization{}, unsupportedGrantType()
 	}
+	if v.databaseAway {
+		return authorization{}, crashed()
+	}
 	asked := authorization{clientID: id, client: v.server.data.activeClient(databaseNumber(id))}
 	if asked.client == nil {
 		return asked, invalidClient()

@@ -37,6 +37,9 @@ func (v *visit) authorize(session *webSession, method string) answer {
 // conclude takes what the approve page sends. What was asked for stays in the
 // session, so that approving twice gives two codes, as in the product.
 func (v *visit) conclude(session *webSession, user *userRow, approves bool) answer {
+	if v.databaseAway {
+		return serverError(wantsJSON(v.request.Header))
+	}
 	if token, given := v.fields.text("auth_token"); given && token != session.formToken {
 		session.asked, session.formToken = nil, ""
 		return messageAnswer(http.StatusForbidden,

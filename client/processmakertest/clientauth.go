@@ -18,6 +18,9 @@ func (v *visit) authenticateClient(grant string) (issueOrder, *oauthError) {
 	if refusal != nil {
 		return order, refusal
 	}
+	if v.databaseAway {
+		return order, crashed()
+	}
 	client := v.server.data.activeClient(databaseNumber(id))
 	if client == nil {
 		return order, invalidClient()

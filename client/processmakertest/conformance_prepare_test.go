@@ -108,7 +108,7 @@ func inMaintenance(s *stage) script {
 func withoutDatabase(s *stage) script {
 	values := oldRefresh(s)
 	values["ACCESS_TOKEN"] = s.login("admin").access
-	s.server.Inject(processmakertest.Fault{On: processmakertest.Any, Do: processmakertest.ServerError()})
+	s.server.Inject(processmakertest.Fault{On: processmakertest.Any, Do: processmakertest.DatabaseAway()})
 	return values
 }
 
@@ -120,4 +120,9 @@ func tampered(s *stage) script {
 		last = "Q"
 	}
 	return script{"TAMPERED_ACCESS_TOKEN": access[:len(access)-1] + last}
+}
+
+func withoutWorkers(s *stage) script {
+	s.server.Inject(processmakertest.Fault{On: processmakertest.Any, Do: processmakertest.BadGateway()})
+	return nil
 }

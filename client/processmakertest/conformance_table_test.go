@@ -264,6 +264,7 @@ var replays = map[string]replay{
 	"throttle_no_accept":            {prepare: overTheLimit},
 	"throttle_sequence":             {left: map[int]int{2: 57}},
 
+	"bad_gateway_token":              {prepare: withoutWorkers},
 	"maintenance_api":                {prepare: inMaintenance},
 	"maintenance_api_no_accept":      {prepare: inMaintenance},
 	"maintenance_token":              {prepare: inMaintenance},
@@ -276,7 +277,6 @@ var replays = map[string]replay{
 
 // outside are the recordings that the double does not answer, with the reason.
 var outside = map[string]string{
-	"bad_gateway_token":       "the page is the web server's in front; a test gives such an answer with HTMLPage or Answer",
 	"cache_down_token":        "there is no cache that could fail; a test gives the answer, which lacks the throttle's headers, with Answer",
 	"signing_key_missing_api": "there is no key file that could be missing, and the answer is that of api_user_show_ok",
 }

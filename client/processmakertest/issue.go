@@ -15,8 +15,6 @@ type issueOrder struct {
 	subject  string
 	scopes   []string
 	grant    string
-	name     string
-	named    bool
 	refresh  bool
 	issuedIn *record
 }
@@ -61,8 +59,6 @@ func (d *database) issue(order issueOrder, now time.Time) (issued, bool) {
 		id:          d.source.identifier("access token", d.next()),
 		userID:      userID,
 		clientID:    order.client.ID,
-		name:        order.name,
-		named:       order.named,
 		scopes:      scopes,
 		createdAt:   now,
 		updatedAt:   now,

@@ -25,6 +25,11 @@ type visit struct {
 	meet func()
 	// breakHalfWay makes a refresh fail after the old tokens were revoked.
 	breakHalfWay bool
+	// breakNaming makes the creation of a personal access token fail between its
+	// two writes, and namingBroke says that it came to that.
+	breakNaming, namingBroke bool
+	// databaseAway makes the first query fail.
+	databaseAway bool
 }
 
 func (s *Server) newVisit(r *http.Request, body []byte) *visit {
