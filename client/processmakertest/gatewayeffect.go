@@ -16,14 +16,23 @@ func BadGateway() Effect {
 // although the request is carried out. The statuses seen are 500, 504, 520 and
 // 524.
 func GatewayError(status int) Effect {
-	title := http.StatusText(status)
+	return AnswerAfter(status, gatewayHeader(), gatewayPage(gatewayTitle(status), "gateway"))
+}
+
+// GatewayPage is the same page where nothing is processed.
+func GatewayPage(status int) Effect {
+	return Answer(status, gatewayHeader(), gatewayPage(gatewayTitle(status), "gateway"))
+}
+
+func gatewayTitle(status int) string {
+	text := http.StatusText(status)
 	switch status {
 	case 520:
-		title = "Web server is returning an unknown error"
+		text = "Web server is returning an unknown error"
 	case 524:
-		title = "A timeout occurred"
+		text = "A timeout occurred"
 	}
-	return AnswerAfter(status, gatewayHeader(), gatewayPage(fmt.Sprintf("%d %s", status, title), "gateway"))
+	return fmt.Sprintf("%d %s", status, text)
 }
 
 func gatewayHeader() http.Header { return http.Header{"Content-Type": {"text/html"}} }

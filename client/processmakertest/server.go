@@ -217,6 +217,16 @@ func (s *Server) await(release <-chan struct{}) bool {
 	}
 }
 
+// isClosing is true once nothing may wait any more.
+func (s *Server) isClosing() bool {
+	select {
+	case <-s.closing:
+		return true
+	default:
+		return false
+	}
+}
+
 // pause takes a real time, or until the server closes.
 func (s *Server) pause(d time.Duration) {
 	if d <= 0 {

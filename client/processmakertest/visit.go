@@ -30,6 +30,8 @@ type visit struct {
 	breakNaming, namingBroke bool
 	// databaseAway makes the first query fail.
 	databaseAway bool
+	// unfinished is set where the caller gets an answer and the work goes on.
+	unfinished bool
 }
 
 func (s *Server) newVisit(r *http.Request, body []byte) *visit {
