@@ -40,8 +40,8 @@ type Config struct {
 	// GrantDelay is the real time that a call of the token endpoint takes, for
 	// load that is shaped like the product's.
 	GrantDelay time.Duration
-	// Control opens the paths under /_test/ to other processes. The product
-	// has no such paths.
+	// Control opens the paths under /_test/ to other processes, for questions and
+	// for faults (see FaultOrder). The product has no such paths.
 	Control bool
 }
 

@@ -24,6 +24,7 @@ type Server struct {
 	cookies     source
 	throttle    *throttle
 	faults      faults
+	ordered     orderedFaults
 	log         *exchangeLog
 
 	// mu guards data.
@@ -249,7 +250,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	defer s.visits.Done()
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	connectionOf(r).requestRead()
-	if s.config.Control && s.serveControl(w, r) {
+	if s.config.Control && s.serveControl(w, r, body) {
 		return
 	}
 	v := s.newVisit(r, body)

@@ -2,8 +2,9 @@
 // a program, for tests in other processes and for trying things by hand.
 //
 // It prints one line of JSON with the address and the data set, and serves
-// until it is interrupted. Under /_test/live, /_test/unread and
-// /_test/exchanges it tells what it knows.
+// until it is interrupted. Under /_test/live, /_test/standing, /_test/unread and
+// /_test/exchanges it tells what it knows, and under /_test/faults it takes
+// faults (see processmakertest.FaultOrder).
 package main
 
 import (
@@ -52,7 +53,7 @@ func run(ctx context.Context, arguments []string, output io.Writer) error {
 	flags.BoolVar(&config.UnmendedPersonalClient, "unmended-personal-client", false, "leave the personal access client without an owner under Passport 13")
 	flags.StringVar(&config.Seed, "seed", "", "`text` that ids, tokens and secrets are derived from")
 	flags.DurationVar(&config.GrantDelay, "grant-delay", 0, "`time` that a token call takes")
-	canned := flags.Bool("canned", false, "answer at once and refuse nobody, for measurements; of the other flags only -address, -tls and -ca-out count, and of what it knows only /_test/counts")
+	canned := flags.Bool("canned", false, "answer at once and refuse nobody, for measurements; of the other flags only -address, -tls, -ca-out and -passport count, and of what it knows only /_test/counts")
 	caOut := flags.String("ca-out", "", "`file` to write the certificate of the authority to, with -tls")
 	if err := flags.Parse(arguments); err != nil {
 		return err
