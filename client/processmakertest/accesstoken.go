@@ -79,12 +79,12 @@ func (d *database) tokenID(accessToken string) (string, bool) {
 }
 
 // accepted gives the row of an access token that the API accepts now, or nil.
-func (d *database) accepted(accessToken string, now time.Time) *tokenRow {
+func (d *database) accepted(accessToken string, now time.Time, w *world) *tokenRow {
 	id, ok := d.tokenID(accessToken)
 	if !ok {
 		return nil
 	}
-	if row := d.byID[id]; row != nil && d.isLive(row, now) {
+	if row := d.byID[id]; row != nil && d.isLive(row, now) && !d.isTwin(row, w) {
 		return row
 	}
 	return nil

@@ -121,6 +121,16 @@ func (s *Server) changeClient(id int64, change func(*clientRow)) {
 	}
 }
 
+// RestoreClient brings a revoked auth client back, and with it what it was given.
+func (s *Server) RestoreClient(id int64) {
+	s.changeClient(id, func(c *clientRow) { c.Revoked = false })
+}
+
+// SetClientOwner gives an auth client to a user, or to nobody with 0.
+func (s *Server) SetClientOwner(id, userID int64) {
+	s.changeClient(id, func(c *clientRow) { c.OwnerID = userID })
+}
+
 // RotateAppKey makes every refresh token and code so far undecryptable.
 func (s *Server) RotateAppKey() {
 	s.mu.Lock()

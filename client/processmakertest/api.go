@@ -2,26 +2,33 @@ package processmakertest
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
-// api answers what lies under the API's prefix. The bearer token is checked
-// before anything else, even for paths that do not exist, and answers are JSON
-// whatever Accept says.
+// api answers what lies under the API's prefix. The method is looked at first
+// and the bearer token next, even for paths that do not exist, and answers are
+// JSON whatever Accept says.
 func (v *visit) api() answer {
 	if !v.hostTrusted() {
 		return v.badRequest()
 	}
+	if methods := v.apiMethods(); !slices.Contains(methods, v.request.Method) {
+		return v.wrongMethod(v.request.Method, methods, true)
+	}
 	v.server.mu.Lock()
 	a := v.apiLocked()
 	v.server.mu.Unlock()
-	if a.status == http.StatusOK && v.request.Method == http.MethodGet {
+	if v.world.entityTags && a.status == http.StatusOK && v.request.Method == http.MethodGet {
 		a.header.Set("ETag", entityTag(a.body))
 	}
 	return a
 }
 
 func (v *visit) apiLocked() answer {
+	if v.missesDatabase() {
+		return serverError(true)
+	}
 	caller := v.caller()
 	if caller == nil {
 		return unauthenticated()
@@ -30,9 +37,7 @@ func (v *visit) apiLocked() answer {
 	case ListUsers:
 		return v.listUsers(caller)
 	case ChangePassword:
-		if v.server.release.hasPasswordChange() {
-			return v.changePassword(caller)
-		}
+		return v.changePassword(caller)
 	case ShowUser, UpdateUser, ListTokens, ShowToken, CreateToken, DeleteToken:
 		target := v.server.data.presentUser(v.route.user)
 		if target == nil {
@@ -40,13 +45,28 @@ func (v *visit) apiLocked() answer {
 		}
 		return v.userCall(caller, target)
 	}
-	if method := v.request.Method; method != http.MethodGet && method != http.MethodHead {
-		a := messageAnswer(http.StatusMethodNotAllowed,
-			"The "+method+" method is not supported for route "+strings.Trim(v.request.URL.Path, "/")+". Supported methods: GET, HEAD.", true)
-		a.header.Set("Allow", "GET, HEAD")
-		return a
-	}
 	return notFound()
+}
+
+// apiMethods are the methods that the path can be called with. Every path can be
+// asked for, be it that the answer is that it is not there.
+func (v *visit) apiMethods() []string {
+	methods := []string{http.MethodGet, http.MethodHead}
+	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete} {
+		endpoint := findRoute(method, v.request.URL.Path, nil).endpoint
+		if endpoint != Other && (endpoint != ChangePassword || v.server.release.hasPasswordChange()) {
+			methods = append(methods, method)
+		}
+	}
+	return methods
+}
+
+func (v *visit) wrongMethod(method string, allowed []string, asJSON bool) answer {
+	list := strings.Join(allowed, ", ")
+	a := messageAnswer(http.StatusMethodNotAllowed, "The "+method+" method is not supported for route "+
+		strings.Trim(v.request.URL.Path, "/")+". Supported methods: "+list+".", asJSON)
+	a.header.Set("Allow", list)
+	return a
 }
 
 func (v *visit) userCall(caller, target *userRow) answer {
@@ -69,7 +89,7 @@ func (v *visit) userCall(caller, target *userRow) answer {
 
 // caller gives the user behind the bearer token, or nil.
 func (v *visit) caller() *userRow {
-	row := v.server.data.accepted(bearerToken(v.request.Header), v.server.config.Clock())
+	row := v.server.data.accepted(bearerToken(v.request.Header), v.server.config.Clock(), v.world)
 	if row == nil {
 		return nil
 	}

@@ -104,7 +104,7 @@ func TestValidationOfNewTokens(t *testing.T) {
 	admin := s.login("admin")
 	for body, want := range map[string]string{
 		`{"name":" "}`: "The Name field is required.",
-		`{"name":7}`:   "The Name must be a string.",
+		`{"name":[7]}`: "The Name must be a string.",
 		`{"name":"` + strings.Repeat("x", 256) + `"}`: "The Name may not be greater than 255 characters.",
 		`{"scopes":["*"]}`:                            "The Name field is required. (and 1 more error)",
 	} {

@@ -22,17 +22,24 @@ type authorization struct {
 // readAuthorization checks an authorization request in the product's order.
 // Before the redirect URI is known to be the client's, and for all else that
 // is only the client's own mistake, the browser shows the refusal; an unknown
-// scope is reported to the client, without the state.
+// scope is reported to the client.
 func (v *visit) readAuthorization() (authorization, *oauthError) {
 	query := formParameters([]byte(v.request.URL.RawQuery))
 	id, hasID := query.text("client_id")
-	if kind, _ := query.text("response_type"); kind != "code" || !hasID {
+	switch kind, given := query.text("response_type"); {
+	case !given:
+		return authorization{}, &v.world.missingResponseType
+	case kind != "code" || !hasID:
 		return authorization{}, unsupportedGrantType()
+	}
+	if v.databaseAway {
+		return authorization{}, crashed()
 	}
 	asked := authorization{clientID: id, client: v.server.data.activeClient(databaseNumber(id))}
 	if asked.client == nil {
 		return asked, invalidClient()
 	}
+	asked.clientID = v.world.tokenClientID(id, asked.client)
 	var hasURI bool
 	if asked.redirectURI, hasURI = query.text("redirect_uri"); hasURI {
 		if !asked.client.redirectsTo(asked.redirectURI) {
@@ -41,12 +48,15 @@ func (v *visit) readAuthorization() (authorization, *oauthError) {
 	} else if strings.Contains(asked.client.Redirect, ",") {
 		return asked, invalidClient()
 	}
+	asked.state, _ = query.text("state")
 	var refusal *oauthError
-	if asked.scopes, refusal = readScopes(query, nil); refusal != nil {
+	if asked.scopes, refusal = readScopes(query, nil, v.world); refusal != nil {
 		refusal.redirect = asked.target()
+		if v.world.refusalsKeepState {
+			refusal.redirect = withQuery(refusal.redirect, asked.answerQuery())
+		}
 		return asked, refusal
 	}
-	asked.state, _ = query.text("state")
 	return asked, asked.readChallenge(query)
 }
 

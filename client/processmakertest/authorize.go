@@ -19,7 +19,7 @@ func (v *visit) authorize(session *webSession, method string) answer {
 	// The request is checked before anybody has to sign in for it.
 	asked, refusal := v.readAuthorization()
 	if refusal != nil {
-		return refusal.answer(v.request, v.server.config.League9)
+		return refusal.answer(v.request, v.world)
 	}
 	if user == nil {
 		session.intended = v.siteURL(v.request.URL.RequestURI())
@@ -37,6 +37,9 @@ func (v *visit) authorize(session *webSession, method string) answer {
 // conclude takes what the approve page sends. What was asked for stays in the
 // session, so that approving twice gives two codes, as in the product.
 func (v *visit) conclude(session *webSession, user *userRow, approves bool) answer {
+	if v.databaseAway {
+		return serverError(wantsJSON(v.request.Header))
+	}
 	if token, given := v.fields.text("auth_token"); given && token != session.formToken {
 		session.asked, session.formToken = nil, ""
 		return messageAnswer(http.StatusForbidden,
@@ -51,7 +54,7 @@ func (v *visit) conclude(session *webSession, user *userRow, approves bool) answ
 		return v.approved(user, asked)
 	}
 	denial := accessDenied(withQuery(asked.target(), asked.answerQuery()))
-	return denial.answer(v.request, v.server.config.League9)
+	return denial.answer(v.request, v.world)
 }
 
 func (v *visit) approved(user *userRow, asked authorization) answer {

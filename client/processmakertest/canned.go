@@ -25,6 +25,8 @@ type Canned struct {
 	made   atomic.Uint64
 	random string
 	counts cannedCounts
+	// briefly leaves the row out of the answer to a creation.
+	briefly bool
 }
 
 type cannedCounts struct {
@@ -43,15 +45,18 @@ type CannedCounts struct {
 	MostRevoking int64 `json:"most_revoking"`
 }
 
-// StartCanned starts a Canned. Of the config it takes the address, TLS and the
-// seed.
+// StartCanned starts a Canned. Of the config it takes the address, TLS, the
+// seed and the Passport.
 func StartCanned(config Config) (*Canned, error) {
 	config = config.withDefaults()
+	if _, err := worldOf(config.Passport); err != nil {
+		return nil, err
+	}
 	bound, err := net.Listen("tcp", config.Address)
 	if err != nil {
 		return nil, err
 	}
-	c := &Canned{url: "http://" + bound.Addr().String()}
+	c := &Canned{url: "http://" + bound.Addr().String(), briefly: config.Passport == 13}
 	start := source{seed: []byte("canned " + config.Seed + config.Clock().String())}
 	c.random = start.identifier("run", 0)[:cannedRandom]
 	accepting := bound
@@ -206,6 +211,15 @@ func (c *Canned) grantAnswer() []byte {
 func (c *Canned) personalAnswer() []byte {
 	id := c.nextID(cannedNamed)
 	body := make([]byte, 0, 2048)
+	if c.briefly {
+		body = append(body, `{"accessTokenId":"`...)
+		body = append(body, id...)
+		body = append(body, `","tokenType":"Bearer","expiresIn":`...)
+		body = strconv.AppendInt(body, cannedLife, 10)
+		body = append(body, `,"accessToken":"`...)
+		body = appendToken(body, id, "1", time.Now())
+		return append(body, `"}`...)
+	}
 	body = append(body, `{"accessToken":"`...)
 	body = appendToken(body, id, "1", time.Now())
 	body = append(body, `","token":{"id":"`...)

@@ -1,6 +1,9 @@
 package processmakertest
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // authenticateClient begins an order with the client that the request names
 // and proves to be. Body and Basic are looked at for each field on its own,
@@ -15,28 +18,53 @@ func (v *visit) authenticateClient(grant string) (issueOrder, *oauthError) {
 	if refusal != nil {
 		return order, refusal
 	}
+	if v.databaseAway {
+		return order, crashed()
+	}
 	client := v.server.data.activeClient(databaseNumber(id))
 	if client == nil {
 		return order, invalidClient()
 	}
-	knowsSecret := !client.confidential() || secret == client.Secret
-	if !client.allows(grant) {
-		if knowsSecret && v.server.config.League9 {
-			return order, unauthorizedClient()
-		}
-		return order, invalidClient()
+	if refusal := v.world.checkClient(client, secret, grant); refusal != nil {
+		return order, refusal
 	}
-	if !knowsSecret {
-		return order, invalidClient()
-	}
-	order.clientID, order.client = id, client
+	order.clientID, order.client = v.world.tokenClientID(id, client), client
 	return order, v.checkRedirect(client)
+}
+
+// checkClient says whether a client may use a grant and proves to be itself.
+func (w *world) checkClient(client *clientRow, secret, grant string) *oauthError {
+	allowed := w.allows(client, grant)
+	switch {
+	case !allowed && w.grantBeforeSecret:
+		return unauthorizedClient()
+	case !allowed:
+		return invalidClient()
+	case !client.confidential():
+		return nil
+	case secret == "" && w.secretRequired:
+		return invalidRequest("client_secret")
+	case secret != client.Secret, client.PlainSecret && w.hashesSecrets:
+		return invalidClient()
+	}
+	return nil
+}
+
+// tokenClientID is how codes and tokens name a client that was sent as id.
+func (w *world) tokenClientID(id string, client *clientRow) string {
+	if w.storedClientID {
+		return formatID(client.ID)
+	}
+	return id
 }
 
 func (v *visit) clientID() (string, *oauthError) {
 	if _, present := v.fields["client_id"]; present {
 		id, ok := v.fields.scalar("client_id")
-		if !ok {
+		switch {
+		case !ok && v.world.castsScalars:
+			return "", invalidRequest("client_id")
+		case !ok:
 			// A list or an object gets as far as the database query.
 			return "", crashed()
 		}
@@ -57,16 +85,19 @@ func (v *visit) clientSecret() (string, *oauthError) {
 		return secret, nil
 	}
 	_, secret, _ := v.basic()
+	if v.world.castsScalars {
+		secret = strings.Trim(secret, trimmedByPHP)
+	}
 	return secret, nil
 }
 
 func (v *visit) basic() (id, secret string, ok bool) {
-	return basicCredentials(v.request.Header.Get("Authorization"), v.server.config.League9)
+	return basicCredentials(v.request.Header.Get("Authorization"), v.world.basicInAnyCase)
 }
 
 // checkRedirect applies to every grant that sends a redirect_uri, needed or not.
 func (v *visit) checkRedirect(client *clientRow) *oauthError {
-	if _, present := v.fields["redirect_uri"]; !present {
+	if _, present := v.fields["redirect_uri"]; !present || !v.world.foreignRedirect {
 		return nil
 	}
 	uri, ok := v.text("redirect_uri")

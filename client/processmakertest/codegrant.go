@@ -85,7 +85,7 @@ func (v *visit) codeGrant() (issued, *oauthError) {
 	}
 	var code codeContent
 	if !v.server.data.unseal(text, &code) || code.AuthCodeID == "" {
-		return issued{}, invalidCode("Cannot decrypt the authorization code", v.server.config.League9)
+		return issued{}, v.world.deadCode.because(v.world.garbledCode)
 	}
 	if refusal := v.checkCode(code, order); refusal != nil {
 		return issued{}, refusal
@@ -100,15 +100,14 @@ func (v *visit) codeGrant() (issued, *oauthError) {
 }
 
 func (v *visit) checkCode(code codeContent, order issueOrder) *oauthError {
-	league9 := v.server.config.League9
 	if v.server.config.Clock().Unix() > code.ExpireTime {
-		return invalidCode("Authorization code has expired", league9)
+		return v.world.deadCode.because("Authorization code has expired")
 	}
 	if row := v.server.data.codes[code.AuthCodeID]; row == nil || row.revoked {
-		return invalidCode("Authorization code has been revoked", league9)
+		return v.world.deadCode.because("Authorization code has been revoked")
 	}
 	if code.ClientID != order.clientID {
-		return invalidCode("Authorization code was not issued to this client", league9)
+		return invalidRequestHint("Authorization code was not issued to this client")
 	}
 	uri, present := v.text("redirect_uri")
 	if code.RedirectURI != "" && !present {

@@ -21,9 +21,18 @@ type Config struct {
 	TokenRequestsPerMinute int
 	// Release is the product release to behave like; empty means DefaultRelease.
 	Release string
-	// League9 answers as league/oauth2-server 9 does where it differs from the
-	// 8.5 that all current releases have.
+	// Passport is the version of Laravel Passport to behave like: 12, which all
+	// current releases have, or 13, which the next ones have. 0 means 12.
+	Passport int
+	// League9 is another word for Passport 13, whose league/oauth2-server is 9.
 	League9 bool
+	// PlainSecrets starts with clients whose secrets are stored as they are. That
+	// is nothing to Passport 12; Passport 13 refuses them until HashSecrets.
+	PlainSecrets bool
+	// UnmendedPersonalClient leaves the personal access client without an owner,
+	// as it is under Passport 13 before the product's upgrade script mended it:
+	// user 1, who has its number, can make tokens that are refused.
+	UnmendedPersonalClient bool
 	// Seed is what ids, tokens and secrets are derived from. Two servers with
 	// the same seed know each other's tokens, so a test with several servers
 	// gives each its own.
@@ -31,8 +40,8 @@ type Config struct {
 	// GrantDelay is the real time that a call of the token endpoint takes, for
 	// load that is shaped like the product's.
 	GrantDelay time.Duration
-	// Control opens the paths under /_test/ to other processes. The product
-	// has no such paths.
+	// Control opens the paths under /_test/ to other processes, for questions and
+	// for faults (see FaultOrder). The product has no such paths.
 	Control bool
 }
 
@@ -45,6 +54,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Release == "" {
 		c.Release = DefaultRelease
+	}
+	if c.Passport == 0 {
+		c.Passport = 12
+		if c.League9 {
+			c.Passport = 13
+		}
 	}
 	return c
 }

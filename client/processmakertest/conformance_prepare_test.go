@@ -49,15 +49,19 @@ func code(s *stage) script {
 
 func codeWithProof(s *stage) script {
 	verifier := strings.Repeat("verifier-", 6)
-	sum := sha256.Sum256([]byte(verifier))
 	return script{
 		"CODE_VERIFIER":       verifier,
 		"WRONG_CODE_VERIFIER": strings.Repeat("wrong-", 9),
 		"AUTH_CODE": s.server.AuthorizationCode(processmakertest.Approval{
 			ClientID: 2, Username: "admin", RedirectURI: redirectURI,
-			CodeChallenge: base64.RawURLEncoding.EncodeToString(sum[:]), CodeChallengeMethod: "S256",
+			CodeChallenge: s256(verifier), CodeChallengeMethod: "S256",
 		}),
 	}
+}
+
+func s256(verifier string) string {
+	sum := sha256.Sum256([]byte(verifier))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 func withState(*stage) script { return script{"STATE": "the-state"} }
@@ -104,6 +108,21 @@ func inMaintenance(s *stage) script {
 func withoutDatabase(s *stage) script {
 	values := oldRefresh(s)
 	values["ACCESS_TOKEN"] = s.login("admin").access
-	s.server.Inject(processmakertest.Fault{On: processmakertest.Any, Do: processmakertest.ServerError()})
+	s.server.Inject(processmakertest.Fault{On: processmakertest.Any, Do: processmakertest.DatabaseAway()})
 	return values
+}
+
+// tampered has a token whose signature was changed.
+func tampered(s *stage) script {
+	access := s.login("admin").access
+	last := "A"
+	if strings.HasSuffix(access, last) {
+		last = "Q"
+	}
+	return script{"TAMPERED_ACCESS_TOKEN": access[:len(access)-1] + last}
+}
+
+func withoutWorkers(s *stage) script {
+	s.server.Inject(processmakertest.Fault{On: processmakertest.Any, Do: processmakertest.BadGateway()})
+	return nil
 }

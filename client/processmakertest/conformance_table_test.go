@@ -1,7 +1,6 @@
 package processmakertest_test
 
 import (
-	"strings"
 	"time"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
@@ -180,14 +179,7 @@ var replays = map[string]replay{
 		s.api("DELETE", "users/1/tokens/"+token.jti, token.access, "")
 		return script{"ACCESS_TOKEN": token.access}
 	}},
-	"api_bad_signature": {prepare: func(s *stage) script {
-		access := s.login("admin").access
-		last := "A"
-		if strings.HasSuffix(access, last) {
-			last = "Q"
-		}
-		return script{"TAMPERED_ACCESS_TOKEN": access[:len(access)-1] + last}
-	}},
+	"api_bad_signature": {prepare: tampered},
 	"api_client_credentials_token": {prepare: func(s *stage) script {
 		token := s.pairOf(s.grant(fields{"grant_type": "client_credentials", "client_id": "2"}))
 		return script{"ACCESS_TOKEN": token.access}
@@ -272,6 +264,7 @@ var replays = map[string]replay{
 	"throttle_no_accept":            {prepare: overTheLimit},
 	"throttle_sequence":             {left: map[int]int{2: 57}},
 
+	"bad_gateway_token":              {prepare: withoutWorkers},
 	"maintenance_api":                {prepare: inMaintenance},
 	"maintenance_api_no_accept":      {prepare: inMaintenance},
 	"maintenance_token":              {prepare: inMaintenance},
@@ -284,7 +277,6 @@ var replays = map[string]replay{
 
 // outside are the recordings that the double does not answer, with the reason.
 var outside = map[string]string{
-	"bad_gateway_token":       "the page is the web server's in front; a test gives such an answer with HTMLPage or Answer",
 	"cache_down_token":        "there is no cache that could fail; a test gives the answer, which lacks the throttle's headers, with Answer",
 	"signing_key_missing_api": "there is no key file that could be missing, and the answer is that of api_user_show_ok",
 }

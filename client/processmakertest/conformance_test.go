@@ -14,9 +14,12 @@ import (
 	"vault-plugin-secrets-processmaker/client/processmakertest"
 )
 
-// transcriptsVariable names the folder with the recordings of the real server.
-// They are not part of this repository.
-const transcriptsVariable = "PROCESSMAKER_TRANSCRIPTS"
+// Both variables name folders with recordings of the real server. They are not
+// part of this repository.
+const (
+	transcriptsVariable   = "PROCESSMAKER_TRANSCRIPTS"
+	transcripts13Variable = "PROCESSMAKER_TRANSCRIPTS_PASSPORT13"
+)
 
 // replay is how a recorded file is played to the double.
 type replay struct {
@@ -27,6 +30,21 @@ type replay struct {
 	together bool
 	// left says how often the request of an exchange came before it unrecorded.
 	left map[int]int
+	// adjust changes the server's configuration; nil leaves it as it is.
+	adjust func(*processmakertest.Config)
+}
+
+// recordings are the files of one real server.
+type recordings struct {
+	folder  string
+	replays map[string]replay
+	// outside are the files that the double does not answer, with the reason.
+	outside map[string]string
+	// adjust makes the double what was recorded.
+	adjust func(*processmakertest.Config)
+	// begin fills in the data set of the recording, and gives the placeholders
+	// that mean the same in all of its files.
+	begin func(*stage) script
 }
 
 func TestConformance(t *testing.T) {
@@ -35,23 +53,50 @@ func TestConformance(t *testing.T) {
 	if folder == "" {
 		t.Skipf("%s does not name a folder with recordings of a real ProcessMaker to compare with", transcriptsVariable)
 	}
-	files, err := filepath.Glob(filepath.Join(folder, "*.json"))
+	recordings{
+		folder: folder, replays: replays, outside: outside,
+		adjust: func(*processmakertest.Config) {}, begin: (*stage).standardScript,
+	}.compare(t)
+}
+
+func TestConformanceWithPassport13(t *testing.T) {
+	t.Parallel()
+	folder := os.Getenv(transcripts13Variable)
+	if first := os.Getenv(transcriptsVariable); folder == "" && first != "" {
+		beside := filepath.Join(first, "..", "transcripts-passport13")
+		if _, err := os.Stat(beside); err == nil {
+			folder = beside
+		}
+	}
+	if folder == "" {
+		t.Skipf("%s does not name a folder with recordings of a real ProcessMaker with Passport 13 to compare with, and none is beside that of %s",
+			transcripts13Variable, transcriptsVariable)
+	}
+	recordings{
+		folder: folder, replays: replays13, outside: outside13,
+		adjust: passport13, begin: (*stage).script13,
+	}.compare(t)
+}
+
+// compare plays every file of the folder.
+func (r recordings) compare(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(r.folder, "*.json"))
 	require.NoError(t, err)
-	require.NotEmpty(t, files, "%s names a folder without recordings", transcriptsVariable)
+	require.NotEmpty(t, files, "%s is a folder without recordings", r.folder)
 
 	known := map[string]bool{}
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), ".json")
 		known[name] = true
-		play, replayed := replays[name]
-		reason, left := outside[name]
+		play, replayed := r.replays[name]
+		reason, left := r.outside[name]
 		switch {
 		case replayed && left:
 			t.Errorf("%s is both replayed and left out", name)
 		case replayed:
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				play.run(t, readTranscript(t, file))
+				play.run(t, r, readTranscript(t, file))
 			})
 		case left:
 			assert.NotEmpty(t, reason, "%s is left out without a reason", name)
@@ -59,17 +104,23 @@ func TestConformance(t *testing.T) {
 			t.Errorf("%s is in neither table", name)
 		}
 	}
-	for name := range replays {
+	for name := range r.replays {
 		assert.True(t, known[name], "there is no recording %s", name)
 	}
-	for name := range outside {
+	for name := range r.outside {
 		assert.True(t, known[name], "there is no recording %s", name)
 	}
 }
 
-func (p replay) run(t *testing.T, file transcript) {
-	s := newStage(t, func(c *processmakertest.Config) { c.TokenRequestsPerMinute = 60 })
-	values := s.standardScript()
+func (p replay) run(t *testing.T, r recordings, file transcript) {
+	s := newStage(t, func(c *processmakertest.Config) {
+		c.TokenRequestsPerMinute = 60
+		r.adjust(c)
+		if p.adjust != nil {
+			p.adjust(c)
+		}
+	})
+	values := r.begin(s)
 	if p.prepare != nil {
 		for name, value := range p.prepare(s) {
 			values[name] = value

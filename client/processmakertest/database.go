@@ -64,19 +64,23 @@ type refreshRow struct {
 
 type codeRow struct{ revoked bool }
 
-func newDatabase(seed string, now time.Time) *database {
+func newDatabase(config Config, w *world, now time.Time) *database {
 	d := &database{
-		source:  source{seed: []byte("processmakertest " + seed)},
+		source:  source{seed: []byte("processmakertest " + config.Seed)},
 		byID:    map[string]*tokenRow{},
 		refresh: map[string]*refreshRow{},
 		codes:   map[string]*codeRow{},
 
 		sessions: map[string]*webSession{},
 	}
-	for _, u := range startUsers() {
+	for _, u := range w.start.users() {
 		d.putUser(u, now)
 	}
-	for _, c := range startClients() {
+	for _, c := range w.start.clients() {
+		c.PlainSecret = config.PlainSecrets
+		if config.UnmendedPersonalClient && c.PersonalAccess {
+			c.OwnerID = 0
+		}
 		d.putClient(c, now)
 	}
 	return d
@@ -182,11 +186,12 @@ func (d *database) putClient(c Client, now time.Time) *clientRow {
 }
 
 // personalClient is the client that tokens made by the API belong to: the
-// newest one registered, even when it is revoked.
-func (d *database) personalClient() *clientRow {
+// newest one registered, which Passport 12 takes even when it is revoked.
+func (d *database) personalClient(w *world) *clientRow {
 	var newest *clientRow
 	for _, c := range d.clients {
-		if c.PersonalAccess && (newest == nil || c.ID > newest.ID) {
+		counts := c.PersonalAccess && !(c.Revoked && w.skipsRevokedPersonalClients)
+		if counts && (newest == nil || c.ID > newest.ID) {
 			newest = c
 		}
 	}
@@ -221,11 +226,27 @@ func (d *database) purgeRevoked() {
 	}
 }
 
-// isLive says whether the API would accept the token at the given time.
+// isTwin says whether the API takes the token for its client's own: the user
+// has the client's number, and the client could act for itself.
+func (d *database) isTwin(row *tokenRow, w *world) bool {
+	if !w.refusesTwins || row.userID != row.clientID {
+		return false
+	}
+	client := d.clientByID(row.clientID)
+	return client != nil && client.actsForItself()
+}
+
+// isStanding says whether the table has the token as neither revoked nor expired.
+func (row *tokenRow) isStanding(now time.Time) bool {
+	return !row.revoked && now.Before(row.expiresAt)
+}
+
+// isLive says whether the API would accept the token at the given time, unless
+// it is a twin.
 func (d *database) isLive(row *tokenRow, now time.Time) bool {
-	return !row.revoked &&
+	return row.isStanding(now) &&
 		row.passportKey == d.passportKey &&
-		!now.Before(row.createdAt) && now.Before(row.expiresAt) &&
+		!now.Before(row.createdAt) &&
 		d.activeClient(row.clientID) != nil &&
 		d.presentUser(row.userID) != nil
 }

@@ -1,6 +1,7 @@
 package processmakertest
 
 import (
+	"io"
 	"net/http"
 	"strconv"
 )
@@ -17,6 +18,8 @@ type delivery struct {
 	foreign bool
 	// stray follows the answer, on a connection that ends with it.
 	stray []byte
+	// pour writes the body in place of the answer's own, and as long as it takes.
+	pour func(io.Writer) error
 }
 
 // dropped is the delivery of a request that nothing was done for.
@@ -42,6 +45,11 @@ func (v *visit) deliver(w http.ResponseWriter, d delivery) {
 	body := d.answer.body
 	for name, values := range d.answer.header {
 		w.Header()[http.CanonicalHeaderKey(name)] = values
+	}
+	if d.pour != nil {
+		w.WriteHeader(d.answer.status)
+		connection.answerSent(d.pour(w))
+		return
 	}
 	hasBody := d.answer.status >= http.StatusOK && d.answer.status != http.StatusNoContent && d.answer.status != http.StatusNotModified
 	if hasBody {

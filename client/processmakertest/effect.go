@@ -154,7 +154,7 @@ func ServerError() Effect {
 			return delivery{answer: v.server.withTenant(serverError(v.route.api || wantsJSON(v.request.Header)))}
 		}
 		fail := func() answer { return serverError(wantsJSON(v.request.Header)) }
-		return delivery{answer: v.server.withTenant(v.server.throttled(v.request, fail))}
+		return delivery{answer: v.server.withTenant(v.throttled(fail))}
 	}}
 }
 

@@ -47,6 +47,16 @@ func (e Endpoint) isGrant() bool {
 	return false
 }
 
+// isKnown says whether e is one of the names above.
+func (e Endpoint) isKnown() bool {
+	switch e {
+	case ShowUser, ListUsers, UpdateUser, ChangePassword, ListTokens, ShowToken, CreateToken, DeleteToken,
+		Authorize, WebLogin, AnyToken, Any, Other:
+		return true
+	}
+	return e.isGrant()
+}
+
 // covers says whether a request of the given kind belongs to e, which may be a group.
 func (e Endpoint) covers(kind Endpoint) bool {
 	switch e {

@@ -109,13 +109,24 @@ func (l *exchangeLog) leave(v *visit, status int) {
 	rec := v.record
 	l.events++
 	rec.left = l.events
-	rec.exchange.Status, rec.exchange.TokenID, rec.exchange.Finished = status, v.tokenID, true
+	rec.exchange.Status, rec.exchange.Finished = status, !v.unfinished
+	if !v.unfinished {
+		rec.exchange.TokenID = v.tokenID
+	}
 	if rec.refreshToken == "" {
 		return
 	}
 	if l.refreshing[rec.refreshToken]--; l.refreshing[rec.refreshToken] == 0 {
 		delete(l.refreshing, rec.refreshToken)
 	}
+}
+
+// finish notes that the work of a request is done whose caller had its answer
+// before.
+func (l *exchangeLog) finish(rec *record, tokenID string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	rec.exchange.TokenID, rec.exchange.Finished = tokenID, true
 }
 
 // Exchanges gives what has come in since the start or the last ResetLog, in

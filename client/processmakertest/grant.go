@@ -16,7 +16,7 @@ func (v *visit) grant() answer {
 	made, refusal := v.issueGrant()
 	v.server.mu.Unlock()
 	if refusal != nil {
-		return refusal.answer(v.request, v.server.config.League9)
+		return refusal.answer(v.request, v.world)
 	}
 	v.tokenID = made.row.id
 	a := jsonAnswer(http.StatusOK, struct {
@@ -46,6 +46,9 @@ func (v *visit) issueGrant() (issued, *oauthError) {
 	case ClientCredentialsGrant:
 		return v.clientCredentialsGrant()
 	case PersonalAccessGrant:
+		if !v.world.personalAccessOverHTTP {
+			return issued{}, unsupportedGrantType()
+		}
 		return v.personalAccessGrant()
 	}
 	return issued{}, unsupportedGrantType()
@@ -77,6 +80,9 @@ func (v *visit) clientCredentialsGrant() (issued, *oauthError) {
 	order, refusal := v.orderWithScopes(grantClientCredentials)
 	if refusal != nil {
 		return issued{}, refusal
+	}
+	if v.world.clientIsSubject {
+		order.subject = order.clientID
 	}
 	return v.issue(order)
 }
@@ -111,27 +117,35 @@ func (v *visit) issue(order issueOrder) (issued, *oauthError) {
 	return made, nil
 }
 
-// text gives a field that has to be a string. League 9 takes other scalars too.
+// text gives a field that has to be a string, or one that is turned into it.
 func (v *visit) text(name string) (string, bool) {
-	if v.server.config.League9 {
-		return v.fields.scalar(name)
+	if !v.world.castsScalars {
+		return v.fields.text(name)
 	}
-	return v.fields.text(name)
+	value, ok := v.fields.scalar(name)
+	value = strings.Trim(value, trimmedByPHP)
+	return value, ok && value != ""
 }
+
+// trimmedByPHP are the characters that PHP's trim removes.
+const trimmedByPHP = " \t\n\r\x00\x0b"
 
 // scopes gives the scopes asked for, or the inherited ones. None is defined, so
 // that only "*" is known.
 func (v *visit) scopes(inherited []string) ([]string, *oauthError) {
-	return readScopes(v.fields, inherited)
+	return readScopes(v.fields, inherited, v.world)
 }
 
-func readScopes(fields parameters, inherited []string) ([]string, *oauthError) {
+func readScopes(fields parameters, inherited []string, w *world) ([]string, *oauthError) {
 	asked := inherited
 	switch value := fields["scope"].(type) {
 	case nil:
 	case string:
 		asked = strings.Fields(value)
 	case []any:
+		if !w.scopeLists {
+			return nil, invalidRequest("scope")
+		}
 		asked = nil
 		for _, item := range value {
 			name, ok := item.(string)

@@ -11,10 +11,10 @@ type issueOrder struct {
 	clientID string
 	client   *clientRow
 	userID   string
+	// subject is who the token is about, where that is not the user.
+	subject  string
 	scopes   []string
 	grant    string
-	name     string
-	named    bool
 	refresh  bool
 	issuedIn *record
 }
@@ -59,8 +59,6 @@ func (d *database) issue(order issueOrder, now time.Time) (issued, bool) {
 		id:          d.source.identifier("access token", d.next()),
 		userID:      userID,
 		clientID:    order.client.ID,
-		name:        order.name,
-		named:       order.named,
 		scopes:      scopes,
 		createdAt:   now,
 		updatedAt:   now,
@@ -73,13 +71,17 @@ func (d *database) issue(order issueOrder, now time.Time) (issued, bool) {
 	d.byID[row.id] = row
 
 	out := issued{row: row, expiresIn: int64(expiresAt.Sub(now) / time.Second)}
+	subject := order.userID
+	if order.subject != "" {
+		subject = order.subject
+	}
 	out.accessToken = d.sign(claims{
 		Audience:  order.clientID,
 		ID:        row.id,
 		IssuedAt:  unixTime(now),
 		NotBefore: unixTime(now),
 		Expires:   unixTime(expiresAt),
-		Subject:   order.userID,
+		Subject:   subject,
 		Scopes:    scopes,
 	})
 	if order.refresh {

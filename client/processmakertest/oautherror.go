@@ -24,6 +24,8 @@ type oauthError struct {
 const malformedText = "The request is missing a required parameter, includes an invalid parameter value, " +
 	"includes a parameter more than once, or is otherwise malformed."
 
+const deadRefreshText = "The refresh token is invalid."
+
 const invalidGrantText = "The provided authorization grant (e.g., authorization code, resource owner credentials) " +
 	"or refresh token is invalid, expired, revoked, does not match the redirection URI used in the authorization request, " +
 	"or was issued to another client."
@@ -48,7 +50,7 @@ func invalidClient() *oauthError {
 	return &oauthError{status: http.StatusUnauthorized, code: "invalid_client", text: "Client authentication failed", challenges: true}
 }
 
-// unauthorizedClient exists in league 9 only; before, the answer is invalidClient.
+// unauthorizedClient is told apart from invalidClient by Passport 13 alone.
 func unauthorizedClient() *oauthError {
 	return &oauthError{
 		status: http.StatusBadRequest, code: "unauthorized_client",
@@ -64,22 +66,10 @@ func invalidGrant(hint string) *oauthError {
 	return &oauthError{status: http.StatusBadRequest, code: "invalid_grant", text: invalidGrantText, hint: hint}
 }
 
-// invalidRefreshToken has the status of a failed authentication in league 8,
-// against the standard.
-func invalidRefreshToken(hint string, league9 bool) *oauthError {
-	e := &oauthError{status: http.StatusUnauthorized, code: "invalid_request", text: "The refresh token is invalid.", hint: hint}
-	if league9 {
-		e.status, e.code = http.StatusBadRequest, "invalid_grant"
-	}
-	return e
-}
-
-// invalidCode is the refusal of an authorization code.
-func invalidCode(hint string, league9 bool) *oauthError {
-	if league9 {
-		return invalidGrant(hint)
-	}
-	return invalidRequestHint(hint)
+// because gives the refusal with a hint of its own.
+func (e oauthError) because(hint string) *oauthError {
+	e.hint = hint
+	return &e
 }
 
 func invalidScope(scope string) *oauthError {
@@ -104,7 +94,7 @@ func crashed() *oauthError { return &oauthError{status: http.StatusInternalServe
 
 // answer is JSON whatever Accept says, as the library builds the body itself;
 // only a crash is left to the product's exception handler.
-func (e *oauthError) answer(request *http.Request, league9 bool) answer {
+func (e *oauthError) answer(request *http.Request, w *world) answer {
 	if e.code == "" {
 		return serverError(wantsJSON(request.Header))
 	}
@@ -113,9 +103,9 @@ func (e *oauthError) answer(request *http.Request, league9 bool) answer {
 		Description string `json:"error_description"`
 		Hint        string `json:"hint,omitempty"`
 		Message     string `json:"message,omitempty"`
-	}{e.code, e.text, e.hint, e.text}
-	if league9 {
-		body.Message = ""
+	}{Error: e.code, Description: e.text, Hint: e.hint}
+	if w.repeatsText {
+		body.Message = e.text
 	}
 	if e.redirect != "" {
 		query := url.Values{"error": {body.Error}, "error_description": {body.Description}}

@@ -32,6 +32,7 @@ type pageMeta struct {
 type pageLink struct {
 	URL    *string `json:"url"`
 	Label  string  `json:"label"`
+	Page   any     `json:"page,omitempty"` // nil, a number, or a nil *int for null
 	Active bool    `json:"active"`
 }
 
@@ -39,7 +40,7 @@ const defaultPerPage = 10
 
 // paginate cuts the page out of the items that the query asks for. linkPath is
 // what the links begin with, and path what the answer calls itself.
-func paginate[T any](items []T, query url.Values, path, linkPath string) page {
+func paginate[T any](items []T, query url.Values, path, linkPath string, w *world) page {
 	perPage := positive(query.Get("per_page"), defaultPerPage)
 	current := positive(query.Get("page"), 1)
 	last := max(1, (len(items)-1)/perPage+1)
@@ -59,19 +60,32 @@ func paginate[T any](items []T, query url.Values, path, linkPath string) page {
 		from, to := first+1, first+len(shown)
 		meta.From, meta.To = &from, &to
 	}
-	link := func(number int) *string {
-		if number < 1 || number > last {
-			return nil
+	link := func(number int, label string) pageLink {
+		out := pageLink{Label: label, Active: label == strconv.Itoa(current)}
+		var shown *int
+		if number >= 1 && number <= last {
+			text := linkPath + "?page=" + strconv.Itoa(number)
+			out.URL, shown = &text, &number
 		}
-		text := linkPath + "?page=" + strconv.Itoa(number)
-		return &text
+		if w.numbersLinks {
+			out.Page = shown
+		}
+		return out
 	}
-	meta.Links = append(meta.Links, pageLink{link(current - 1), "&laquo; Previous", false})
+	meta.Links = append(meta.Links, link(current-1, "&laquo; Previous"))
 	for number := 1; number <= last; number++ {
-		meta.Links = append(meta.Links, pageLink{link(number), strconv.Itoa(number), number == current})
+		meta.Links = append(meta.Links, link(number, strconv.Itoa(number)))
 	}
-	meta.Links = append(meta.Links, pageLink{link(current + 1), "Next &raquo;", false})
+	meta.Links = append(meta.Links, link(current+1, "Next &raquo;"))
 	return page{Data: append([]T{}, shown...), Meta: meta}
+}
+
+// pageFits is false for a size of pages that the product fails to divide by: 0,
+// or a text.
+func (v *visit) pageFits() bool {
+	asked := v.request.URL.Query().Get("per_page")
+	size, err := strconv.Atoi(asked)
+	return asked == "" || err == nil && size != 0
 }
 
 func positive(text string, otherwise int) int {

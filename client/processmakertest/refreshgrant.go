@@ -46,23 +46,22 @@ func (v *visit) refreshGrant() (issued, *oauthError) {
 // oldRefreshToken checks the refresh token that was sent.
 func (v *visit) oldRefreshToken(order issueOrder) (refreshContent, *oauthError) {
 	var old refreshContent
-	league9 := v.server.config.League9
 	text, ok := v.text("refresh_token")
 	if !ok {
 		return old, invalidRequest("refresh_token")
 	}
 	data := v.server.data
 	if !data.unseal(text, &old) || old.RefreshTokenID == "" {
-		return old, invalidRefreshToken("Cannot decrypt the refresh token", league9)
+		return old, v.world.deadRefresh.because("Cannot decrypt the refresh token")
 	}
 	if old.ClientID != order.clientID {
-		return old, invalidRefreshToken("Token is not linked to client", league9)
+		return old, v.world.deadRefresh.because("Token is not linked to client")
 	}
 	if old.ExpireTime < v.server.config.Clock().Unix() {
-		return old, invalidRefreshToken("Token has expired", league9)
+		return old, v.world.deadRefresh.because("Token has expired")
 	}
 	if row := data.refresh[old.RefreshTokenID]; row == nil || row.revoked {
-		return old, invalidRefreshToken("Token has been revoked", league9)
+		return old, v.world.deadRefresh.because("Token has been revoked")
 	}
 	return old, nil
 }

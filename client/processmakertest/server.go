@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,11 +24,14 @@ type Server struct {
 	cookies     source
 	throttle    *throttle
 	faults      faults
+	ordered     orderedFaults
 	log         *exchangeLog
 
 	// mu guards data.
 	mu   sync.Mutex
 	data *database
+	// world is replaced by SetPassport; what is inside goes on in its own.
+	world atomic.Pointer[world]
 
 	// closing ends all waiting when the server is closed for good.
 	closing chan struct{}
@@ -54,6 +58,10 @@ func Start(config Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting a ProcessMaker: %w", err)
 	}
+	w, err := worldOf(config.Passport)
+	if err != nil {
+		return nil, fmt.Errorf("starting a ProcessMaker: %w", err)
+	}
 	s := &Server{
 		config:   config,
 		release:  version,
@@ -61,9 +69,10 @@ func Start(config Config) (*Server, error) {
 		cookies:  source{seed: []byte("cookies " + config.Seed)},
 		throttle: newThrottle(config.TokenRequestsPerMinute),
 		log:      newExchangeLog(),
-		data:     newDatabase(config.Seed, config.Clock()),
+		data:     newDatabase(config, w, config.Clock()),
 		closing:  make(chan struct{}),
 	}
+	s.world.Store(w)
 	if config.TLS {
 		caPEM, certificate, err := newAuthority()
 		if err != nil {
@@ -209,6 +218,16 @@ func (s *Server) await(release <-chan struct{}) bool {
 	}
 }
 
+// isClosing is true once nothing may wait any more.
+func (s *Server) isClosing() bool {
+	select {
+	case <-s.closing:
+		return true
+	default:
+		return false
+	}
+}
+
 // pause takes a real time, or until the server closes.
 func (s *Server) pause(d time.Duration) {
 	if d <= 0 {
@@ -231,7 +250,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	defer s.visits.Done()
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	connectionOf(r).requestRead()
-	if s.config.Control && s.serveControl(w, r) {
+	if s.config.Control && s.serveControl(w, r, body) {
 		return
 	}
 	v := s.newVisit(r, body)

@@ -19,9 +19,11 @@ type throttle struct {
 	windows map[string]*throttleCount
 }
 
+// throttleCount ends to the fraction of a second, but what the product tells
+// about the end is in whole seconds, rounded down.
 type throttleCount struct {
 	calls int
-	ends  int64 // Unix time, in whole seconds as the product keeps it
+	ends  time.Time
 }
 
 func newThrottle(limit int) *throttle {
@@ -33,12 +35,13 @@ func (t *throttle) admit(address string, now time.Time) (wait int, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	window := t.windows[address]
-	if window == nil || now.Unix() >= window.ends {
-		window = &throttleCount{ends: now.Add(throttleWindow).Unix()}
+	if window == nil || !now.Before(window.ends) {
+		window = &throttleCount{ends: now.Add(throttleWindow)}
 		t.windows[address] = window
 	}
 	if window.calls >= t.limit {
-		return int(window.ends - now.Unix()), false
+		// In the last fraction of a second that is 0, and coming back then is early.
+		return int(window.ends.Unix() - now.Unix()), false
 	}
 	window.calls++
 	return 0, true
@@ -48,7 +51,7 @@ func (t *throttle) admit(address string, now time.Time) (wait int, ok bool) {
 func (t *throttle) remaining(address string, now time.Time) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if window := t.windows[address]; window != nil && now.Unix() < window.ends {
+	if window := t.windows[address]; window != nil && now.Before(window.ends) {
 		return t.limit - window.calls
 	}
 	return t.limit
@@ -56,7 +59,8 @@ func (t *throttle) remaining(address string, now time.Time) int {
 
 // throttled does the work behind the throttle, and says in the headers what is
 // left when the work is done: calls that came in meanwhile count.
-func (s *Server) throttled(r *http.Request, work func() answer) answer {
+func (v *visit) throttled(work func() answer) answer {
+	s, r := v.server, v.request
 	if s.throttle.limit <= 0 {
 		return work()
 	}
@@ -66,6 +70,9 @@ func (s *Server) throttled(r *http.Request, work func() answer) answer {
 		return tooManyAttempts(r, s.throttle.limit, wait, now)
 	}
 	a := work()
+	if a.status == http.StatusInternalServerError && !v.world.countsCrashes {
+		return a
+	}
 	a.header.Set("X-RateLimit-Limit", strconv.Itoa(s.throttle.limit))
 	a.header.Set("X-RateLimit-Remaining", strconv.Itoa(s.throttle.remaining(address, s.config.Clock())))
 	return a

@@ -38,6 +38,23 @@ func TestTheThrottleWindowBeginsWithTheFirstCall(t *testing.T) {
 	assert.Equal(t, "2", call().header.Get("X-RateLimit-Remaining"), "a new window")
 }
 
+func TestTheWaitIsRoundedDown(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, throttled(1))
+	call := func() reply { return s.grant(fields{"grant_type": "magic"}) }
+	// The window begins 151 milliseconds after the full second.
+	call()
+	s.clock.Advance(59 * time.Second)
+	assert.Equal(t, "1", call().header.Get("Retry-After"))
+	s.clock.Advance(900 * time.Millisecond)
+	refused := call()
+	assert.Equal(t, http.StatusTooManyRequests, refused.status)
+	assert.Equal(t, "0", refused.header.Get("Retry-After"))
+	assert.Equal(t, strconv.FormatInt(s.clock.Now().Unix(), 10), refused.header.Get("X-RateLimit-Reset"))
+	s.clock.Advance(100 * time.Millisecond)
+	assert.Equal(t, http.StatusBadRequest, call().status)
+}
+
 func TestTheThrottleCountsByAddressOnly(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, throttled(2))

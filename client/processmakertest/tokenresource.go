@@ -47,8 +47,12 @@ func newTokenResource(row *tokenRow) tokenResource {
 }
 
 func newClientResource(c *clientRow) clientResource {
+	var owner *int64
+	if c.OwnerID != 0 {
+		owner = &c.OwnerID
+	}
 	return clientResource{
-		ID: c.ID, Name: c.Name, Redirect: c.Redirect, PersonalAccess: c.PersonalAccess, Password: c.Password,
+		ID: c.ID, UserID: owner, Name: c.Name, Redirect: c.Redirect, PersonalAccess: c.PersonalAccess, Password: c.Password,
 		Revoked: c.Revoked, CreatedAt: rowTime(c.createdAt), UpdatedAt: rowTime(c.createdAt),
 	}
 }
@@ -56,4 +60,22 @@ func newClientResource(c *clientRow) clientResource {
 // rowTime writes microseconds that are always zero, as the columns hold whole seconds.
 func rowTime(t time.Time) string {
 	return t.UTC().Truncate(time.Second).Format("2006-01-02T15:04:05.000000Z")
+}
+
+// creationWithRow is the answer to the creation of a token that shows its row.
+func creationWithRow(made issued) any {
+	return struct {
+		AccessToken string        `json:"accessToken"`
+		Token       tokenResource `json:"token"`
+	}{made.accessToken, newTokenResource(made.row)}
+}
+
+// creationWithID is the answer to the creation of a token that names only its id.
+func creationWithID(made issued) any {
+	return struct {
+		ID          string `json:"accessTokenId"`
+		TokenType   string `json:"tokenType"`
+		ExpiresIn   int64  `json:"expiresIn"`
+		AccessToken string `json:"accessToken"`
+	}{made.row.id, "Bearer", made.expiresIn, made.accessToken}
 }

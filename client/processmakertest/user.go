@@ -52,26 +52,3 @@ func sameUsername(a, b string) bool {
 func (u *userRow) acceptsPassword(password string) bool {
 	return u.Password != "" && u.Password == password
 }
-
-// passwordFaults gives the messages of the default password policy.
-func passwordFaults(password string) []string {
-	var faults []string
-	if len([]rune(password)) < 8 {
-		faults = append(faults, "The Password must be at least 8 characters.")
-	}
-	if !strings.ContainsAny(password, "0123456789") {
-		faults = append(faults, "The Password must contain at least one number.")
-	}
-	if strings.ToLower(password) == password {
-		faults = append(faults, "The Password must contain at least one uppercase letter.")
-	}
-	isSymbol := func(r rune) bool { return r > ' ' && r < 127 && !isLetterOrDigit(r) }
-	if !strings.ContainsFunc(password, isSymbol) {
-		faults = append(faults, "The Password must contain at least one symbol.")
-	}
-	return faults
-}
-
-func isLetterOrDigit(r rune) bool {
-	return r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
-}

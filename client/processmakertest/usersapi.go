@@ -19,6 +19,9 @@ func (v *visit) listUsers(caller *userRow) answer {
 	if !caller.may("view-users") {
 		return forbidden("Not authorized to view users.")
 	}
+	if !v.pageFits() {
+		return serverError(true)
+	}
 	query := v.request.URL.Query()
 	filter := strings.ToLower(query.Get("filter"))
 	users := []userResource{}
@@ -30,7 +33,7 @@ func (v *visit) listUsers(caller *userRow) answer {
 	}
 	slices.SortFunc(users, func(a, b userResource) int { return strings.Compare(a.Username, b.Username) })
 	path := v.server.URL() + "/api/1.0/users"
-	return jsonAnswer(http.StatusOK, paginate(users, query, path, path))
+	return jsonAnswer(http.StatusOK, paginate(users, query, path, path, v.world))
 }
 
 // updateUser replaces the user: every required field has to be there.
@@ -96,7 +99,7 @@ func (v *visit) validateUpdate(caller, target *userRow) (answer, bool) {
 		}
 	}
 	if password, ok := v.fields.text("password"); ok {
-		if list := passwordFaults(password); list != nil {
+		if list := v.world.wording.passwordFaults(password); list != nil {
 			faults["password"] = list
 		}
 	}
@@ -109,8 +112,11 @@ func (v *visit) validateUpdate(caller, target *userRow) (answer, bool) {
 // changePassword sets the caller's own password, without asking for the old one.
 func (v *visit) changePassword(caller *userRow) answer {
 	password, _ := v.fields.text("password")
-	confirmation, _ := v.fields.text("confpassword")
-	faults := passwordFaults(password)
+	confirmation, confirmed := v.fields.text("confpassword")
+	if !confirmed {
+		return jsonAnswer(http.StatusUnprocessableEntity, []string{})
+	}
+	faults := v.world.wording.passwordFaults(password)
 	if password == "" {
 		faults = []string{"The Password field is required."}
 	}
@@ -128,8 +134,8 @@ func (v *visit) changePassword(caller *userRow) answer {
 }
 
 // withoutMarkup removes what the product takes for tags and placeholders. It
-// does so silently, before it stores the password.
-func withoutMarkup(password string) string {
-	password = regexp.MustCompile(`<[^>]*>`).ReplaceAllString(password, "")
-	return strings.NewReplacer("{{", "", "}}", "").Replace(password)
+// does so silently, before it stores a password or the name of a token.
+func withoutMarkup(text string) string {
+	text = regexp.MustCompile(`<[^>]*>`).ReplaceAllString(text, "")
+	return strings.NewReplacer("{{", "", "}}", "").Replace(text)
 }

@@ -9,6 +9,7 @@ import (
 // visit is one request on its way through the server.
 type visit struct {
 	server  *Server
+	world   *world
 	request *http.Request
 	body    []byte
 	fields  parameters
@@ -24,10 +25,17 @@ type visit struct {
 	meet func()
 	// breakHalfWay makes a refresh fail after the old tokens were revoked.
 	breakHalfWay bool
+	// breakNaming makes the creation of a personal access token fail between its
+	// two writes, and namingBroke says that it came to that.
+	breakNaming, namingBroke bool
+	// databaseAway makes the first query fail.
+	databaseAway bool
+	// unfinished is set where the caller gets an answer and the work goes on.
+	unfinished bool
 }
 
 func (s *Server) newVisit(r *http.Request, body []byte) *visit {
-	v := &visit{server: s, request: r, body: body}
+	v := &visit{server: s, world: s.world.Load(), request: r, body: body}
 	v.fields, v.fieldsErr = readParameters(r.Header.Get("Content-Type"), body)
 	v.route = findRoute(r.Method, r.URL.Path, v.fields)
 	v.tokenID = v.route.token
@@ -39,7 +47,7 @@ func (v *visit) process() answer {
 	var a answer
 	switch {
 	case v.route.endpoint.isGrant():
-		a = v.server.throttled(v.request, v.grant)
+		a = v.throttled(v.grant)
 	case v.route.api:
 		a = v.api()
 	default:

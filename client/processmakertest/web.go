@@ -14,13 +14,9 @@ func (v *visit) web() answer {
 	}
 	method := v.webMethod()
 	path := strings.Trim(v.request.URL.Path, "/")
-	sessionOnly := strings.HasPrefix(path, "oauth/tokens") || strings.HasPrefix(path, "oauth/clients")
+	sessionOnly := strings.HasPrefix(path, "oauth/clients") || v.world.tokenPages && strings.HasPrefix(path, "oauth/tokens")
 	if allowed := v.route.endpoint.webMethods(); !slices.Contains(allowed, method) && !sessionOnly {
-		list := strings.Join(allowed, ", ")
-		a := messageAnswer(http.StatusMethodNotAllowed,
-			"The "+method+" method is not supported for route "+path+". Supported methods: "+list+".", wantsJSON(v.request.Header))
-		a.header.Set("Allow", list)
-		return a
+		return v.wrongMethod(method, allowed, wantsJSON(v.request.Header))
 	}
 	v.server.mu.Lock()
 	defer v.server.mu.Unlock()

@@ -25,6 +25,9 @@ func (v *visit) webLogin(session *webSession, method string) answer {
 		session.complaint = ""
 		return loginPage(complaint)
 	}
+	if v.databaseAway {
+		return serverError(wantsJSON(v.request.Header))
+	}
 	username, _ := v.fields.text("username")
 	password, _ := v.fields.text("password")
 	user := v.server.data.userByName(username)

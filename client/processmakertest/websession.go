@@ -57,7 +57,7 @@ func (v *visit) signedIn(session *webSession) *userRow {
 }
 
 func (v *visit) setCookies(a answer, session *webSession) {
-	if v.route.endpoint == Authorize && v.request.Method == http.MethodGet && v.signedIn(session) != nil {
+	if v.world.apiCookie && v.route.endpoint == Authorize && v.request.Method == http.MethodGet && v.signedIn(session) != nil {
 		value := v.server.cookies.letters("api", uint64(v.record.exchange.Number), 200)
 		expires := v.server.config.Clock().Add(apiCookieLifetime).UTC().Format(http.TimeFormat)
 		a.header.Add("Set-Cookie", apiCookieName+"="+value+"; expires="+expires+"; Max-Age=7200; path=/; httponly; samesite=lax")

@@ -2,8 +2,9 @@
 // a program, for tests in other processes and for trying things by hand.
 //
 // It prints one line of JSON with the address and the data set, and serves
-// until it is interrupted. Under /_test/live, /_test/unread and
-// /_test/exchanges it tells what it knows.
+// until it is interrupted. Under /_test/live, /_test/standing, /_test/unread and
+// /_test/exchanges it tells what it knows, and under /_test/faults it takes
+// faults (see processmakertest.FaultOrder).
 package main
 
 import (
@@ -14,6 +15,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
@@ -21,6 +23,9 @@ import (
 
 // passwordClientID is the client of the data set that may use the password grant.
 const passwordClientID = 3
+
+// passportVariable chooses the version of Laravel Passport where no flag does.
+const passportVariable = "PROCESSMAKERTEST_PASSPORT"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -32,16 +37,23 @@ func main() {
 }
 
 func run(ctx context.Context, arguments []string, output io.Writer) error {
+	passport, err := passportWanted()
+	if err != nil {
+		return err
+	}
 	flags := flag.NewFlagSet("processmakertest", flag.ContinueOnError)
 	config := processmakertest.Config{Control: true}
 	flags.StringVar(&config.Address, "address", "127.0.0.1:0", "`address` to listen on")
 	flags.BoolVar(&config.TLS, "tls", false, "serve https with a certificate of an own authority")
 	flags.IntVar(&config.TokenRequestsPerMinute, "throttle", 0, "token `requests` allowed per minute; 0 means any number, the product has 60")
 	flags.StringVar(&config.Release, "release", processmakertest.DefaultRelease, "product `version` to behave like")
-	flags.BoolVar(&config.League9, "league9", false, "answer as league/oauth2-server 9 does")
+	flags.IntVar(&config.Passport, "passport", passport, "`version` of Laravel Passport to behave like, 12 or 13; without it "+passportVariable+" counts, or else it is 12")
+	flags.BoolVar(&config.League9, "league9", false, "the same as -passport 13")
+	flags.BoolVar(&config.PlainSecrets, "plain-secrets", false, "start with secrets that are not hashed, which Passport 13 refuses")
+	flags.BoolVar(&config.UnmendedPersonalClient, "unmended-personal-client", false, "leave the personal access client without an owner under Passport 13")
 	flags.StringVar(&config.Seed, "seed", "", "`text` that ids, tokens and secrets are derived from")
 	flags.DurationVar(&config.GrantDelay, "grant-delay", 0, "`time` that a token call takes")
-	canned := flags.Bool("canned", false, "answer at once and refuse nobody, for measurements; of the other flags only -address, -tls and -ca-out count, and of what it knows only /_test/counts")
+	canned := flags.Bool("canned", false, "answer at once and refuse nobody, for measurements; of the other flags only -address, -tls, -ca-out and -passport count, and of what it knows only /_test/counts")
 	caOut := flags.String("ca-out", "", "`file` to write the certificate of the authority to, with -tls")
 	if err := flags.Parse(arguments); err != nil {
 		return err
@@ -62,6 +74,19 @@ func run(ctx context.Context, arguments []string, output io.Writer) error {
 	}
 	<-ctx.Done()
 	return nil
+}
+
+// passportWanted reads the environment; 0 leaves the choice to the package.
+func passportWanted() (int, error) {
+	text := os.Getenv(passportVariable)
+	if text == "" {
+		return 0, nil
+	}
+	version, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, fmt.Errorf("%s is not a version of Passport: %w", passportVariable, err)
+	}
+	return version, nil
 }
 
 // start starts what the flags ask for.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"testing"
@@ -54,6 +55,40 @@ func TestTheProgramServesCannedAnswers(t *testing.T) {
 	assert.NotEmpty(t, told.Users)
 	interrupt()
 	require.NoError(t, <-ended)
+}
+
+func TestTheEnvironmentChoosesThePassport(t *testing.T) {
+	for _, test := range []struct {
+		variable  string
+		arguments []string
+		status    int
+	}{
+		{"", nil, http.StatusUnauthorized},
+		{"13", nil, http.StatusBadRequest},
+		{"", []string{"-passport", "13"}, http.StatusBadRequest},
+		{"13", []string{"-passport", "12"}, http.StatusUnauthorized},
+		{"", []string{"-league9"}, http.StatusBadRequest},
+	} {
+		t.Setenv(passportVariable, test.variable)
+		ctx, interrupt := context.WithCancel(t.Context())
+		reader, writer := io.Pipe()
+		ended := make(chan error, 1)
+		go func() { ended <- run(ctx, test.arguments, writer) }()
+		var told greeting
+		require.NoError(t, json.NewDecoder(reader).Decode(&told))
+		answer, err := http.PostForm(told.URL+"/oauth/token", url.Values{
+			"grant_type": {"refresh_token"}, "client_id": {told.ClientID}, "client_secret": {told.ClientSecret}, "refresh_token": {"gone"},
+		})
+		require.NoError(t, err)
+		answer.Body.Close()
+		assert.Equal(t, test.status, answer.StatusCode, "%+v", test)
+		interrupt()
+		require.NoError(t, <-ended)
+	}
+	for _, variable := range []string{"new", "11"} {
+		t.Setenv(passportVariable, variable)
+		require.Error(t, run(t.Context(), nil, io.Discard))
+	}
 }
 
 func TestTheProgramRefusesWhatItCannotServe(t *testing.T) {
