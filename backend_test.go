@@ -75,7 +75,7 @@ func TestWritersAreForwarded(t *testing.T) {
 	replicated := func(pattern string) bool {
 		return strings.Contains(pattern, "config") || strings.Contains(pattern, "roles/") || strings.Contains(pattern, "rotate-role/")
 	}
-	for _, path := range h.backend.Paths {
+	for _, path := range h.backend.Framework().Paths {
 		for operation, handler := range path.Operations {
 			properties := handler.Properties()
 			reads := operation == logical.ReadOperation || operation == logical.ListOperation
@@ -96,7 +96,7 @@ func TestEveryPathExplainsItself(t *testing.T) {
 	t.Parallel()
 	b := newHarness(t).backend
 	ids := map[string]bool{}
-	for _, path := range b.Paths {
+	for _, path := range b.Framework().Paths {
 		require.NotEmpty(t, path.HelpSynopsis, path.Pattern)
 		require.NotEmpty(t, path.HelpDescription, path.Pattern)
 		require.Equal(t, operationPrefix, path.DisplayAttrs.OperationPrefix)
@@ -120,7 +120,7 @@ func TestEveryPathExplainsItself(t *testing.T) {
 		if name == "proxy_url" {
 			continue // shown with its password masked
 		}
-		for _, path := range b.Paths {
+		for _, path := range b.Framework().Paths {
 			if field := path.Fields[name]; field != nil {
 				require.True(t, field.DisplayAttrs.Sensitive, name)
 			}
@@ -140,7 +140,7 @@ func TestAPanicEndsTheRequestAlone(t *testing.T) {
 	h.mustWrite("roles/ci", map[string]any{"ttl": "1m"})
 	h.issue(nil)
 
-	h.backend.Paths[0].ExistenceCheck = func(context.Context, *logical.Request, *framework.FieldData) (bool, error) {
+	h.backend.Framework().Paths[0].ExistenceCheck = func(context.Context, *logical.Request, *framework.FieldData) (bool, error) {
 		panic(errors.New("S3CRET"))
 	}
 	_, _, err = h.backend.HandleExistenceCheck(context.Background(), &logical.Request{Operation: logical.CreateOperation, Path: "config", Storage: h.storage})
@@ -167,12 +167,12 @@ func TestUnmountingWaitsForWhatIsUnderWay(t *testing.T) {
 	<-started
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	h.backend.clean(ctx)
+	h.backend.Cleanup(ctx)
 	require.Contains(t, h.log.String(), "unmounted while requests")
 	go close(release)
-	h.backend.clean(context.Background())
+	h.backend.Cleanup(context.Background())
 	require.NoError(t, <-issued)
-	require.NoError(t, h.backend.engine.Background.Wait(context.Background()))
+	require.NoError(t, h.backend.Engine().Background.Wait(context.Background()))
 }
 
 func TestPeriodicKeepsAwayFromForeignStorage(t *testing.T) {

@@ -100,7 +100,7 @@ func TestNoCredentialSlipsPastALeavingConfig(t *testing.T) {
 				if key == instance.Key {
 					close(held)
 					until(func() bool { return len(h.recordIDs()) == 1 })
-					until(func() bool { return answered.Load() || h.backend.engine.Instances.Known() == nil })
+					until(func() bool { return answered.Load() || h.backend.Engine().Instances.Known() == nil })
 				}
 				return nil
 			}
@@ -119,15 +119,15 @@ func TestNoCredentialSlipsPastALeavingConfig(t *testing.T) {
 func TestARefusedLeavingKeepsTheClient(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	before := h.backend.engine.Instances.Known()
+	before := h.backend.Engine().Instances.Known()
 	h.storage.failPuts(func(key string) bool { return key == instance.Key })
 	_, err := leavings()["moved"](h)
 	require.ErrorIs(t, err, errDiskFull)
-	require.Same(t, before, h.backend.engine.Instances.Known())
+	require.Same(t, before, h.backend.Engine().Instances.Known())
 	h.storage.failDeletes(true)
 	_, err = leavings()["removed"](h)
 	require.Error(t, err)
-	require.Same(t, before, h.backend.engine.Instances.Known())
+	require.Same(t, before, h.backend.Engine().Instances.Known())
 	h.storage.failDeletes(false)
 	h.issue(nil)
 	require.NoError(t, before.Client.Probe(context.Background()))

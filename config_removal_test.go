@@ -10,29 +10,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
-
-	"vault-plugin-secrets-processmaker/client/processmakertest"
 )
-
-// heldRefreshes makes refreshes wait, and says when the first has arrived.
-func (h *harness) heldRefreshes() (arrived <-chan struct{}, release func()) {
-	h.t.Helper()
-	first, held := make(chan struct{}, 1), make(chan struct{})
-	remove := h.pm.Inject(processmakertest.Fault{
-		On: processmakertest.RefreshGrant, Times: -1, Do: processmakertest.Hold(held),
-		Match: func(*http.Request) bool {
-			select {
-			case first <- struct{}{}:
-			default:
-			}
-			return true
-		},
-	})
-	return first, func() {
-		remove()
-		close(held)
-	}
-}
 
 // Ending sessions takes as long as ProcessMaker does. A config that is written
 // meanwhile is another one, and stays.
@@ -96,9 +74,9 @@ func TestThePeriodicFunctionDoesNotWaitForProcessMaker(t *testing.T) {
 	require.NoError(t, l.tryRevoke())
 	h.clock.Advance(engine.UpkeepInterval)
 	arrived, release := h.heldRefreshes()
-	require.NoError(t, h.backend.periodic(context.Background(), &logical.Request{Storage: h.storage}))
+	h.backend.Engine().Tick()
 	<-arrived
 	release()
-	require.NoError(t, h.backend.engine.Background.Wait(context.Background()))
+	require.NoError(t, h.backend.Engine().Background.Wait(context.Background()))
 	require.Empty(t, h.liveIDs())
 }

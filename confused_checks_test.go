@@ -47,7 +47,7 @@ func (c *confused) check() {
 		require.False(c.t, c.known[token.ID] || c.known[token.Name], "a token was forgotten that was known\n%s", log)
 		strays = append(strays, token.ID)
 	}
-	counted := c.backend.engine.Report.Counted(telemetry.LedgerUnaccounted) - c.unaccounted
+	counted := c.backend.Engine().Report.Counted(telemetry.LedgerUnaccounted) - c.unaccounted
 	require.LessOrEqual(c.t, int64(len(strays)), counted, "a token lives that nothing knows, and status does not count it\n%s", log)
 	if field := indispensable[c.truth.on]; field != nil && field.MatchString(c.what) {
 		require.True(c.t, counted > 0 || slices.ContainsFunc(c.shown, shownAnswer.refuses), "what is needed was not missed")

@@ -113,7 +113,7 @@ func (c *confused) happens(nth int64, confuse confusion) {
 	c.t.Helper()
 	c.knowSecrets()
 	c.known = c.stored()
-	c.unaccounted, c.logged = c.backend.engine.Report.Counted(telemetry.LedgerUnaccounted), len(c.log.String())
+	c.unaccounted, c.logged = c.backend.Engine().Report.Counted(telemetry.LedgerUnaccounted), len(c.log.String())
 	var seen atomic.Int64
 	remove := c.pm.Inject(processmakertest.Fault{
 		On: processmakertest.Any, Times: -1,

@@ -24,7 +24,7 @@ func talkingScenes() map[string]func(*testing.T) *scene {
 	}
 	all["change of the password"] = func(t *testing.T) *scene {
 		h := newReadyHarness(t, nil)
-		s := h.scene(func(s *scene) { _ = s.rotate() })
+		s := newScene(h, func(s *scene) { _ = s.rotate() })
 		s.works = func() {
 			s.issues()
 			s.tick() // an open change is settled by the housekeeping
@@ -34,23 +34,23 @@ func talkingScenes() map[string]func(*testing.T) *scene {
 		return s
 	}
 	all["list of foreign tokens"] = func(t *testing.T) *scene {
-		s := newPersonalHarness(t, nil).scene(func(s *scene) {
+		s := newScene(newPersonalHarness(t, nil), func(s *scene) {
 			_, _ = s.do(logical.ReadOperation, "status/ci", map[string]any{"foreign": true})
 		})
 		s.lease()
 		return s.age()
 	}
 	all["status"] = func(t *testing.T) *scene {
-		return newReadyHarness(t, nil).scene(func(s *scene) { _, _ = s.do(logical.ReadOperation, "status", nil) })
+		return newScene(newReadyHarness(t, nil), func(s *scene) { _, _ = s.do(logical.ReadOperation, "status", nil) })
 	}
 	all["renewal that asks for the old token"] = func(t *testing.T) *scene {
-		s := newReadyHarness(t, nil).scene(func(s *scene) { s.renews(s.leases[0]) })
+		s := newScene(newReadyHarness(t, nil), func(s *scene) { s.renews(s.leases[0]) })
 		s.lease()
 		s.age().pm.Inject(processmakertest.Fault{On: processmakertest.RefreshGrant, Do: processmakertest.Refuse()})
 		return s
 	}
 	all["renewal that asks for the dead token"] = func(t *testing.T) *scene {
-		s := newReadyHarness(t, nil).scene(func(s *scene) { s.renews(s.leases[0]) })
+		s := newScene(newReadyHarness(t, nil), func(s *scene) { s.renews(s.leases[0]) })
 		s.lease()
 		s.age().pm.Inject(processmakertest.Fault{On: processmakertest.RefreshGrant, Do: processmakertest.AnswerAfter(502, nil, "<html>")})
 		return s
@@ -77,7 +77,7 @@ func talkingScenes() map[string]func(*testing.T) *scene {
 			require.Equal(t, 200, status(resp, err), message(resp, err))
 		}
 		signIn()
-		s := h.scene(func(s *scene) { s.takes("creds/ci") })
+		s := newScene(h, func(s *scene) { s.takes("creds/ci") })
 		s.lease()
 		s.age().pm.RevokeTokenByID(s.session().TokenID)
 		s.works = func() {

@@ -15,7 +15,7 @@ import (
 )
 
 // handedOver is a lease whose credential the ledger knows under another id.
-func (h *harness) handedOver() (l *heldLease, due ledger.ID) {
+func handedOver(h *harness) (l *heldLease, due ledger.ID) {
 	h.t.Helper()
 	l = h.issue(nil)
 	h.goDown()
@@ -37,7 +37,7 @@ func (h *harness) handedOver() (l *heldLease, due ledger.ID) {
 func TestALookUpSaysWhatItCouldNotRead(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	l, due := h.handedOver()
+	l, due := handedOver(h)
 	h.damage(recordKey(due), "{}")
 	for path, operation := range map[string]logical.Operation{"credentials/" + string(l.id()): logical.ReadOperation, "credentials/" + string(l.id()) + "/revoke": logical.UpdateOperation} {
 		_, err := h.do(operation, path, map[string]any{})
@@ -57,7 +57,7 @@ func TestALookUpSaysWhatItCouldNotRead(t *testing.T) {
 func TestALookUpSaysThatStorageFailed(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	l, due := h.handedOver()
+	l, due := handedOver(h)
 	h.storage.failGets(func(key string) bool { return key == recordKey(due) })
 	_, err := h.do(logical.ReadOperation, "credentials/"+string(l.id()), nil)
 	require.ErrorIs(t, err, errDiskFull)
@@ -71,7 +71,7 @@ func TestForeignTokensOfDamagedRecords(t *testing.T) {
 	t.Parallel()
 	for name, record := range map[string]func(h *harness) (*heldLease, ledger.ID){
 		"live": func(h *harness) (*heldLease, ledger.ID) { l := h.issue(nil); return l, l.id() },
-		"due":  (*harness).handedOver,
+		"due":  handedOver,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -31,7 +31,7 @@ func newLeftoversHarness(t *testing.T) *harness {
 	return h
 }
 
-func (h *harness) nextHour() {
+func nextHour(h *harness) {
 	h.t.Helper()
 	h.clock.Advance(engine.UpkeepInterval)
 	h.tick()
@@ -42,7 +42,7 @@ func TestADamagedSessionOfAFormerRoleCanBeDeleted(t *testing.T) {
 	t.Parallel()
 	h := newLeftoversHarness(t)
 	h.damage(session.Prefix+"ci", `{"version":1}`)
-	h.nextHour()
+	nextHour(h)
 	require.Contains(t, h.log.String(), "delete sessions/ci, and its tokens in ProcessMaker")
 	require.Equal(t, []string{"ci"}, h.list("sessions/"))
 	resp, err := h.do(logical.DeleteOperation, "sessions/ci", nil)
@@ -51,7 +51,7 @@ func TestADamagedSessionOfAFormerRoleCanBeDeleted(t *testing.T) {
 	require.Equal(t, int64(1), h.read("status")["unaccounted"])
 
 	said := len(h.log.String())
-	h.nextHour()
+	nextHour(h)
 	require.NotContains(t, h.log.String()[said:], "[WARN]")
 	h.refusedWrite(logical.DeleteOperation, "sessions/ci", nil, `there is no role "ci"`)
 }
@@ -84,16 +84,16 @@ func TestADamagedSharedCredentialOfAFormerRoleGoes(t *testing.T) {
 	t.Parallel()
 	h := newLeftoversHarness(t)
 	h.damage(credential.Prefix+"ci", `{"version":1}`)
-	h.nextHour()
+	nextHour(h)
 	require.NotContains(t, h.snapshot(), credential.Prefix+"ci")
 	require.Equal(t, 1, strings.Count(h.log.String(), "a shared credential that cannot be read was dropped"))
-	h.nextHour()
+	nextHour(h)
 	require.Equal(t, 1, strings.Count(h.log.String(), "a shared credential that cannot be read was dropped"))
 	require.Empty(t, h.liveIDs())
 
 	h = newLeftoversHarness(t)
 	h.damage(credential.Prefix+"ci", `{"version":99}`)
-	h.nextHour()
+	nextHour(h)
 	require.Contains(t, h.snapshot(), credential.Prefix+"ci")
 	require.Contains(t, h.log.String(), "install that release again")
 }
@@ -104,7 +104,7 @@ func TestADamagedSharedCredentialIsReplaced(t *testing.T) {
 	h := newStaticHarness(t, nil)
 	h.read("static-creds/ci")
 	h.damage(credential.Prefix+"ci", `{"version":1}`)
-	h.nextHour()
+	nextHour(h)
 	require.NotContains(t, h.log.String(), "an outdated ")
 	require.True(t, h.pm.Accepts(h.read("static-creds/ci")["access_token"].(string)))
 }

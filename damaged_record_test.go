@@ -75,7 +75,7 @@ func TestForceForgetsNothingElse(t *testing.T) {
 	revoke := "credentials/" + string(l.id()) + "/revoke"
 	_, err := h.do(logical.UpdateOperation, revoke, map[string]any{"force": true})
 	require.ErrorContains(t, err, "newer release")
-	require.True(t, problem.IsConflict(h.backend.engine.Reaper.DropUnreadable(context.Background(), l.id())))
+	require.True(t, problem.IsConflict(h.backend.Engine().Reaper.DropUnreadable(context.Background(), l.id())))
 	require.Len(t, h.recordIDs(), 1)
 	require.NotContains(t, h.log.String(), "force=true")
 
@@ -85,7 +85,7 @@ func TestForceForgetsNothingElse(t *testing.T) {
 	require.Equal(t, 502, status(resp, err), message(resp, err))
 	require.NotNil(t, h.record(good.id()))
 	// One that was put right before it could be dropped.
-	require.True(t, problem.IsConflict(h.backend.engine.Reaper.DropUnreadable(context.Background(), good.id())))
+	require.True(t, problem.IsConflict(h.backend.Engine().Reaper.DropUnreadable(context.Background(), good.id())))
 	require.NotNil(t, h.record(good.id()))
 	require.NoError(t, h.pm.GoOnline())
 	h.clock.Advance(time.Minute)

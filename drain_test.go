@@ -14,19 +14,10 @@ import (
 )
 
 // unmount does what Vault does after the leases are revoked.
-func (h *harness) unmount() {
+func unmount(h *harness) {
 	h.t.Helper()
 	h.taint()
 	h.backend.Cleanup(context.Background())
-}
-
-// taint makes the mount one that is being disabled.
-func (h *harness) taint() {
-	h.t.Helper()
-	h.settledEvents()
-	require.NoError(h.t, h.backend.Setup(context.Background(), &logical.BackendConfig{
-		StorageView: h.storage, System: taintedView{h.system}, Logger: h.backend.Logger(), EventsSender: h.events, BackendUUID: h.backend.engine.Mount.ID,
-	}))
 }
 
 func TestADisabledMountLeavesNothingAlive(t *testing.T) {
@@ -39,7 +30,7 @@ func TestADisabledMountLeavesNothingAlive(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, h.liveIDs(), 4)
 	h.clock.Advance(time.Minute)
-	h.unmount()
+	unmount(h)
 	require.Empty(t, h.liveIDs())
 }
 
@@ -49,7 +40,7 @@ func TestWhatADisabledMountCannotEndIsLogged(t *testing.T) {
 	l := h.issue(nil)
 	h.clock.Advance(time.Minute)
 	h.goDown()
-	h.unmount()
+	unmount(h)
 	require.Contains(t, h.log.String(), l.data["token_id"])
 	require.Contains(t, h.log.String(), "by hand")
 	require.NotContains(t, h.log.String(), l.token())
@@ -64,7 +55,7 @@ func TestSessionsThatADisabledMountCannotEndAreLogged(t *testing.T) {
 	h.clock.Advance(time.Minute)
 	require.NoError(t, l.tryRevoke())
 	h.goDown()
-	h.unmount()
+	unmount(h)
 	require.Regexp(t, "by hand.*"+session.TokenID, h.log.String())
 	require.Regexp(t, "by hand.*user_id=.?"+session.UserID, h.log.String())
 	require.NotContains(t, h.log.String(), session.AccessToken)

@@ -12,24 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// settledEvents waits until all events have been sent.
-func (h *harness) settledEvents() []logical.MockEvent {
-	h.t.Helper()
-	require.NoError(h.t, h.backend.engine.Background.Wait(context.Background()))
-	h.events.Lock()
-	defer h.events.Unlock()
-	return h.events.Events
-}
-
-func (h *harness) eventKinds() []string {
-	h.t.Helper()
-	var kinds []string
-	for _, e := range h.settledEvents() {
-		kinds = append(kinds, string(e.Type))
-	}
-	return kinds
-}
-
 func TestEventsOfALife(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
@@ -117,11 +99,11 @@ func (s *refusingSender) SendEvent(context.Context, logical.EventType, *logical.
 	return s.err
 }
 
-func (h *harness) setUpWith(sender logical.EventSender) {
+func setUpWith(h *harness, sender logical.EventSender) {
 	h.t.Helper()
 	h.settledEvents()
 	require.NoError(h.t, h.backend.Setup(context.Background(), &logical.BackendConfig{
-		StorageView: h.storage, System: h.system, Logger: h.backend.Logger(), EventsSender: sender, BackendUUID: h.backend.engine.Mount.ID,
+		StorageView: h.storage, System: h.system, Logger: h.backend.Logger(), EventsSender: sender, BackendUUID: h.backend.Engine().Mount.ID,
 	}))
 }
 
@@ -131,7 +113,7 @@ func TestHostsWithoutEventsAreLeftAlone(t *testing.T) {
 		h := newReadyHarness(t, nil)
 		sender := &refusingSender{err: framework.ErrNoEvents}
 		h.settledEvents()
-		h.setUpWith(sender)
+		setUpWith(h, sender)
 		for range 20 {
 			h.issue(nil)
 			h.settledEvents()
@@ -167,7 +149,7 @@ func TestASlowHostLosesEventsNotReaders(t *testing.T) {
 	h := newReadyHarness(t, map[string]any{"renew_mode": "extend"})
 	h.settledEvents()
 	sender := &refusingSender{hold: make(chan struct{})}
-	h.setUpWith(sender)
+	setUpWith(h, sender)
 	letGo := sync.OnceFunc(func() { close(sender.hold) })
 	t.Cleanup(letGo)
 	l := h.issue(nil)
@@ -184,7 +166,7 @@ func TestAPanickingHostIsSurvived(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
 	h.settledEvents()
-	h.setUpWith(panickingSender{})
+	setUpWith(h, panickingSender{})
 	h.issue(nil)
 	h.settledEvents()
 	h.issue(nil)

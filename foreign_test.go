@@ -34,8 +34,8 @@ func TestForeignTokens(t *testing.T) {
 			// The holder of the credential makes others, one of them under a
 			// name that looks like this mount's.
 			disguise := "vault:5f0d43c3:ci:" + string(l.id()[:6]) + "0123456789abcdef"
-			mine := h.mintAs(l, "mine")
-			mintedAs := h.mintAs(l, disguise)
+			mine := mintAs(h, l, "mine")
+			mintedAs := mintAs(h, l, disguise)
 			got := foreign()
 			require.ElementsMatch(t, []any{mine, mintedAs}, []any{got[0]["id"], got[1]["id"]})
 			require.Equal(t, h.clock.Now().Format("2006-01-02"), got[0]["created_time"].(string)[:10])
@@ -67,7 +67,7 @@ func TestForeignTokensOfATemplateHaveNoUser(t *testing.T) {
 
 // mintAs makes a personal access token with the token of a lease, as its holder
 // could.
-func (h *harness) mintAs(l *heldLease, name string) (id string) {
+func mintAs(h *harness, l *heldLease, name string) (id string) {
 	h.t.Helper()
 	s, err := h.reader().Instances.Current(context.Background())
 	require.NoError(h.t, err)

@@ -22,10 +22,10 @@ func TestWhatIsForgottenWhileItIsLoadedStaysForgotten(t *testing.T) {
 	stored, err := h.reader().Roles.Get(ctx, "ci")
 	require.NoError(t, err)
 	for try := range 2000 {
-		h.backend.engine.Roles.ForgetAll()
+		h.backend.Engine().Roles.ForgetAll()
 		var loading sync.WaitGroup
 		loading.Go(func() {
-			if _, err := h.backend.engine.Roles.Get(ctx, "ci"); err != nil {
+			if _, err := h.backend.Engine().Roles.Get(ctx, "ci"); err != nil {
 				t.Error(err)
 			}
 		})
@@ -35,7 +35,7 @@ func TestWhatIsForgottenWhileItIsLoadedStaysForgotten(t *testing.T) {
 		require.NoError(t, storage.Put(ctx, entry))
 		h.backend.InvalidateKey(ctx, role.Prefix+"ci")
 		loading.Wait()
-		role, err := h.backend.engine.Roles.Get(ctx, "ci")
+		role, err := h.backend.Engine().Roles.Get(ctx, "ci")
 		require.NoError(t, err)
 		require.Equal(t, stored.TTL, role.TTL)
 	}

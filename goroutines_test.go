@@ -26,7 +26,7 @@ func TestNoGoroutineOutlivesItsMount(t *testing.T) {
 				processmakertest.PasswordGrant, processmakertest.RefreshGrant, processmakertest.CreateToken,
 				processmakertest.DeleteToken, processmakertest.ListTokens,
 			} {
-				h.useUnder(processmakertest.Fault{On: endpoint, Do: effect})
+				useUnder(h, processmakertest.Fault{On: endpoint, Do: effect})
 			}
 		}
 	})
@@ -41,7 +41,7 @@ func TestNoGoroutineOutlivesItsMount(t *testing.T) {
 
 // useUnder does a bit of everything while a fault waits to happen, and gives the
 // engine time to get over it.
-func (h *harness) useUnder(fault processmakertest.Fault) {
+func useUnder(h *harness, fault processmakertest.Fault) {
 	h.t.Helper()
 	remove := h.pm.Inject(fault)
 	defer remove()

@@ -4,16 +4,34 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
 )
 
-// taintedView is the system of a mount that is being unmounted.
-type taintedView struct{ *logical.StaticSystemView }
+func TestOnlyAnOutageIsHandedOver(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	l := h.issue(nil)
+	h.pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Times: -1, Do: processmakertest.Answer(403, jsonHeader(), `{}`)})
+	for range 3 {
+		h.clock.Advance(10 * time.Minute)
+		require.Error(t, l.tryRevoke())
+	}
+	require.Equal(t, l.id(), h.recordIDs()[0])
+}
 
-func (taintedView) Tainted() bool { return true }
+func TestNothingIsHandedOverByAMountThatGoes(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	l := h.issue(nil)
+	h.goDown()
+	h.taint()
+	for range 3 {
+		h.clock.Advance(10 * time.Minute)
+		require.Error(t, l.tryRevoke())
+	}
+}
 
 func TestALongOutageHandsRevocationsOverToTheLedger(t *testing.T) {
 	t.Parallel()
@@ -42,30 +60,6 @@ func TestALongOutageHandsRevocationsOverToTheLedger(t *testing.T) {
 		require.False(t, h.pm.Accepts(l.token()))
 		require.Empty(t, h.recordIDs())
 		require.Zero(t, h.pm.Count(processmakertest.ListTokens), "the token went along")
-		require.Zero(t, h.backend.engine.Credentials.Remembered())
-	}
-}
-
-func TestOnlyAnOutageIsHandedOver(t *testing.T) {
-	t.Parallel()
-	h := newReadyHarness(t, nil)
-	l := h.issue(nil)
-	h.pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Times: -1, Do: processmakertest.Answer(403, jsonHeader(), `{}`)})
-	for range 3 {
-		h.clock.Advance(10 * time.Minute)
-		require.Error(t, l.tryRevoke())
-	}
-	require.Equal(t, l.id(), h.recordIDs()[0])
-}
-
-func TestNothingIsHandedOverByAMountThatGoes(t *testing.T) {
-	t.Parallel()
-	h := newReadyHarness(t, nil)
-	l := h.issue(nil)
-	h.goDown()
-	h.taint()
-	for range 3 {
-		h.clock.Advance(10 * time.Minute)
-		require.Error(t, l.tryRevoke())
+		require.Zero(t, h.backend.Engine().Credentials.Remembered())
 	}
 }

@@ -92,7 +92,7 @@ func TestAPanickingLoginProvesNothing(t *testing.T) {
 	h := newReadyHarness(t, nil)
 	bound := *h.bound("ci")
 	bound.Instance = &instance.Instance{Config: bound.Config}
-	require.Panics(t, func() { _, _ = h.backend.engine.Tokens.Login(context.Background(), &bound) })
+	require.Panics(t, func() { _, _ = h.backend.Engine().Tokens.Login(context.Background(), &bound) })
 	_, err := bound.Gate.Enter(context.Background(), h.clock.Now)
 	require.NoError(t, err, "the others are not kept waiting")
 	over, cancel := context.WithCancel(context.Background())
@@ -109,9 +109,9 @@ func TestOtherPartsOfTheFingerprintCountToo(t *testing.T) {
 	h.mustWrite("roles/ci", map[string]any{"credential_type": "personal_access_token"})
 	_, err := l.tryRenew(context.Background())
 	require.ErrorContains(t, err, "credential_type was changed")
-	require.Equal(t, "session_user_id", l.fingerprint().Differs(func() (f ledger.Fingerprint) { f = l.fingerprint(); f.SessionUserID = "2"; return }()))
-	require.Equal(t, "user_id", l.fingerprint().Differs(func() (f ledger.Fingerprint) { f = l.fingerprint(); f.UserID = "2"; return }()))
-	require.Equal(t, "grant_type", l.fingerprint().Differs(func() (f ledger.Fingerprint) { f = l.fingerprint(); f.GrantType = "x"; return }()))
+	require.Equal(t, "session_user_id", fingerprint(l).Differs(func() (f ledger.Fingerprint) { f = fingerprint(l); f.SessionUserID = "2"; return }()))
+	require.Equal(t, "user_id", fingerprint(l).Differs(func() (f ledger.Fingerprint) { f = fingerprint(l); f.UserID = "2"; return }()))
+	require.Equal(t, "grant_type", fingerprint(l).Differs(func() (f ledger.Fingerprint) { f = fingerprint(l); f.GrantType = "x"; return }()))
 }
 
 func TestOddLifetimesInAnAnswerDoNotLoseItsToken(t *testing.T) {
@@ -139,7 +139,7 @@ func TestATokenThatVerifyCannotEndIsReported(t *testing.T) {
 	require.Contains(t, h.log.String(), "mount_id=5f0d43c3")
 }
 
-func (l *heldLease) fingerprint() ledger.Fingerprint { return l.h.record(l.id()).Fingerprint }
+func fingerprint(l *heldLease) ledger.Fingerprint { return l.h.record(l.id()).Fingerprint }
 
 func replaceExpiresIn(body []byte, with string) []byte {
 	return regexp.MustCompile(`"expires_in":[0-9]+`).ReplaceAll(body, []byte(`"expires_in":`+with))

@@ -26,16 +26,31 @@ import (
 	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/client/processmakertest"
 	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/internal/clock"
 	"vault-plugin-secrets-processmaker/internal/clock/clocktest"
 )
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
+// Backend is a mount under test.
+type Backend interface {
+	logical.Backend
+	Route(path string) *framework.Path
+	Engine() *engine.Engine
+	Framework() *framework.Backend
+}
+
+// Maker makes a mount that Setup was not called for.
+type Maker func(clk clock.Clock, random io.Reader) Backend
+
 // harness is one mount with a ProcessMaker of its own, on a clock that only
 // the test moves (and that waiting moves by itself).
 type harness struct {
 	t       *testing.T
-	backend *backend
+	factory Maker
+	backend Backend
+	// random is the mount's source of randomness.
+	random  io.Reader
 	storage *watchedStorage
 	pm      *processmakertest.Server
 	clock   *clocktest.Clock
@@ -52,10 +67,12 @@ func (h *harness) tell(to string, resp *logical.Response, err error) {
 	}
 }
 
-func newHarness(t *testing.T, configure ...func(*processmakertest.Config)) *harness {
+// newMount has a ProcessMaker, and nothing is written yet.
+func newMount(t *testing.T, factory Maker, configure ...func(*processmakertest.Config)) *harness {
 	t.Helper()
 	h := &harness{
 		t:       t,
+		factory: factory,
 		clock:   clocktest.NewAuto(noon),
 		storage: &watchedStorage{Storage: &logical.InmemStorage{}},
 		log:     &lockedBuffer{},
@@ -73,18 +90,19 @@ func newHarness(t *testing.T, configure ...func(*processmakertest.Config)) *harn
 	require.NoError(t, err)
 	t.Cleanup(pm.Close)
 	h.pm = pm
-	h.backend = h.newNode(&countingReader{})
+	h.random = &countingReader{}
+	h.backend = h.newNode(h.random)
 	t.Cleanup(func() { h.backend.Cleanup(context.Background()) })
 	return h
 }
 
 // newNode is a node that has just taken over the mount: it knows what storage
 // does.
-func (h *harness) newNode(random io.Reader) *backend { return h.newNodeOn(h.storage, random) }
+func (h *harness) newNode(random io.Reader) Backend { return h.newNodeOn(h.storage, random) }
 
-func (h *harness) newNodeOn(storage logical.Storage, random io.Reader) *backend {
+func (h *harness) newNodeOn(storage logical.Storage, random io.Reader) Backend {
 	h.t.Helper()
-	node := newBackend(h.clock, random)
+	node := h.factory(h.clock, random)
 	require.NoError(h.t, node.Setup(context.Background(), &logical.BackendConfig{
 		StorageView:  storage,
 		System:       h.system,
@@ -96,12 +114,15 @@ func (h *harness) newNodeOn(storage logical.Storage, random io.Reader) *backend 
 }
 
 // drawFrom gives the mount another source of randomness.
-func (h *harness) drawFrom(random io.Reader) { h.backend = h.newNode(random) }
+func (h *harness) drawFrom(random io.Reader) {
+	h.random = random
+	h.backend = h.newNode(random)
+}
 
-// newReadyHarness has a config and a role "ci" of the user alice.
-func newReadyHarness(t *testing.T, role map[string]any, configure ...func(*processmakertest.Config)) *harness {
+// newReady has a config and a role "ci" of the user alice.
+func newReady(t *testing.T, factory Maker, role map[string]any, configure ...func(*processmakertest.Config)) *harness {
 	t.Helper()
-	h := newHarness(t, configure...)
+	h := newMount(t, factory, configure...)
 	h.mustWrite("config", h.configData())
 	h.mustWrite("roles/ci", h.roleData(role))
 	h.pm.ResetLog()
@@ -216,7 +237,7 @@ func (h *harness) readAtOnce(path string, readers int) {
 
 // reader is an engine that reads what is stored, past the hooks and counters.
 func (h *harness) reader() *engine.Engine {
-	m := h.backend.engine.Mount
+	m := h.backend.Engine().Mount
 	m.Storage = h.storage.Storage
 	return engine.New(m)
 }
@@ -224,7 +245,7 @@ func (h *harness) reader() *engine.Engine {
 // bound is a role as it signs in now.
 func (h *harness) bound(name string) *role.Binding {
 	h.t.Helper()
-	bound, err := h.backend.engine.Roles.Bind(context.Background(), name)
+	bound, err := h.backend.Engine().Roles.Bind(context.Background(), name)
 	require.NoError(h.t, err)
 	return bound
 }
@@ -232,7 +253,7 @@ func (h *harness) bound(name string) *role.Binding {
 // login makes a pair of tokens with a role's password.
 func (h *harness) login(name string) *client.Grant {
 	h.t.Helper()
-	grant, err := h.backend.engine.Tokens.Login(context.Background(), h.bound(name))
+	grant, err := h.backend.Engine().Tokens.Login(context.Background(), h.bound(name))
 	require.NoError(h.t, err)
 	return grant
 }
@@ -243,7 +264,7 @@ func (h *harness) forgetAll() {
 	keys, err := logical.CollectKeys(context.Background(), h.storage.Storage)
 	require.NoError(h.t, err)
 	for _, key := range append(keys, instance.Key) {
-		h.backend.engine.Forget(key)
+		h.backend.Engine().Forget(key)
 	}
 }
 
@@ -275,7 +296,7 @@ func message(resp *logical.Response, err error) string {
 // checkSchema compares an answer's keys with the schema of the credential.
 func (h *harness) checkSchema(resp *logical.Response) {
 	h.t.Helper()
-	h.checkFields(credentialFields(), resp.Data)
+	h.checkFields(h.backend.Route("creds/ci").Operations[logical.ReadOperation].Properties().Responses[200][0].Fields, resp.Data)
 }
 
 func (h *harness) checkFields(fields map[string]*framework.FieldSchema, data map[string]any) {

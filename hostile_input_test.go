@@ -48,21 +48,6 @@ func newAttack(t *testing.T) *attack {
 	return &attack{harness: h, stored: h.snapshot(), passwords: passwords}
 }
 
-// snapshot is everything that is stored.
-func (h *harness) snapshot() map[string]string {
-	h.t.Helper()
-	ctx := context.Background()
-	keys, err := logical.CollectKeys(ctx, h.storage.Storage)
-	require.NoError(h.t, err)
-	stored := make(map[string]string, len(keys))
-	for _, key := range keys {
-		entry, err := h.storage.Storage.Get(ctx, key)
-		require.NoError(h.t, err)
-		stored[key] = string(entry.Value)
-	}
-	return stored
-}
-
 // restore puts everything back that an accepted request has changed.
 func (a *attack) restore() {
 	a.t.Helper()
@@ -204,7 +189,7 @@ func TestHostileFields(t *testing.T) {
 	values := hostileValues()
 	values["100 certificates"] = strings.Repeat(a.pm.CACertPEM(), 100)
 	tried := map[string]int{}
-	for _, path := range a.backend.Paths {
+	for _, path := range a.backend.Framework().Paths {
 		for operation := range path.Operations {
 			for _, address := range a.pathsOf(path.Pattern, a.namesFor(path, operation)...) {
 				for field, schema := range path.Fields {

@@ -31,7 +31,7 @@ func wrongly() map[string]func(fields map[string]any, name string) {
 
 // asVault sends a request of Vault's own about a lease. Nothing of what the lease
 // holds may be in its errors.
-func (l *heldLease) asVault(operation logical.Operation) (*logical.Response, error) {
+func asVault(l *heldLease, operation logical.Operation) (*logical.Response, error) {
 	l.h.t.Helper()
 	secret := l.secret
 	secret.InternalData = maps.Clone(l.secret.InternalData)
@@ -73,7 +73,7 @@ func TestHostileLeases(t *testing.T) {
 							continue // the SDK's, which finds us by it
 						}
 						for how, spoil := range wrongly() {
-							h.hostileLease(part+" "+name+" "+how, func(l *heldLease) {
+							hostileLease(h, part+" "+name+" "+how, func(l *heldLease) {
 								if part == "data" {
 									spoil(l.data, name)
 								} else {
@@ -84,7 +84,7 @@ func TestHostileLeases(t *testing.T) {
 						}
 					}
 				}
-				h.hostileLease("no data", func(l *heldLease) { l.data = nil })
+				hostileLease(h, "no data", func(l *heldLease) { l.data = nil })
 				require.Greater(t, tried, 100)
 				require.NotContains(t, h.log.String(), canary)
 				require.NotContains(t, h.log.String(), "recovered from a panic")
@@ -93,14 +93,14 @@ func TestHostileLeases(t *testing.T) {
 	}
 }
 
-func (h *harness) hostileLease(what string, spoil func(*heldLease)) {
+func hostileLease(h *harness, what string, spoil func(*heldLease)) {
 	h.t.Helper()
 	l := h.issue(nil)
 	h.clock.Advance(10 * time.Minute)
 	id := l.id()
 	l.data, l.secret.InternalData = maps.Clone(l.data), maps.Clone(l.secret.InternalData)
 	spoil(l)
-	resp, err := l.asVault(logical.RenewOperation)
+	resp, err := asVault(l, logical.RenewOperation)
 	if err != nil {
 		require.ErrorContains(h.t, err, "read the role again", what)
 	} else {
@@ -110,7 +110,7 @@ func (h *harness) hostileLease(what string, spoil func(*heldLease)) {
 	}
 	// The renewal's answer was lost: the lease is as spoilt as before.
 	tokenID := h.record(id).TokenID
-	_, err = l.asVault(logical.RevokeOperation)
+	_, err = asVault(l, logical.RevokeOperation)
 	require.NoError(h.t, err, what)
 	require.Nil(h.t, h.record(id), what)
 	require.NotContains(h.t, h.liveIDs(), tokenID, what)
@@ -130,9 +130,9 @@ func TestALeaseThatNamesNoCredential(t *testing.T) {
 		id, token := l.id(), l.token()
 		spoil(l.data, "credential_id")
 		spoil(l.secret.InternalData, internalCredentialID)
-		_, err := l.asVault(logical.RenewOperation)
+		_, err := asVault(l, logical.RenewOperation)
 		require.ErrorContains(t, err, "read the role again", how)
-		_, err = l.asVault(logical.RevokeOperation)
+		_, err = asVault(l, logical.RevokeOperation)
 		require.ErrorContains(t, err, "the ledger ends its token", how)
 		require.ErrorContains(t, err, "lease revoke -force", how)
 		require.NotNil(t, h.record(id), how)

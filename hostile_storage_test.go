@@ -45,13 +45,6 @@ func damages(whole string) map[string]string {
 	}
 }
 
-func (h *harness) damage(key, value string) {
-	h.t.Helper()
-	require.NoError(h.t, h.storage.Storage.Put(context.Background(), &logical.StorageEntry{Key: key, Value: []byte(value)}))
-	h.forgetAll()
-	h.forgetAll()
-}
-
 // TestDamagedEntries damages everything that is stored in every way: no handler
 // panics or tells what it read, and the way out that the error names works.
 func TestDamagedEntries(t *testing.T) {
@@ -86,7 +79,7 @@ func TestDamagedEntries(t *testing.T) {
 				require.ErrorContains(t, err, way.says, what)
 				require.NotContains(t, message(resp, err), canary, what)
 			}
-			for _, path := range a.backend.Paths {
+			for _, path := range a.backend.Framework().Paths {
 				for operation := range path.Operations {
 					address := a.pathsOf(path.Pattern, "ci")[0]
 					resp, err := a.do(operation, address, a.wanted(operation, address))
@@ -153,7 +146,7 @@ func TestDamagedCursorsAndSignIns(t *testing.T) {
 		h.clock.Advance(2 * time.Hour)
 		h.damage(ledger.CursorKey, value)
 		h.damage(session.SignInPrefix+"x", value)
-		h.backend.engine.Reaper = reaper.New(h.backend.engine.Tokens, h.backend.engine.Sessions, h.backend.engine.Credentials)
+		h.backend.Engine().Reaper = reaper.New(h.backend.Engine().Tokens, h.backend.Engine().Sessions, h.backend.Engine().Credentials)
 		h.storage.reset()
 		h.tick()
 		require.False(t, h.pm.Accepts(l.token()), name)

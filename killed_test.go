@@ -81,7 +81,7 @@ func (k *killer) watch(h *harness) (release func()) {
 
 // madeLast is the token of the last sign-in, refresh or code exchange: the one
 // that a process may have held in its hands when it died.
-func (h *harness) madeLast() string {
+func madeLast(h *harness) string {
 	id := ""
 	for _, exchange := range h.pm.Exchanges() {
 		switch exchange.Endpoint {
@@ -159,7 +159,7 @@ func TestHandlersMayBeKilledAnywhere(t *testing.T) {
 						s.act()
 						var excepted []string
 						if done = !k.isDead(); !done && !k.storageOnly {
-							excepted = append(excepted, s.madeLast())
+							excepted = append(excepted, madeLast(s.harness))
 						}
 						release()
 						if way.restarts {

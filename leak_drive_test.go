@@ -170,7 +170,7 @@ func (l *leakDrive) driveOperations() {
 		l.put("credentials/"+id+"/revoke", nil)
 		l.put("credentials/"+id+"/revoke", nil)
 	}
-	for _, path := range l.backend.Paths {
+	for _, path := range l.backend.Framework().Paths {
 		resp, err := l.do(logical.HelpOperation, l.exampleOf(path), nil)
 		l.note("help "+path.Pattern, resp, err)
 	}
@@ -220,11 +220,11 @@ func (l *leakDrive) signIn() map[string]any {
 // broughtToken is a refresh token that somebody brings along.
 func (l *leakDrive) broughtToken() map[string]any {
 	l.t.Helper()
-	bound, err := l.backend.engine.Roles.Bind(context.Background(), "ci")
+	bound, err := l.backend.Engine().Roles.Bind(context.Background(), "ci")
 	if err != nil {
 		return map[string]any{"refresh_token": l.secrets.make("refresh token")}
 	}
-	grant, err := l.backend.engine.Tokens.Login(context.Background(), bound)
+	grant, err := l.backend.Engine().Tokens.Login(context.Background(), bound)
 	if err != nil {
 		return map[string]any{"refresh_token": l.secrets.make("refresh token")}
 	}

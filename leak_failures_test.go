@@ -80,7 +80,7 @@ func (l *leakDrive) driveLedger() {
 func (l *leakDrive) driveMistakes() {
 	l.t.Helper()
 	l.calm()
-	for _, path := range l.backend.Paths {
+	for _, path := range l.backend.Framework().Paths {
 		example := l.exampleOf(path)
 		names := []string{"no_such_field", "passwort"}
 		for name := range path.Fields {

@@ -52,7 +52,7 @@ func (l *leakDrive) sweep(place, text string) {
 // requireEveryOperation: whoever adds a path adds it to the drive.
 func (l *leakDrive) requireEveryOperation() {
 	l.t.Helper()
-	for _, path := range l.backend.Paths {
+	for _, path := range l.backend.Framework().Paths {
 		for operation := range path.Operations {
 			key := string(operation) + " " + path.Pattern
 			assert.True(l.t, l.succeeded[key], "no success of %s was looked at: add it to the drive", key)
@@ -78,7 +78,7 @@ func (l *leakDrive) requireEveryNotice() {
 	require.Greater(l.t, len(kinds), 15)
 	for _, kind := range kinds {
 		if strings.HasSuffix(kind, "-failed") {
-			assert.NotZero(l.t, l.backend.engine.Report.Counted(kind), "%s never happened: add it to the drive", kind)
+			assert.NotZero(l.t, l.backend.Engine().Report.Counted(kind), "%s never happened: add it to the drive", kind)
 			continue
 		}
 		assert.True(l.t, seen[kind], "no event %s was looked at: add it to the drive", kind)

@@ -35,7 +35,7 @@ func TestNothingIsLeftRunning(t *testing.T) {
 
 	for _, kind := range []string{"access_token", "personal_access_token"} {
 		h.mustWrite("roles/ci", map[string]any{"credential_type": kind})
-		leases := h.issueMany(100)
+		leases := issueMany(h, 100)
 		h.clock.Advance(30 * time.Minute)
 		for _, l := range leases {
 			l.renew()
@@ -56,7 +56,7 @@ func TestNothingIsLeftRunning(t *testing.T) {
 		h.tick()
 		require.Empty(t, h.recordIDs())
 	}
-	require.Zero(t, h.backend.engine.LocksInUse(), "locks")
+	require.Zero(t, h.backend.Engine().LocksInUse(), "locks")
 	changeConfig()
 	comesDown("goroutines", runtime.NumGoroutine, before)
 

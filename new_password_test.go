@@ -18,7 +18,7 @@ func TestABuiltInPasswordIsStoredAsItIs(t *testing.T) {
 	h.drawFrom(rand.Reader)
 	seen := map[string]bool{}
 	for range 500 {
-		drawn, err := h.backend.engine.Passwords.Generate(context.Background(), "")
+		drawn, err := h.backend.Engine().Passwords.Generate(context.Background(), "")
 		require.NoError(t, err)
 		require.NoError(t, password.Fit(drawn))
 		require.Len(t, drawn, password.Length)
@@ -27,7 +27,7 @@ func TestABuiltInPasswordIsStoredAsItIs(t *testing.T) {
 	require.Len(t, seen, 500)
 
 	h.drawFrom(failingReader{})
-	_, err := h.backend.engine.Passwords.Generate(context.Background(), "")
+	_, err := h.backend.Engine().Passwords.Generate(context.Background(), "")
 	require.ErrorContains(t, err, "no randomness")
 }
 

@@ -15,7 +15,7 @@ func operatorScenes() map[string]func(*testing.T) *scene {
 		h := newStaticHarness(t, map[string]any{
 			"credential_type": "personal_access_token", "ttl": "10m", "max_ttl": "10m", "rotation_period": "11m", "rotation_overlap": "1m",
 		})
-		s := h.scene(act)
+		s := newScene(h, act)
 		s.lease()
 		h.read("static-creds/ci")
 		h.clock.Advance(2 * time.Minute)
@@ -55,8 +55,8 @@ func operatorScenes() map[string]func(*testing.T) *scene {
 		},
 		"clean-up": func(t *testing.T) *scene {
 			s := full(t, func(s *scene) {
-				_ = s.backend.periodic(context.Background(), &logical.Request{Storage: s.storage})
-				_ = s.backend.engine.Background.Wait(context.Background())
+				s.backend.Engine().Tick()
+				_ = s.backend.Engine().Background.Wait(context.Background())
 			})
 			s.clock.Advance(10 * time.Minute)
 			return s
@@ -64,7 +64,7 @@ func operatorScenes() map[string]func(*testing.T) *scene {
 		"new role": func(t *testing.T) *scene {
 			h := newHarness(t)
 			h.mustWrite("config", h.configData())
-			s := h.scene(func(s *scene) { s.writes("roles/ci", s.roleData(map[string]any{"verify": true})) })
+			s := newScene(h, func(s *scene) { s.writes("roles/ci", s.roleData(map[string]any{"verify": true})) })
 			s.works = func() {
 				s.mustWrite("roles/ci", s.roleData(nil))
 				s.issues()
@@ -86,7 +86,7 @@ func operatorScenes() map[string]func(*testing.T) *scene {
 		},
 		"new config": func(t *testing.T) *scene {
 			h := newHarness(t)
-			s := h.scene(func(s *scene) { s.writes("config", s.configData()) })
+			s := newScene(h, func(s *scene) { s.writes("config", s.configData()) })
 			s.works = rewrites(s)
 			return s
 		},
@@ -96,7 +96,7 @@ func operatorScenes() map[string]func(*testing.T) *scene {
 		"move to another instance": func(t *testing.T) *scene {
 			h := newPersonalHarness(t, nil)
 			elsewhere := newHarness(t)
-			s := h.scene(func(s *scene) {
+			s := newScene(h, func(s *scene) {
 				s.writes("config", map[string]any{"url": elsewhere.pm.URL(), "client_secret": elsewhere.pm.Client(3).Secret})
 			})
 			s.issues()
@@ -111,7 +111,7 @@ func operatorScenes() map[string]func(*testing.T) *scene {
 		},
 		"deletion of a quiet mount's config": func(t *testing.T) *scene {
 			h := newPersonalHarness(t, nil)
-			s := h.scene(func(s *scene) { s.deletes("config") })
+			s := newScene(h, func(s *scene) { s.deletes("config") })
 			s.issues()
 			s.age()
 			s.works = rewrites(s)

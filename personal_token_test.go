@@ -8,34 +8,11 @@ import (
 	"testing"
 	"time"
 
-	"vault-plugin-secrets-processmaker/engine/session"
-
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
 )
-
-// newPersonalHarness has a role "ci" that hands out personal access tokens.
-func newPersonalHarness(t *testing.T, role map[string]any) *harness {
-	t.Helper()
-	data := map[string]any{"credential_type": "personal_access_token"}
-	for key, value := range role {
-		data[key] = value
-	}
-	return newReadyHarness(t, data)
-}
-
-// livePersonal are the names of the personal access tokens that live.
-func (h *harness) livePersonal() []string {
-	names := []string{}
-	for _, token := range h.pm.LiveTokens() {
-		if token.Name != "" {
-			names = append(names, token.Name)
-		}
-	}
-	return names
-}
 
 func TestPersonalTokensComeFromOneSession(t *testing.T) {
 	t.Parallel()
@@ -54,13 +31,6 @@ func TestPersonalTokensComeFromOneSession(t *testing.T) {
 	}
 	require.Equal(t, 1, h.pm.Count(processmakertest.AnyToken))
 	require.NotContains(t, fmt.Sprint(l.data, l.secret.InternalData), h.session().RefreshToken)
-}
-
-func (h *harness) session() *session.Session {
-	h.t.Helper()
-	stored, err := h.reader().Sessions.Get(context.Background(), "ci")
-	require.NoError(h.t, err)
-	return stored
 }
 
 func TestPersonalTokensCosts(t *testing.T) {
@@ -251,7 +221,7 @@ func TestATokenOfAnotherUserThanItsRecordSaid(t *testing.T) {
 	h.issue(nil)
 	h.clock.Advance(time.Hour)
 	h.pm.AddUser(processmakertest.User{Username: "robert", Password: "robert's"})
-	h.duringARefusedMinting(func() {
+	duringARefusedMinting(h, func() {
 		h.endSession()
 		signIn("robert")
 	})
@@ -269,7 +239,7 @@ func TestARoleThatIsGivenAnotherUserWhileAReaderWaits(t *testing.T) {
 	h.issue(nil)
 	h.clock.Advance(time.Hour)
 	bob := h.pm.AddUser(processmakertest.User{Username: "robert", Password: "robert's"})
-	h.duringARefusedMinting(func() {
+	duringARefusedMinting(h, func() {
 		h.mustWrite("roles/ci", map[string]any{"username": bob.Username, "password": bob.Password})
 		h.issue(nil)
 	})
@@ -282,7 +252,7 @@ func TestARoleThatIsGivenAnotherUserWhileAReaderWaits(t *testing.T) {
 
 // duringARefusedMinting does something while ProcessMaker refuses the session of
 // the next creation of a token.
-func (h *harness) duringARefusedMinting(do func()) {
+func duringARefusedMinting(h *harness, do func()) {
 	var done atomic.Bool
 	h.pm.Inject(processmakertest.Fault{
 		On: processmakertest.CreateToken, Do: processmakertest.Answer(401, jsonHeader(), `{"error":"Unauthenticated."}`),

@@ -15,7 +15,7 @@ import (
 )
 
 // issueMany gives leases of role ci, which many readers asked for at once.
-func (h *harness) issueMany(count int) []*heldLease {
+func issueMany(h *harness, count int) []*heldLease {
 	h.t.Helper()
 	leases := make([]*heldLease, count)
 	next := make(chan int)
@@ -49,7 +49,7 @@ func TestReadersDoNotWaitForRevocations(t *testing.T) {
 		h := newReadyHarness(t, map[string]any{"credential_type": kind})
 		h.mustWrite("config", map[string]any{"max_concurrent_requests": nil})
 		const lane = instance.DefaultMaxConcurrentRequests / 2
-		leases := h.issueMany(vaultRevocations)
+		leases := issueMany(h, vaultRevocations)
 		h.clock.Advance(time.Minute)
 		h.pm.ResetLog()
 		release := make(chan struct{})
@@ -65,10 +65,10 @@ func TestReadersDoNotWaitForRevocations(t *testing.T) {
 		for h.pm.Count(processmakertest.DeleteToken) < lane {
 			runtime.Gosched()
 		}
-		meanwhile := h.issueMany(40)
+		meanwhile := issueMany(h, 40)
 		require.Equal(t, lane, h.pm.Count(processmakertest.DeleteToken), "the others still wait for their turn")
 		close(release)
-		meanwhile = append(meanwhile, h.issueMany(40)...)
+		meanwhile = append(meanwhile, issueMany(h, 40)...)
 		revocations.Wait()
 		require.Equal(t, lane, h.pm.PeakInFlight(processmakertest.DeleteToken, processmakertest.ShowToken))
 		for _, l := range leases {
@@ -102,7 +102,7 @@ func TestManyLeasesExpireTogether(t *testing.T) {
 			h := newPersonalHarness(t, nil)
 			h.mustWrite("config", map[string]any{"max_concurrent_requests": nil})
 			h.tick()
-			leases := h.issueMany(test.count)
+			leases := issueMany(h, test.count)
 			h.clock.Advance(time.Hour)
 			h.pm.ResetLog()
 			e := newExpirer(h, leases)
@@ -114,7 +114,7 @@ func TestManyLeasesExpireTogether(t *testing.T) {
 			require.Empty(t, e.waiting)
 			require.Empty(t, h.livePersonal())
 			require.Empty(t, h.recordIDs())
-			require.Zero(t, h.backend.engine.Credentials.Remembered())
+			require.Zero(t, h.backend.Engine().Credentials.Remembered())
 			require.Empty(t, h.census(), "the session alone is left")
 			require.LessOrEqual(t, h.pm.PeakInFlight(processmakertest.DeleteToken, processmakertest.ShowToken, processmakertest.ListTokens), instance.DefaultMaxConcurrentRequests/2)
 			require.LessOrEqual(t, h.pm.Count(processmakertest.DeleteToken), test.count+vaultRevocations, "no token is ended twice, but for those whose connection broke")

@@ -49,7 +49,7 @@ func TestRefreshFailures(t *testing.T) {
 			result{kept: true, says: "limit of token calls", refreshes: 1, oldLives: true},
 		},
 		"grant dead: refreshed elsewhere": {
-			func(h *harness) { h.spendRefreshToken() },
+			func(h *harness) { spendRefreshToken(h) },
 			result{says: "new login", refreshes: 1, logins: 1},
 		},
 		"grant dead: APP_KEY changed, the old token lives on": {
@@ -177,15 +177,8 @@ func contains(list []string, one string) bool {
 	return false
 }
 
-// goDown makes every dial fail. A connection that is lost in the very moment it
-// is used would be another case: nobody knows what arrived.
-func (h *harness) goDown() {
-	h.pm.GoOffline()
-	h.backend.engine.Instances.Close()
-}
-
 // spendRefreshToken uses the only record's refresh token as somebody else would.
-func (h *harness) spendRefreshToken() {
+func spendRefreshToken(h *harness) {
 	h.t.Helper()
 	for _, id := range h.recordIDs() {
 		record := h.record(id)

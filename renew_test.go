@@ -152,7 +152,7 @@ func TestParallelRenewalsOfOneLease(t *testing.T) {
 	require.Zero(t, h.pm.OverlappingRefreshes())
 	require.Len(t, h.liveIDs(), 1)
 	require.Equal(t, h.recordedIDs(), h.liveIDs())
-	require.Zero(t, h.backend.engine.Ledger.LocksInUse())
+	require.Zero(t, h.backend.Engine().Ledger.LocksInUse())
 }
 
 func TestRenewalsRacingRevocation(t *testing.T) {
@@ -241,7 +241,7 @@ func TestACredentialThatIsDueIsNotRenewed(t *testing.T) {
 	l := h.issue(nil)
 	record := h.record(l.id())
 	record.State = ledger.Due
-	require.NoError(t, h.backend.engine.Ledger.Put(record))
+	require.NoError(t, h.backend.Engine().Ledger.Put(record))
 	_, err := l.tryRenew(context.Background())
 	require.ErrorContains(t, err, "read the role again")
 	require.NoError(t, l.tryRevoke())

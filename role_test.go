@@ -150,16 +150,16 @@ func TestListAndDeleteRoles(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
 	h.mustWrite("roles/a", h.roleData(nil))
-	require.Equal(t, []string{"a", "ci"}, h.roleNames())
+	require.Equal(t, []string{"a", "ci"}, roleNames(h))
 	_, err := h.do(logical.DeleteOperation, "roles/a", nil)
 	require.NoError(t, err)
 	_, err = h.do(logical.DeleteOperation, "roles/a", nil)
 	require.NoError(t, err)
-	require.Equal(t, []string{"ci"}, h.roleNames())
+	require.Equal(t, []string{"ci"}, roleNames(h))
 	require.Nil(t, h.read("roles/a"))
 }
 
-func (h *harness) roleNames() []string {
+func roleNames(h *harness) []string {
 	h.t.Helper()
 	resp, err := h.do(logical.ListOperation, "roles/", nil)
 	require.NoError(h.t, err)

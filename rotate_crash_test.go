@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"net/http"
 	"strings"
@@ -18,28 +17,9 @@ import (
 	"vault-plugin-secrets-processmaker/client/processmakertest"
 )
 
-// newSharedUserHarness has two roles of alice. It starts with nothing in memory.
-func newSharedUserHarness(t *testing.T) *harness {
-	t.Helper()
-	h := newReadyHarness(t, nil)
-	h.mustWrite("roles/other", h.roleData(map[string]any{"credential_type": "personal_access_token"}))
-	h.restart()
-	h.drawFrom(rand.Reader)
-	h.pm.ResetLog()
-	return h
-}
-
-func (h *harness) rotate() error {
-	resp, err := h.do(logical.UpdateOperation, "rotate-role/ci", map[string]any{"update_all": true})
-	if err == nil && resp.IsError() {
-		err = resp.Error()
-	}
-	return err
-}
-
 // requireWorking requires that both roles issue, that what was cut off is
 // settled in the end, and that every live token is known.
-func (h *harness) requireWorking(what string) {
+func requireWorking(h *harness, what string) {
 	h.t.Helper()
 	h.clock.Advance(2 * time.Minute) // past the breaker and the throttle
 	var known []string
@@ -54,14 +34,14 @@ func (h *harness) requireWorking(what string) {
 	require.Equal(h.t, h.password(), h.storedPassword("ci"), what)
 	require.Equal(h.t, h.password(), h.storedPassword("other"), what)
 	known = append(known, h.recordedIDs()...)
-	known = append(known, h.sessionTokenIDs()...)
+	known = append(known, sessionTokenIDs(h)...)
 	unread := map[string]bool{}
 	for _, token := range h.pm.UnreadTokens() {
 		unread[token.ID] = true
 	}
 	for _, id := range h.liveIDs() {
 		// Nobody read its answer, or it could be neither ended nor put down.
-		if unread[id] || h.reportedByHand(id) {
+		if unread[id] || reportedByHand(h, id) {
 			continue
 		}
 		require.Contains(h.t, known, id, what)
@@ -69,7 +49,7 @@ func (h *harness) requireWorking(what string) {
 	require.NotContains(h.t, h.log.String(), h.password(), what)
 }
 
-func (h *harness) sessionTokenIDs() (ids []string) {
+func sessionTokenIDs(h *harness) (ids []string) {
 	h.t.Helper()
 	names, err := h.storage.Storage.List(context.Background(), session.Prefix)
 	require.NoError(h.t, err)
@@ -82,7 +62,7 @@ func (h *harness) sessionTokenIDs() (ids []string) {
 }
 
 // reportedByHand: the log asks for the token to be ended by hand.
-func (h *harness) reportedByHand(id string) bool {
+func reportedByHand(h *harness, id string) bool {
 	for line := range strings.Lines(h.log.String()) {
 		if strings.Contains(line, "by hand") && strings.Contains(line, id) {
 			return true
@@ -92,7 +72,7 @@ func (h *harness) reportedByHand(id string) bool {
 }
 
 // rotateOn rotates on storage that goes wrong, and tells whether it came that far.
-func (h *harness) rotateOn(troubled *troubledStorage) (reached bool, err error) {
+func rotateOn(h *harness, troubled *troubledStorage) (reached bool, err error) {
 	sound := h.storage.Storage
 	troubled.Storage = sound
 	h.storage.Storage = troubled
@@ -111,7 +91,7 @@ func atEachStep(t *testing.T, what string, least int, rotate func(h *harness, st
 		h := newSharedUserHarness(t)
 		var err error
 		reached, err = rotate(h, step)
-		h.requireWorking(fmt.Sprintf("%sstep %d (%v)", what, step, err))
+		requireWorking(h, fmt.Sprintf("%sstep %d (%v)", what, step, err))
 	}
 	require.Greater(t, step, least)
 }
@@ -127,7 +107,7 @@ func TestStorageTroubleAtAnyStepLeavesWorkingRoles(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, restart %t", name, restart), func(t *testing.T) {
 				t.Parallel()
 				atEachStep(t, "", 12, func(h *harness, step int) (bool, error) {
-					reached, err := h.rotateOn(&troubledStorage{at: step, effective: trouble.effective, onwards: trouble.onwards})
+					reached, err := rotateOn(h, &troubledStorage{at: step, effective: trouble.effective, onwards: trouble.onwards})
 					if restart {
 						h.restart()
 					}
@@ -146,7 +126,7 @@ func TestACrashAtAnyStepLeavesWorkingRoles(t *testing.T) {
 		t.Run(fmt.Sprintf("storing %t", effective), func(t *testing.T) {
 			t.Parallel()
 			atEachStep(t, "", 12, func(h *harness, step int) (bool, error) {
-				reached, err := h.rotateOn(&troubledStorage{at: step, effective: effective, onwards: true, then: h.pm.GoOffline})
+				reached, err := rotateOn(h, &troubledStorage{at: step, effective: effective, onwards: true, then: h.pm.GoOffline})
 				if reached {
 					require.NoError(t, h.pm.GoOnline())
 				}

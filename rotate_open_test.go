@@ -140,7 +140,7 @@ func TestAnOperatorsPasswordEndsAnOpenChange(t *testing.T) {
 }
 
 // during runs do while ProcessMaker has changed the password and not answered.
-func (h *harness) during(do func()) {
+func during(h *harness, do func()) {
 	h.pm.Inject(processmakertest.Fault{On: processmakertest.ChangePassword, Do: processmakertest.Replace(func(status int, body []byte) (int, []byte) {
 		do()
 		return status, body
@@ -151,7 +151,7 @@ func TestReadsDuringARotation(t *testing.T) {
 	t.Parallel()
 	h := newSharedUserHarness(t)
 	h.issue(nil) // the login is proved
-	h.during(func() {
+	during(h, func() {
 		for _, role := range []string{"ci", "other", "ci"} {
 			resp, err := h.do(logical.ReadOperation, "creds/"+role, nil)
 			if err != nil || resp.IsError() {
@@ -172,7 +172,7 @@ func TestALoginThatARotationOvertakes(t *testing.T) {
 	h := newSharedUserHarness(t)
 	former := h.bound("ci")
 	require.NoError(t, h.rotate())
-	grant, err := h.backend.engine.Tokens.Login(context.Background(), former)
+	grant, err := h.backend.Engine().Tokens.Login(context.Background(), former)
 	require.NoError(t, err)
 	require.True(t, h.pm.Accepts(grant.Access.Value))
 }
@@ -182,7 +182,7 @@ func TestWritesOfTheRoleDuringARotation(t *testing.T) {
 	h := newSharedUserHarness(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	h.during(func() {
+	during(h, func() {
 		resp, err := h.do(logical.UpdateOperation, "roles/ci", map[string]any{"ttl": "5m"})
 		if err != nil || resp.IsError() {
 			t.Errorf("a write that leaves the login alone: %s", message(resp, err))
@@ -199,7 +199,7 @@ func TestWritesOfTheRoleDuringARotation(t *testing.T) {
 	require.NoError(t, h.rotate())
 	require.Equal(t, h.password(), h.storedPassword("ci"))
 	require.Equal(t, int64(300), h.read("roles/ci")["ttl"])
-	require.Zero(t, h.backend.engine.LocksInUse())
+	require.Zero(t, h.backend.Engine().LocksInUse())
 }
 
 func TestAFailedRotationSaysNothingSecret(t *testing.T) {

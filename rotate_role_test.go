@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"crypto/rand"
 	"net/http"
 	"strings"
@@ -16,51 +15,6 @@ import (
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
 )
-
-func (h *harness) password() string { return h.pm.User("alice").Password }
-
-// storedPassword is what a role has in storage.
-func (h *harness) storedPassword(role string) string {
-	h.t.Helper()
-	stored, err := h.reader().Roles.Get(context.Background(), role)
-	require.NoError(h.t, err)
-	return stored.Password
-}
-
-// openChanges are the stored changes that are not settled.
-func (h *harness) openChanges() []string {
-	h.t.Helper()
-	keys, err := logical.CollectKeysWithPrefix(context.Background(), h.storage.Storage, role.PendingPrefix)
-	require.NoError(h.t, err)
-	return keys
-}
-
-// restart is what a crash of the plugin does: only storage remains.
-func (h *harness) openChange() *role.PendingPassword {
-	h.t.Helper()
-	open, err := h.reader().Roles.AllPending(context.Background())
-	require.NoError(h.t, err)
-	require.NotEmpty(h.t, open)
-	return open[0]
-}
-
-func (h *harness) restart() {
-	h.t.Helper()
-	old := h.backend
-	h.backend = newBackend(h.clock, old.random)
-	require.NoError(h.t, h.backend.Setup(context.Background(), &logical.BackendConfig{
-		StorageView: h.storage, System: h.system, Logger: old.Logger(), BackendUUID: old.engine.Mount.ID,
-	}))
-	h.t.Cleanup(func() { h.backend.Cleanup(context.Background()) })
-}
-
-// requireSettled requires that nothing of a rotation is left over.
-func (h *harness) requireSettled() {
-	h.t.Helper()
-	require.Empty(h.t, h.openChanges())
-	require.ElementsMatch(h.t, h.recordedIDs(), h.liveIDs(), "live tokens are those that the ledger knows")
-	require.Zero(h.t, h.backend.engine.LocksInUse())
-}
 
 func TestRotateRole(t *testing.T) {
 	t.Parallel()

@@ -26,7 +26,7 @@ type scene struct {
 	foreign []string
 }
 
-func (h *harness) scene(act func(s *scene)) *scene {
+func newScene(h *harness, act func(s *scene)) *scene {
 	s := &scene{harness: h}
 	s.act = func() { act(s) }
 	s.works = s.issues
@@ -95,63 +95,63 @@ func leaseScenes() map[string]func(*testing.T) *scene {
 			h.read("static-creds/ci")
 			h.clock.Advance(time.Hour)
 		}
-		return h.scene(func(s *scene) { s.takes("static-creds/ci") })
+		return newScene(h, func(s *scene) { s.takes("static-creds/ci") })
 	}
 	return map[string]func(*testing.T) *scene{
 		"issue": func(t *testing.T) *scene {
-			return newReadyHarness(t, nil).scene(func(s *scene) { s.takes("creds/ci") })
+			return newScene(newReadyHarness(t, nil), func(s *scene) { s.takes("creds/ci") })
 		},
 		"issue by a new plugin": func(t *testing.T) *scene {
 			h := newReadyHarness(t, nil)
 			h.restart()
-			return h.scene(func(s *scene) { s.takes("creds/ci") })
+			return newScene(h, func(s *scene) { s.takes("creds/ci") })
 		},
 		"first personal token": func(t *testing.T) *scene {
-			return newPersonalHarness(t, nil).scene(func(s *scene) { s.takes("creds/ci") })
+			return newScene(newPersonalHarness(t, nil), func(s *scene) { s.takes("creds/ci") })
 		},
 		"personal token for another user": func(t *testing.T) *scene {
 			h := newPersonalHarness(t, nil)
 			h.mustWrite("roles/ci", admin(h))
-			s := h.scene(func(s *scene) { s.takes("creds/ci") })
+			s := newScene(h, func(s *scene) { s.takes("creds/ci") })
 			s.lease()
 			return s.age()
 		},
 		"personal token with a dead session": func(t *testing.T) *scene {
-			s := newPersonalHarness(t, nil).scene(func(s *scene) { s.takes("creds/ci") })
+			s := newScene(newPersonalHarness(t, nil), func(s *scene) { s.takes("creds/ci") })
 			s.lease()
 			s.age().pm.RevokeTokenByID(s.session().TokenID)
 			return s
 		},
 		"personal token with a lost session": func(t *testing.T) *scene {
-			s := newPersonalHarness(t, nil).scene(func(s *scene) { s.takes("creds/ci") })
+			s := newScene(newPersonalHarness(t, nil), func(s *scene) { s.takes("creds/ci") })
 			s.lease()
 			s.age().pm.RevokeTokenByID(s.session().TokenID)
 			s.pm.RotateAppKey()
 			return s
 		},
 		"renewal": func(t *testing.T) *scene {
-			s := newReadyHarness(t, nil).scene(func(s *scene) { s.renews(s.leases[0]) })
+			s := newScene(newReadyHarness(t, nil), func(s *scene) { s.renews(s.leases[0]) })
 			s.lease()
 			return s.age()
 		},
 		"renewal whose refresh token is dead": func(t *testing.T) *scene {
-			s := newReadyHarness(t, nil).scene(func(s *scene) { s.renews(s.leases[0]) })
+			s := newScene(newReadyHarness(t, nil), func(s *scene) { s.renews(s.leases[0]) })
 			s.lease()
 			s.age().pm.RotateAppKey()
 			return s
 		},
 		"revocation": func(t *testing.T) *scene {
-			s := newReadyHarness(t, nil).scene(func(s *scene) { _ = s.leases[0].tryRevoke() })
+			s := newScene(newReadyHarness(t, nil), func(s *scene) { _ = s.leases[0].tryRevoke() })
 			s.lease()
 			return s.age()
 		},
 		"revocation of a personal token": func(t *testing.T) *scene {
-			s := newPersonalHarness(t, nil).scene(func(s *scene) { _ = s.leases[0].tryRevoke() })
+			s := newScene(newPersonalHarness(t, nil), func(s *scene) { _ = s.leases[0].tryRevoke() })
 			s.lease()
 			return s.age()
 		},
 		"revocation of a personal token by its name": func(t *testing.T) *scene {
-			s := newPersonalHarness(t, nil).scene(func(s *scene) { _ = s.leases[0].tryRevoke() })
+			s := newScene(newPersonalHarness(t, nil), func(s *scene) { _ = s.leases[0].tryRevoke() })
 			s.lease().data = nil
 			return s.age()
 		},
@@ -175,7 +175,7 @@ func sessionScenes() map[string]func(*testing.T) *scene {
 			signsIn(username)
 			h.clock.Advance(time.Minute)
 		}
-		s := h.scene(func(s *scene) { _, _ = s.do(logical.UpdateOperation, "authorize/ci", nil) })
+		s := newScene(h, func(s *scene) { _, _ = s.do(logical.UpdateOperation, "authorize/ci", nil) })
 		if begun {
 			state, code := h.begin(username)
 			s.act = func() { _, _ = h.complete(state, code) }
@@ -192,13 +192,13 @@ func sessionScenes() map[string]func(*testing.T) *scene {
 		h := newHarness(t)
 		h.mustWrite("config", h.configData())
 		h.mustWrite("roles/ci", map[string]any{"grant_type": "refresh_token", "credential_type": "personal_access_token"})
-		s := h.scene(nil)
+		s := newScene(h, nil)
 		bring := func() string {
-			inst, err := h.backend.engine.Instances.Current(context.Background())
+			inst, err := h.backend.Engine().Instances.Current(context.Background())
 			require.NoError(t, err)
 			bound, err := role.Draft("", &role.Role{URL: h.pm.URL(), GrantType: role.GrantTypePassword, Username: "alice", Password: h.pm.User("alice").Password}, inst)
 			require.NoError(t, err)
-			grant, err := h.backend.engine.Tokens.Login(context.Background(), bound)
+			grant, err := h.backend.Engine().Tokens.Login(context.Background(), bound)
 			require.NoError(t, err)
 			s.foreign = append(s.foreign, grant.Access.ID)
 			return grant.Refresh
@@ -235,12 +235,12 @@ func sessionScenes() map[string]func(*testing.T) *scene {
 		"import":                   func(t *testing.T) *scene { return imports(t, false) },
 		"import once more":         func(t *testing.T) *scene { return imports(t, true) },
 		"end of a session": func(t *testing.T) *scene {
-			s := newPersonalHarness(t, nil).scene(func(s *scene) { s.deletes("sessions/ci") })
+			s := newScene(newPersonalHarness(t, nil), func(s *scene) { s.deletes("sessions/ci") })
 			s.lease()
 			return s.age()
 		},
 		"renewal of an old session": func(t *testing.T) *scene {
-			s := newPersonalHarness(t, nil).scene(func(s *scene) { s.backend.engine.KeepUp(context.Background()) })
+			s := newScene(newPersonalHarness(t, nil), func(s *scene) { s.backend.Engine().KeepUp(context.Background()) })
 			s.issues()
 			s.clock.Advance(250 * 24 * time.Hour)
 			return s

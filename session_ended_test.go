@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"net/http"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,25 +13,6 @@ import (
 	"vault-plugin-secrets-processmaker/client/processmakertest"
 	"vault-plugin-secrets-processmaker/internal/store"
 )
-
-// whileMinting runs do while a read is on its way to ProcessMaker with its
-// session's token.
-func (h *harness) whileMinting(do func()) {
-	var done atomic.Bool
-	h.pm.Inject(processmakertest.Fault{On: processmakertest.CreateToken, Match: func(*http.Request) bool {
-		if done.CompareAndSwap(false, true) {
-			do()
-		}
-		return false
-	}})
-}
-
-func (h *harness) endSession() {
-	resp, err := h.do(logical.DeleteOperation, "sessions/ci", nil)
-	if err != nil || resp.IsError() {
-		h.t.Errorf("the session could not be deleted: %s", message(resp, err))
-	}
-}
 
 // A session that is deleted while a read uses it stays deleted.
 func TestADeletedSessionStaysDeleted(t *testing.T) {
@@ -94,7 +73,7 @@ func TestRenewingADeletedSessionBeginsNone(t *testing.T) {
 	seen := h.session()
 	h.endSession()
 	h.pm.ResetLog()
-	_, err := h.backend.engine.Sessions.Renew(ctx, h.bound("ci"), seen)
+	_, err := h.backend.Engine().Sessions.Renew(ctx, h.bound("ci"), seen)
 	require.ErrorContains(t, err, "ended")
 	require.Zero(t, h.pm.Count())
 	require.Nil(t, h.session())

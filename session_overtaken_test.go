@@ -7,27 +7,11 @@ import (
 
 	"vault-plugin-secrets-processmaker/engine/session"
 
-	"vault-plugin-secrets-processmaker/engine/role"
-
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
-	"vault-plugin-secrets-processmaker/client/processmakertest"
 	"vault-plugin-secrets-processmaker/internal/problem"
 )
-
-// newUser is the user that lateReader gives the role to.
-const newUser = "robert"
-
-// lateReader gives the role to another user. It returns what a reader knows that
-// has loaded the role before.
-func (h *harness) lateReader() (former *role.Binding) {
-	h.t.Helper()
-	former = h.bound("ci")
-	h.pm.AddUser(processmakertest.User{Username: newUser, Password: "robert's"})
-	h.mustWrite("roles/ci", map[string]any{"username": newUser, "password": "robert's"})
-	return former
-}
 
 // A reader that loaded the role before its user was changed, and comes to begin
 // a session after the new user's has begun.
@@ -39,7 +23,7 @@ func TestALateReaderDoesNotReplaceANewUsersSession(t *testing.T) {
 	h.issue(nil)
 	begun := h.session()
 
-	_, err := h.backend.engine.Sessions.Usable(ctx, former)
+	_, err := h.backend.Engine().Sessions.Usable(ctx, former)
 	require.True(t, problem.IsConflict(err), err)
 	require.Equal(t, begun, h.session())
 	require.Len(t, h.pm.LiveTokens(), 2, "the session and the lease")
@@ -50,7 +34,7 @@ func TestALateReaderDoesNotReplaceANewUsersSession(t *testing.T) {
 
 	resp, err := h.do(logical.DeleteOperation, "roles/ci", nil)
 	require.Equal(t, 200, status(resp, err), message(resp, err))
-	_, err = h.backend.engine.Sessions.Usable(ctx, former)
+	_, err = h.backend.Engine().Sessions.Usable(ctx, former)
 	require.True(t, problem.IsConflict(err), err)
 	require.NotContains(t, h.snapshot(), "session/ci")
 }
@@ -67,7 +51,7 @@ func TestALateReaderDoesNotUseANewUsersSession(t *testing.T) {
 	h.issue(nil)
 	begun := h.session()
 
-	_, err := h.backend.engine.Sessions.Renew(ctx, former, seen)
+	_, err := h.backend.Engine().Sessions.Renew(ctx, former, seen)
 	require.ErrorIs(t, err, session.ErrOver)
 	require.Equal(t, begun, h.session())
 }

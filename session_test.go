@@ -169,8 +169,8 @@ func TestASessionsFailedRefresh(t *testing.T) {
 
 			// The trouble over, the role works, and what lives is known.
 			h.storage.failPuts(nil)
-			h.pm.SetClientSecret(3, h.configSecret())
-			h.pm.SetPassword("alice", h.rolePassword())
+			h.pm.SetClientSecret(3, configSecret(h))
+			h.pm.SetPassword("alice", rolePassword(h))
 			h.clock.Advance(2 * time.Minute)
 			l := h.issue(nil)
 			h.clock.Advance(time.Minute)
@@ -189,11 +189,11 @@ func TestASessionsFailedRefresh(t *testing.T) {
 	}
 }
 
-func (h *harness) configSecret() string {
+func configSecret(h *harness) string {
 	return h.bound("ci").Config.AuthClient.Secret
 }
 
-func (h *harness) rolePassword() string {
+func rolePassword(h *harness) string {
 	return h.bound("ci").Password
 }
 

@@ -23,7 +23,7 @@ func TestTwoAtOnceCompleteASignInOnce(t *testing.T) {
 	h.hook(hookedStorage{afterGet: func(key string) {
 		if strings.HasPrefix(key, session.SignInPrefix) {
 			looked.Add(1)
-			until(func() bool { return looked.Load() == 2 || h.backend.engine.Sessions.LocksInUse() > 0 })
+			until(func() bool { return looked.Load() == 2 || h.backend.Engine().Sessions.LocksInUse() > 0 })
 		}
 	}})
 	h.pm.ResetLog()
@@ -46,7 +46,7 @@ func TestTwoAtOnceImportARefreshTokenOnce(t *testing.T) {
 	brought := h.login("ci")
 	// Both meet, unless the one waits for the other.
 	h.pm.Inject(processmakertest.Fault{On: processmakertest.RefreshGrant, Do: processmakertest.MeetRefresh(2), Match: func(*http.Request) bool {
-		return h.backend.engine.Sessions.LocksInUse() == 0
+		return h.backend.Engine().Sessions.LocksInUse() == 0
 	}})
 	answers := make(chan int, 2)
 	for _, role := range roles {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"net/url"
 	"testing"
 	"time"
 
@@ -10,50 +9,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
-
-	"vault-plugin-secrets-processmaker/client/processmakertest"
 )
-
-const callback = "http://127.0.0.1:8250/oauth/callback"
-
-// newSignInHarness has a role "ci" that a person signs in to.
-func newSignInHarness(t *testing.T, role map[string]any) *harness {
-	t.Helper()
-	h := newHarness(t)
-	h.mustWrite("config", h.configData())
-	data := map[string]any{
-		"grant_type": "authorization_code", "credential_type": "personal_access_token", "redirect_uri": callback,
-		"client_id": "2", "client_secret": h.pm.Client(2).Secret,
-	}
-	for key, value := range role {
-		data[key] = value
-	}
-	h.mustWrite("roles/ci", data)
-	h.pm.ResetLog()
-	return h
-}
-
-// begin starts a sign-in and gives the state and what username's sign-in at
-// ProcessMaker answers.
-func (h *harness) begin(username string) (state, code string) {
-	h.t.Helper()
-	resp, err := h.do(logical.UpdateOperation, "authorize/ci", nil)
-	require.NoError(h.t, err)
-	require.False(h.t, resp.IsError(), "%v", resp)
-	address, err := url.Parse(resp.Data["authorization_url"].(string))
-	require.NoError(h.t, err)
-	query := address.Query()
-	require.Equal(h.t, "S256", query.Get("code_challenge_method"))
-	require.Equal(h.t, resp.Data["state"], query.Get("state"))
-	return query.Get("state"), h.pm.AuthorizationCode(processmakertest.Approval{
-		ClientID: 2, Username: username, RedirectURI: query.Get("redirect_uri"),
-		CodeChallenge: query.Get("code_challenge"), CodeChallengeMethod: query.Get("code_challenge_method"),
-	})
-}
-
-func (h *harness) complete(state, code string) (*logical.Response, error) {
-	return h.do(logical.UpdateOperation, "sessions/ci", map[string]any{"state": state, "code": code})
-}
 
 func TestAPersonSignsIn(t *testing.T) {
 	t.Parallel()
@@ -85,13 +41,6 @@ func TestAPersonSignsIn(t *testing.T) {
 	resp, err = h.complete(state, code)
 	require.Equal(t, 200, status(resp, err), message(resp, err))
 	require.Len(t, h.pm.LiveTokens(), 2, "the new session and the credential")
-}
-
-func (h *harness) list(path string) []string {
-	h.t.Helper()
-	resp, err := h.do(logical.ListOperation, path, nil)
-	require.NoError(h.t, err)
-	return resp.Data["keys"].([]string)
 }
 
 func TestSignInsCannotBeHijacked(t *testing.T) {

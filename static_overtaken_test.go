@@ -90,7 +90,7 @@ func TestALateReaderSharesNoFormerUsersCredential(t *testing.T) {
 	require.Equal(t, newUser, held["username"])
 	live := h.liveIDs()
 
-	_, err := h.backend.engine.Credentials.Shared(ctx, former)
+	_, err := h.backend.Engine().Credentials.Shared(ctx, former)
 	require.True(t, problem.IsConflict(err), err)
 	stored, err := h.reader().Credentials.GetShared(ctx, "ci")
 	require.NoError(t, err)
@@ -99,7 +99,7 @@ func TestALateReaderSharesNoFormerUsersCredential(t *testing.T) {
 
 	resp, err := h.do(logical.DeleteOperation, "roles/ci", nil)
 	require.Equal(t, 200, status(resp, err), message(resp, err))
-	_, err = h.backend.engine.Credentials.Shared(ctx, former)
+	_, err = h.backend.Engine().Credentials.Shared(ctx, former)
 	require.True(t, problem.IsConflict(err), err)
 	require.NotContains(t, h.snapshot(), "static/ci")
 	require.Empty(t, h.liveIDs())

@@ -10,17 +10,6 @@ import (
 	"vault-plugin-secrets-processmaker/client/processmakertest"
 )
 
-func newStaticHarness(t *testing.T, role map[string]any) *harness {
-	t.Helper()
-	data := map[string]any{"rotation_period": "1h", "rotation_overlap": "10m"}
-	for key, value := range role {
-		data[key] = value
-	}
-	h := newReadyHarness(t, data)
-	h.tick()
-	return h
-}
-
 func TestSharedCredentialsRotateOnRead(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"access_token", "personal_access_token"} {

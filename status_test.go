@@ -11,11 +11,6 @@ import (
 	"vault-plugin-secrets-processmaker/client/processmakertest"
 )
 
-func (h *harness) counter(name string) int64 {
-	h.t.Helper()
-	return h.read("status")["counters"].(map[string]any)[name].(int64)
-}
-
 func TestStatusTellsOfReachability(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)

@@ -17,13 +17,6 @@ import (
 	"vault-plugin-secrets-processmaker/engine/ledger"
 )
 
-// tick is one call of the periodic function and the work that it wakes.
-func (h *harness) tick() {
-	h.t.Helper()
-	require.NoError(h.t, h.backend.periodic(context.Background(), &logical.Request{Storage: h.storage}))
-	require.NoError(h.t, h.backend.engine.Background.Wait(context.Background()))
-}
-
 func TestWhatALostLeaseLeavesIsEndedAtItsDeadline(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
@@ -77,7 +70,7 @@ func TestAnOutageAtTheDeadlineHealsByItself(t *testing.T) {
 	h.tick()
 	require.Empty(t, h.liveIDs())
 	require.Empty(t, h.recordIDs())
-	cursor, err := h.backend.engine.Ledger.ReadCursor(context.Background())
+	cursor, err := h.backend.Engine().Ledger.ReadCursor(context.Background())
 	require.NoError(t, err)
 	require.Empty(t, cursor.Left)
 }
@@ -86,7 +79,7 @@ func TestTheFirstTickAfterAnOutageEndsAllThatIsDue(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
 	h.tick()
-	h.issueMany(50)
+	issueMany(h, 50)
 	h.clock.Advance(25 * time.Hour)
 	h.goDown()
 	h.tick()
@@ -126,7 +119,7 @@ func TestARestartedSweeperGoesOnFromItsCursor(t *testing.T) {
 	lost := h.issue(nil)
 	h.clock.Advance(time.Hour)
 	h.tick()
-	h.backend.engine.Reaper = reaper.New(h.backend.engine.Tokens, h.backend.engine.Sessions, h.backend.engine.Credentials)
+	h.backend.Engine().Reaper = reaper.New(h.backend.Engine().Tokens, h.backend.Engine().Sessions, h.backend.Engine().Credentials)
 	h.clock.Advance(48 * time.Hour)
 	h.storage.reset()
 	h.tick()
@@ -135,7 +128,7 @@ func TestARestartedSweeperGoesOnFromItsCursor(t *testing.T) {
 	// Without a cursor the ledger is listed once.
 	another := h.issue(nil)
 	require.NoError(t, h.storage.Delete(context.Background(), ledger.CursorKey))
-	h.backend.engine.Reaper = reaper.New(h.backend.engine.Tokens, h.backend.engine.Sessions, h.backend.engine.Credentials)
+	h.backend.Engine().Reaper = reaper.New(h.backend.Engine().Tokens, h.backend.Engine().Sessions, h.backend.Engine().Credentials)
 	h.clock.Advance(48 * time.Hour)
 	h.tick()
 	require.False(t, h.pm.Accepts(another.token()))
@@ -143,7 +136,7 @@ func TestARestartedSweeperGoesOnFromItsCursor(t *testing.T) {
 	// A cursor that cannot be read is no loss.
 	third := h.issue(nil)
 	require.NoError(t, h.storage.Put(context.Background(), &logical.StorageEntry{Key: ledger.CursorKey, Value: []byte(`{"next": "../.."}`)}))
-	h.backend.engine.Reaper = reaper.New(h.backend.engine.Tokens, h.backend.engine.Sessions, h.backend.engine.Credentials)
+	h.backend.Engine().Reaper = reaper.New(h.backend.Engine().Tokens, h.backend.Engine().Sessions, h.backend.Engine().Credentials)
 	h.clock.Advance(48 * time.Hour)
 	h.tick()
 	require.False(t, h.pm.Accepts(third.token()))
@@ -174,7 +167,7 @@ func TestATicksCostDoesNotDependOnHowManyLive(t *testing.T) {
 		h.tick()
 		for i := range live {
 			deadline := h.clock.Now().Add(24*time.Hour + time.Duration(i)*time.Second)
-			id, err := ledger.NewID(deadline, h.backend.random)
+			id, err := ledger.NewID(deadline, h.random)
 			require.NoError(t, err)
 			require.NoError(t, h.storage.Storage.Put(context.Background(), &logical.StorageEntry{Key: fmt.Sprintf("ledger/%s/%s", id[:6], id[6:]), Value: []byte("{}")}))
 		}
@@ -193,7 +186,7 @@ func TestSweepingStopsWithTheMount(t *testing.T) {
 	h := newReadyHarness(t, nil)
 	l := h.issue(nil)
 	h.clock.Advance(25 * time.Hour)
-	h.backend.clean(context.Background())
+	h.backend.Cleanup(context.Background())
 	h.tick()
 	require.True(t, h.pm.Accepts(l.token()))
 }

@@ -27,13 +27,13 @@ func TestAnOldNodeRemovesNoConfigOfTheNewOne(t *testing.T) {
 	require.NoError(t, l.tryRevoke())
 	c.clock.Advance(engine.UpkeepInterval)
 	arrived, release := c.heldRefreshes()
-	require.NoError(t, c.backend.periodic(context.Background(), &logical.Request{Storage: c.view}))
+	c.backend.Engine().Tick()
 	<-arrived
 	resp, err := c.onNext(&logical.Request{Operation: logical.UpdateOperation, Path: "config", Data: c.configData()})
 	require.Equal(t, 200, status(resp, err), message(resp, err))
 	release()
-	require.NoError(t, c.backend.engine.Background.Wait(context.Background()))
-	c.harness.backend = c.newNode(c.backend.random)
+	require.NoError(t, c.backend.Engine().Background.Wait(context.Background()))
+	c.harness.backend = c.newNode(c.random)
 	t.Cleanup(func() { c.harness.backend.Cleanup(context.Background()) })
 	require.Equal(t, c.pm.URL(), c.read("config")["url"])
 	c.issue(nil)
@@ -61,7 +61,7 @@ func TestAnOldNodeReplacesNothingThatTheNewOneWrote(t *testing.T) {
 			})})
 			resp, err := c.onOld(&logical.Request{Operation: logical.UpdateOperation, Path: path, Data: test.old})
 			require.Equal(t, http.StatusConflict, status(resp, err), message(resp, err))
-			c.harness.backend = c.newNode(c.backend.random)
+			c.harness.backend = c.newNode(c.random)
 			t.Cleanup(func() { c.harness.backend.Cleanup(context.Background()) })
 			for field, want := range map[string]any{"request_timeout": int64(25), "ttl": int64(1500)} {
 				if got, ok := c.read(path)[field]; ok {

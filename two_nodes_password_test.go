@@ -36,7 +36,7 @@ func TestAnOldNodeLeavesAPasswordAloneThatWasRotatedSince(t *testing.T) {
 			require.Equal(t, http.StatusConflict, status(resp, err), message(resp, err))
 			require.Contains(t, message(resp, err), `role "ci"`)
 			require.Equal(t, c.password(), c.storedPassword("ci"))
-			c.harness.backend = c.newNode(c.backend.random)
+			c.harness.backend = c.newNode(c.random)
 			t.Cleanup(func() { c.harness.backend.Cleanup(context.Background()) })
 			c.issue(nil)
 			require.Empty(t, c.openChanges())

@@ -22,14 +22,14 @@ import (
 // believes to be active while the other has taken over.
 type cluster struct {
 	*harness
-	next *backend
+	next Backend
 	// view is the old node's way to the storage.
 	view *watchedStorage
 }
 
 func newCluster(h *harness) *cluster {
-	c := &cluster{harness: h, next: h.newNode(h.backend.random), view: &watchedStorage{Storage: h.storage.Storage}}
-	h.backend = h.newNodeOn(c.view, h.backend.random)
+	c := &cluster{harness: h, next: h.newNode(h.random), view: &watchedStorage{Storage: h.storage.Storage}}
+	h.backend = h.newNodeOn(c.view, h.random)
 	h.t.Cleanup(func() { c.next.Cleanup(context.Background()) })
 	return c
 }

@@ -13,7 +13,7 @@ func TestUnknownFieldsAreRefusedEverywhere(t *testing.T) {
 	t.Parallel()
 	a := newAttack(t)
 	tried := 0
-	for _, path := range a.backend.Paths {
+	for _, path := range a.backend.Framework().Paths {
 		for operation := range path.Operations {
 			if operation == logical.ListOperation {
 				continue

@@ -69,7 +69,7 @@ type keptToken struct {
 }
 
 // kept returns what the mount has stored in the form of the files.
-func (h *harness) kept(leases map[string]*heldLease, begun *logical.Response) map[string]string {
+func kept(h *harness, leases map[string]*heldLease, begun *logical.Response) map[string]string {
 	h.t.Helper()
 	files := map[string]string{}
 	keys, err := logical.CollectKeys(context.Background(), h.storage.Storage)
@@ -201,13 +201,13 @@ func writeKept(t *testing.T, release string, files map[string]string) {
 
 // restore gives a new mount what a release has stored, with live tokens in the
 // place of those that were live then.
-func (h *harness) restore(files map[string]string) (facts keptFacts, leases map[string]*heldLease) {
+func restore(h *harness, files map[string]string) (facts keptFacts, leases map[string]*heldLease) {
 	h.t.Helper()
 	require.NoError(h.t, json.Unmarshal([]byte(files[factsFile]), &facts))
 	h.clock.Advance(facts.Time.Sub(h.clock.Now()))
 	replace := []string{keptURL, h.pm.URL()}
 	for _, name := range sortedNames(facts.Tokens) {
-		fresh := h.freshToken(facts.Tokens[name])
+		fresh := newFreshToken(h, facts.Tokens[name])
 		replace = append(replace, name+idEnding, fresh.id, name+accessEnding, fresh.access, name+refreshEnding, fresh.refresh)
 	}
 	fit := strings.NewReplacer(replace...).Replace
@@ -220,14 +220,14 @@ func (h *harness) restore(files map[string]string) (facts keptFacts, leases map[
 			require.NoError(h.t, h.storage.Storage.Put(context.Background(), &logical.StorageEntry{Key: key, Value: []byte(fit(text))}))
 		}
 		if lease, ok := strings.CutPrefix(name, leaseSection); ok {
-			leases[lease] = h.restoreLease(fit(text))
+			leases[lease] = restoreLease(h, fit(text))
 		}
 	}
 	h.pm.ResetLog()
 	return facts, leases
 }
 
-func (h *harness) restoreLease(text string) *heldLease {
+func restoreLease(h *harness, text string) *heldLease {
 	h.t.Helper()
 	var kept keptLease
 	require.NoError(h.t, json.Unmarshal([]byte(text), &kept))

@@ -55,20 +55,20 @@ func keep(t *testing.T) map[string]string {
 	h.clock.Advance(30 * time.Minute)
 	h.tick()
 
-	h.mustWrite("sessions/robot", map[string]any{"refresh_token": h.freshToken(keptToken{Username: "alice", ClientID: 4}).refresh})
+	h.mustWrite("sessions/robot", map[string]any{"refresh_token": newFreshToken(h, keptToken{Username: "alice", ClientID: 4}).refresh})
 	leases := map[string]*heldLease{}
 	for _, name := range []string{"ci", "doubt", "steady", "once", "jobs", "reports", "robot"} {
-		leases[name] = h.issueFrom(name)
+		leases[name] = issueFrom(h, name)
 	}
 	h.read("static-creds/shared")
 	h.read("static-creds/rotated")
 	uncertain := h.record(leases["doubt"].id())
 	uncertain.Doubtful = true
-	require.NoError(h.t, h.backend.engine.Ledger.Put(uncertain))
-	h.leaveDue()
-	h.leaveOpen()
+	require.NoError(h.t, h.backend.Engine().Ledger.Put(uncertain))
+	leaveDue(h)
+	leaveOpen(h)
 	begun := h.mustWrite("authorize/people", nil)
-	return h.kept(leases, begun)
+	return kept(h, leases, begun)
 }
 
 func join(all ...map[string]any) map[string]any {
@@ -79,7 +79,7 @@ func join(all ...map[string]any) map[string]any {
 	return joined
 }
 
-func (h *harness) issueFrom(role string) *heldLease {
+func issueFrom(h *harness, role string) *heldLease {
 	h.t.Helper()
 	resp, err := h.do(logical.ReadOperation, "creds/"+role, nil)
 	require.NoError(h.t, err)
@@ -88,7 +88,7 @@ func (h *harness) issueFrom(role string) *heldLease {
 }
 
 // leaveDue leaves a token behind that could not be ended.
-func (h *harness) leaveDue() {
+func leaveDue(h *harness) {
 	h.t.Helper()
 	remove := h.pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Do: processmakertest.Refuse()})
 	h.mustWrite("roles/steady", map[string]any{"verify": true})
@@ -96,7 +96,7 @@ func (h *harness) leaveDue() {
 }
 
 // leaveOpen leaves a change of a password open that ProcessMaker never got.
-func (h *harness) leaveOpen() {
+func leaveOpen(h *harness) {
 	h.t.Helper()
 	remove := h.pm.Inject(processmakertest.Fault{On: processmakertest.ChangePassword, Do: processmakertest.Refuse()})
 	h.clock.Advance(10 * time.Second) // of leaving ProcessMaker alone

@@ -61,18 +61,18 @@ func TestEntriesOfEarlierReleases(t *testing.T) {
 			t.Parallel()
 			h := newUpgradeHarness(t)
 			files := readKept(t, release.Name())
-			facts, leases := h.restore(files)
-			h.requireSettingsWork(files)
-			h.requireOpenChangesWork()
-			h.requireSignInWorks(facts)
-			h.requireLeasesWork(leases)
-			h.requireLedgerWorks()
-			h.requireSessionsWork()
+			facts, leases := restore(h, files)
+			requireSettingsWork(h, files)
+			requireOpenChangesWork(h)
+			requireSignInWorks(h, facts)
+			requireLeasesWork(h, leases)
+			requireLedgerWorks(h)
+			requireSessionsWork(h)
 		})
 	}
 }
 
-func (h *harness) requireSettingsWork(files map[string]string) {
+func requireSettingsWork(h *harness, files map[string]string) {
 	h.t.Helper()
 	config := h.read("config")
 	require.Equal(h.t, h.pm.URL(), config["url"])
@@ -102,7 +102,7 @@ func (h *harness) requireSettingsWork(files map[string]string) {
 }
 
 // requireOpenChangesWork completes the changes of passwords that were cut off.
-func (h *harness) requireOpenChangesWork() {
+func requireOpenChangesWork(h *harness) {
 	h.t.Helper()
 	if len(h.openChanges()) == 0 {
 		return // of a release before there were any
@@ -113,7 +113,7 @@ func (h *harness) requireOpenChangesWork() {
 }
 
 // requireSignInWorks completes the sign-in that was begun before the upgrade.
-func (h *harness) requireSignInWorks(facts keptFacts) {
+func requireSignInWorks(h *harness, facts keptFacts) {
 	h.t.Helper()
 	back, err := h.pm.SignIn(&http.Client{}, facts.SignIn.URL, "alice", upgradePass)
 	require.NoError(h.t, err)
@@ -121,7 +121,7 @@ func (h *harness) requireSignInWorks(facts keptFacts) {
 	require.Equal(h.t, 200, status(resp, err), message(resp, err))
 }
 
-func (h *harness) requireLeasesWork(leases map[string]*heldLease) {
+func requireLeasesWork(h *harness, leases map[string]*heldLease) {
 	h.t.Helper()
 	h.clock.Advance(time.Minute)
 	for _, name := range sortedNames(leases) {
@@ -142,7 +142,7 @@ func (h *harness) requireLeasesWork(leases map[string]*heldLease) {
 
 // requireLedgerWorks lets everything end that is in the ledger, at its time and
 // not before.
-func (h *harness) requireLedgerWorks() {
+func requireLedgerWorks(h *harness) {
 	h.t.Helper()
 	due := 0
 	for _, id := range h.recordIDs() {
@@ -164,7 +164,7 @@ func (h *harness) requireLedgerWorks() {
 
 // requireSessionsWork lets the sessions grow old, when they are refreshed, and
 // ends them with their roles.
-func (h *harness) requireSessionsWork() {
+func requireSessionsWork(h *harness) {
 	h.t.Helper()
 	sessions, err := h.storage.List(context.Background(), session.Prefix)
 	require.NoError(h.t, err)

@@ -19,10 +19,10 @@ import (
 type freshToken struct{ id, access, refresh string }
 
 // freshToken makes a token by the grant that its auth client has.
-func (h *harness) freshToken(like keptToken) freshToken {
+func newFreshToken(h *harness, like keptToken) freshToken {
 	h.t.Helper()
 	if like.Name != "" {
-		return h.freshPersonalToken(like)
+		return freshPersonalToken(h, like)
 	}
 	c := h.pm.Client(like.ClientID)
 	form := url.Values{"client_id": {fmt.Sprint(c.ID)}, "client_secret": {c.Secret}}
@@ -39,23 +39,23 @@ func (h *harness) freshToken(like keptToken) freshToken {
 		Access  string `json:"access_token"`
 		Refresh string `json:"refresh_token"`
 	}
-	h.call(http.MethodPost, "/oauth/token", "", "application/x-www-form-urlencoded", form.Encode(), &got)
+	call(h, http.MethodPost, "/oauth/token", "", "application/x-www-form-urlencoded", form.Encode(), &got)
 	return freshToken{id: tokenID(h.t, got.Access), access: got.Access, refresh: got.Refresh}
 }
 
-func (h *harness) freshPersonalToken(like keptToken) freshToken {
+func freshPersonalToken(h *harness, like keptToken) freshToken {
 	h.t.Helper()
-	maker := h.freshToken(keptToken{Username: "admin", ClientID: 3})
+	maker := newFreshToken(h, keptToken{Username: "admin", ClientID: 3})
 	defer h.pm.RevokeTokenByID(maker.id)
 	var made struct {
 		Access string `json:"accessToken"`
 	}
 	path := fmt.Sprintf("/api/1.0/users/%d/tokens", h.pm.User(like.Username).ID)
-	h.call(http.MethodPost, path, maker.access, "application/json", asText(h.t, map[string]any{"name": like.Name, "scopes": []string{}}), &made)
+	call(h, http.MethodPost, path, maker.access, "application/json", asText(h.t, map[string]any{"name": like.Name, "scopes": []string{}}), &made)
 	return freshToken{id: tokenID(h.t, made.Access), access: made.Access}
 }
 
-func (h *harness) call(method, path, bearer, contentType, body string, answer any) {
+func call(h *harness, method, path, bearer, contentType, body string, answer any) {
 	h.t.Helper()
 	request, err := http.NewRequest(method, h.pm.URL()+path, bytes.NewBufferString(body))
 	require.NoError(h.t, err)

@@ -88,11 +88,3 @@ func TestAWrongPasswordCostsOneLogin(t *testing.T) {
 	h.pm.SetPassword("alice", "another")
 	h.issue(nil)
 }
-
-func inject(on processmakertest.Endpoint, effect processmakertest.Effect) func(*harness) {
-	return func(h *harness) { h.pm.Inject(processmakertest.Fault{On: on, Do: effect}) }
-}
-
-func jsonHeader() map[string][]string {
-	return map[string][]string{"Content-Type": {"application/json"}}
-}

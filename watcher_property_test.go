@@ -45,7 +45,7 @@ func TestWatchersNeverSpin(t *testing.T) {
 						require.ErrorContains(t, err, "max_ttl")
 						break
 					}
-					newEnd := h.vaultsEnd(l)
+					newEnd := vaultsEnd(h, l)
 					require.True(t, l.secret.Renewable)
 					require.False(t, newEnd.Before(end.Add(-2*time.Second)), "a renewal shortened the lease")
 					require.False(t, newEnd.After(h.record(l.id()).Deadline), "outlives its deadline")
@@ -83,7 +83,7 @@ func TestWatchersNeverSpin(t *testing.T) {
 
 // vaultsEnd is where Vault puts the end of a lease that was just renewed, by its
 // own arithmetic on the injected clock.
-func (h *harness) vaultsEnd(l *heldLease) time.Time {
+func vaultsEnd(h *harness, l *heldLease) time.Time {
 	h.t.Helper()
 	// CalculateTTL reads the real clock: what counts is how far apart the
 	// times are.
