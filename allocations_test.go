@@ -3,6 +3,8 @@ package main
 import (
 	"testing"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"github.com/stretchr/testify/assert"
 )
 
@@ -22,11 +24,11 @@ var mostAllocations = map[string]float64{
 
 // It is not parallel, because allocations are counted for the whole process.
 func TestAllocationsOfTheHotHandlers(t *testing.T) {
-	if raceDetector {
+	if mounttest.RaceDetector {
 		t.Skip("the race detector allocates too")
 	}
 	for _, handler := range hotHandlers {
-		work := handler.ready(newHotMount(t, newForgetful()))
+		work := handler.ready(newHotMount(t, mounttest.NewForgetful()))
 		work()
 		most, pinned := mostAllocations[handler.name]
 		assert.True(t, pinned, "%s is not pinned", handler.name)

@@ -27,7 +27,7 @@ var generatedPart = regexp.MustCompile(`(?s)<!-- (parameters|answer) of ([^ ]+) 
 func TestAPIPageIsComplete(t *testing.T) {
 	t.Parallel()
 	paths := map[string]*framework.Path{}
-	for _, path := range newHarness(t).backend.Framework().Paths {
+	for _, path := range newHarness(t).Backend.Framework().Paths {
 		paths[pagePath(path.Pattern)] = path
 	}
 	page := textOf(t, apiPage)

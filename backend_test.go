@@ -33,20 +33,20 @@ func TestFactoryTakesAnEmptyConfiguration(t *testing.T) {
 func TestEveryStoredKeyIsMarked(t *testing.T) {
 	t.Parallel()
 	h := newSignInHarness(t, nil)
-	h.begin("alice")
-	h.mustWrite("roles/ci", h.roleData(map[string]any{
+	h.Begin("alice")
+	h.MustWrite("roles/ci", h.RoleData(map[string]any{
 		"grant_type": "password", "redirect_uri": nil, "client_id": nil, "client_secret": nil,
 		"credential_type": "access_token", "rotation_period": "1h",
 	}))
-	l := h.issue(nil)
-	h.clock.Advance(time.Minute)
-	l.renew()
-	h.read("static-creds/ci")
-	h.mustWrite("roles/ci", map[string]any{"credential_type": "personal_access_token"})
-	h.issue(nil)
-	h.mustWrite("rotate-role/ci", nil)
-	h.tick()
-	paths := h.backend.SpecialPaths()
+	l := h.Issue(nil)
+	h.Clock.Advance(time.Minute)
+	l.Renew()
+	h.Read("static-creds/ci")
+	h.MustWrite("roles/ci", map[string]any{"credential_type": "personal_access_token"})
+	h.Issue(nil)
+	h.MustWrite("rotate-role/ci", nil)
+	h.Tick()
+	paths := h.Backend.SpecialPaths()
 	covered := func(key string, list []string) bool {
 		for _, entry := range list {
 			if key == entry || (strings.HasSuffix(entry, "/") && strings.HasPrefix(key, entry)) {
@@ -57,7 +57,7 @@ func TestEveryStoredKeyIsMarked(t *testing.T) {
 	}
 	local := map[string]bool{"config": false, "role": false, "session": true, "static": true, "authorize": true, "ledger": true, "cursor": true, "rotate": false}
 	seen := map[string]bool{}
-	for _, key := range h.storage.keys {
+	for _, key := range h.Storage.Keys {
 		kind, _, _ := strings.Cut(key, "/")
 		seen[kind] = true
 		require.Equal(t, kind != "cursor", covered(key, paths.SealWrapStorage), key)
@@ -75,7 +75,7 @@ func TestWritersAreForwarded(t *testing.T) {
 	replicated := func(pattern string) bool {
 		return strings.Contains(pattern, "config") || strings.Contains(pattern, "roles/") || strings.Contains(pattern, "rotate-role/")
 	}
-	for _, path := range h.backend.Framework().Paths {
+	for _, path := range h.Backend.Framework().Paths {
 		for operation, handler := range path.Operations {
 			properties := handler.Properties()
 			reads := operation == logical.ReadOperation || operation == logical.ListOperation
@@ -84,17 +84,17 @@ func TestWritersAreForwarded(t *testing.T) {
 			require.Equal(t, acts && replicated(path.Pattern), properties.ForwardPerformanceSecondary, "%s %s", operation, path.Pattern)
 		}
 	}
-	h.system.ReplicationStateVal = consts.ReplicationPerformanceStandby
+	h.System.ReplicationStateVal = consts.ReplicationPerformanceStandby
 	for _, path := range []string{"creds/ci"} {
-		_, err := h.do(logical.ReadOperation, path, nil)
+		_, err := h.Do(logical.ReadOperation, path, nil)
 		require.ErrorIs(t, err, logical.ErrReadOnly)
 	}
-	require.Zero(t, h.pm.Count())
+	require.Zero(t, h.Pm.Count())
 }
 
 func TestEveryPathExplainsItself(t *testing.T) {
 	t.Parallel()
-	b := newHarness(t).backend
+	b := newHarness(t).Backend
 	ids := map[string]bool{}
 	for _, path := range b.Framework().Paths {
 		require.NotEmpty(t, path.HelpSynopsis, path.Pattern)
@@ -131,21 +131,21 @@ func TestEveryPathExplainsItself(t *testing.T) {
 func TestAPanicEndsTheRequestAlone(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	h.storage.beforePut(func(string) { panic("S3CRET") })
-	_, err := h.do(logical.UpdateOperation, "roles/ci", map[string]any{"ttl": "1m"})
+	h.Storage.BeforePut(func(string) { panic("S3CRET") })
+	_, err := h.Do(logical.UpdateOperation, "roles/ci", map[string]any{"ttl": "1m"})
 	require.ErrorIs(t, err, telemetry.ErrPanicked)
-	require.NotContains(t, h.log.String(), "S3CRET")
-	require.Contains(t, h.log.String(), "recovered from a panic")
-	h.storage.beforePut(nil)
-	h.mustWrite("roles/ci", map[string]any{"ttl": "1m"})
-	h.issue(nil)
+	require.NotContains(t, h.Log.String(), "S3CRET")
+	require.Contains(t, h.Log.String(), "recovered from a panic")
+	h.Storage.BeforePut(nil)
+	h.MustWrite("roles/ci", map[string]any{"ttl": "1m"})
+	h.Issue(nil)
 
-	h.backend.Framework().Paths[0].ExistenceCheck = func(context.Context, *logical.Request, *framework.FieldData) (bool, error) {
+	h.Backend.Framework().Paths[0].ExistenceCheck = func(context.Context, *logical.Request, *framework.FieldData) (bool, error) {
 		panic(errors.New("S3CRET"))
 	}
-	_, _, err = h.backend.HandleExistenceCheck(context.Background(), &logical.Request{Operation: logical.CreateOperation, Path: "config", Storage: h.storage})
+	_, _, err = h.Backend.HandleExistenceCheck(context.Background(), &logical.Request{Operation: logical.CreateOperation, Path: "config", Storage: h.Storage})
 	require.ErrorIs(t, err, telemetry.ErrPanicked)
-	_, _, err = h.backend.HandleExistenceCheck(context.Background(), &logical.Request{Operation: logical.CreateOperation, Path: "config", Storage: h.storage, Data: map[string]any{"client_secret": []any{"S3CRET"}}})
+	_, _, err = h.Backend.HandleExistenceCheck(context.Background(), &logical.Request{Operation: logical.CreateOperation, Path: "config", Storage: h.Storage, Data: map[string]any{"client_secret": []any{"S3CRET"}}})
 	require.ErrorContains(t, err, "must be a text")
 	require.NotContains(t, err.Error(), "S3CRET")
 }
@@ -154,25 +154,25 @@ func TestUnmountingWaitsForWhatIsUnderWay(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
 	started, release := make(chan struct{}), make(chan struct{})
-	h.pm.Inject(processmakertest.Fault{On: processmakertest.PasswordGrant, Do: processmakertest.Replace(func(status int, body []byte) (int, []byte) {
+	h.Pm.Inject(processmakertest.Fault{On: processmakertest.PasswordGrant, Do: processmakertest.Replace(func(status int, body []byte) (int, []byte) {
 		close(started)
 		<-release
 		return status, body
 	})})
 	issued := make(chan error, 1)
 	go func() {
-		_, err := h.do(logical.ReadOperation, "creds/ci", nil)
+		_, err := h.Do(logical.ReadOperation, "creds/ci", nil)
 		issued <- err
 	}()
 	<-started
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	h.backend.Cleanup(ctx)
-	require.Contains(t, h.log.String(), "unmounted while requests")
+	h.Backend.Cleanup(ctx)
+	require.Contains(t, h.Log.String(), "unmounted while requests")
 	go close(release)
-	h.backend.Cleanup(context.Background())
+	h.Backend.Cleanup(context.Background())
 	require.NoError(t, <-issued)
-	require.NoError(t, h.backend.Engine().Background.Wait(context.Background()))
+	require.NoError(t, h.Backend.Engine().Background.Wait(context.Background()))
 }
 
 func TestPeriodicKeepsAwayFromForeignStorage(t *testing.T) {
@@ -193,23 +193,23 @@ func TestPeriodicKeepsAwayFromForeignStorage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newReadyHarness(t, nil)
-			l := h.issue(nil)
-			_, err := h.do(logical.DeleteOperation, "config", nil)
+			l := h.Issue(nil)
+			_, err := h.Do(logical.DeleteOperation, "config", nil)
 			require.NoError(t, err)
-			h.clock.Advance(25 * time.Hour)
-			h.system.ReplicationStateVal = test.state
-			h.storage.reset()
-			h.pm.ResetLog()
-			h.tick()
-			h.tick()
-			require.Equal(t, test.sweeps, !h.pm.Accepts(l.token()))
-			require.Equal(t, test.sweeps, h.pm.Count() > 0)
+			h.Clock.Advance(25 * time.Hour)
+			h.System.ReplicationStateVal = test.state
+			h.Storage.Reset()
+			h.Pm.ResetLog()
+			h.Tick()
+			h.Tick()
+			require.Equal(t, test.sweeps, !h.Pm.Accepts(l.Token()))
+			require.Equal(t, test.sweeps, h.Pm.Count() > 0)
 			if !test.sweeps {
-				require.Equal(t, [4]int64{}, h.storage.counts())
+				require.Equal(t, [4]int64{}, h.Storage.Counts())
 			}
-			h.clock.Advance(engine.UpkeepInterval)
-			h.tick()
-			stored, err := h.reader().Instances.Current(context.Background())
+			h.Clock.Advance(engine.UpkeepInterval)
+			h.Tick()
+			stored, err := h.Reader().Instances.Current(context.Background())
 			require.NoError(t, err)
 			require.Equal(t, test.writes, stored == nil, "the deleted config is dropped by who may write it")
 		})

@@ -3,6 +3,8 @@ package main
 import (
 	"testing"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -12,25 +14,25 @@ import (
 func TestConfigLooksForAProcessMaker(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		arrange func(h *harness)
+		arrange func(h *mounttest.Mount)
 		says    string
 	}{
-		"down":          {func(h *harness) { h.pm.GoOffline() }, "connection refused"},
-		"something web": {inject(processmakertest.Any, processmakertest.HTMLPage(200)), "not JSON"},
-		"another API":   {inject(processmakertest.Any, processmakertest.Answer(401, jsonHeader(), `{"error":"unauthorized"}`)), "HTTP 401"},
-		"open API":      {inject(processmakertest.Any, processmakertest.Answer(200, jsonHeader(), `{"data":[]}`)), "HTTP 200"},
-		"redirect":      {inject(processmakertest.Any, processmakertest.Redirect("https://elsewhere.example.com")), "redirect"},
-		"maintenance":   {inject(processmakertest.Any, processmakertest.Maintenance(0)), "HTTP 503"},
+		"down":          {func(h *mounttest.Mount) { h.Pm.GoOffline() }, "connection refused"},
+		"something web": {mounttest.Inject(processmakertest.Any, processmakertest.HTMLPage(200)), "not JSON"},
+		"another API":   {mounttest.Inject(processmakertest.Any, processmakertest.Answer(401, mounttest.JsonHeader(), `{"error":"unauthorized"}`)), "HTTP 401"},
+		"open API":      {mounttest.Inject(processmakertest.Any, processmakertest.Answer(200, mounttest.JsonHeader(), `{"data":[]}`)), "HTTP 200"},
+		"redirect":      {mounttest.Inject(processmakertest.Any, processmakertest.Redirect("https://elsewhere.example.com")), "redirect"},
+		"maintenance":   {mounttest.Inject(processmakertest.Any, processmakertest.Maintenance(0)), "HTTP 503"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHarness(t)
 			test.arrange(h)
-			h.refusedWrite(logical.CreateOperation, "config", h.configData(), test.says)
-			require.Nil(t, h.read("config"))
-			data := h.configData()
+			h.RefusedWrite(logical.CreateOperation, "config", h.ConfigData(), test.says)
+			require.Nil(t, h.Read("config"))
+			data := h.ConfigData()
 			data["verify_connection"] = false
-			h.mustWrite("config", data)
+			h.MustWrite("config", data)
 		})
 	}
 }
@@ -38,17 +40,17 @@ func TestConfigLooksForAProcessMaker(t *testing.T) {
 func TestConfigOverTLS(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, func(c *processmakertest.Config) { c.TLS = true })
-	h.refusedWrite(logical.CreateOperation, "config", h.configData(), "set ca_cert")
-	data := h.configData()
-	data["ca_cert"] = h.pm.CACertPEM()
+	h.RefusedWrite(logical.CreateOperation, "config", h.ConfigData(), "set ca_cert")
+	data := h.ConfigData()
+	data["ca_cert"] = h.Pm.CACertPEM()
 	data["tls_min_version"] = "tls13"
-	h.mustWrite("config", data)
-	h.mustWrite("roles/ci", h.roleData(nil))
-	h.issue(nil)
+	h.MustWrite("config", data)
+	h.MustWrite("roles/ci", h.RoleData(nil))
+	h.Issue(nil)
 
-	resp := h.mustWrite("config", map[string]any{"ca_cert": nil, "insecure_tls": true, "client_secret": h.pm.Client(3).Secret})
+	resp := h.MustWrite("config", map[string]any{"ca_cert": nil, "insecure_tls": true, "client_secret": h.Pm.Client(3).Secret})
 	require.Contains(t, resp.Warnings[0], "insecure_tls")
-	h.issue(nil)
+	h.Issue(nil)
 
-	h.refusedWrite(logical.UpdateOperation, "config", map[string]any{"ca_cert": h.pm.CACertPEM(), "insecure_tls": false, "tls_server_name": "bpm.example.com", "client_secret": "x"}, "set tls_server_name")
+	h.RefusedWrite(logical.UpdateOperation, "config", map[string]any{"ca_cert": h.Pm.CACertPEM(), "insecure_tls": false, "tls_server_name": "bpm.example.com", "client_secret": "x"}, "set tls_server_name")
 }

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"vault-plugin-secrets-processmaker/engine/instance"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -16,20 +18,20 @@ import (
 )
 
 // leavings are the ways in which a mount leaves its instance.
-func leavings() map[string]func(h *harness) (*logical.Response, error) {
-	return map[string]func(h *harness) (*logical.Response, error){
-		"moved": func(h *harness) (*logical.Response, error) {
-			other, err := processmakertest.Start(processmakertest.Config{Clock: h.clock.Now})
+func leavings() map[string]func(h *mounttest.Mount) (*logical.Response, error) {
+	return map[string]func(h *mounttest.Mount) (*logical.Response, error){
+		"moved": func(h *mounttest.Mount) (*logical.Response, error) {
+			other, err := processmakertest.Start(processmakertest.Config{Clock: h.Clock.Now})
 			if err != nil {
 				return nil, err
 			}
-			h.t.Cleanup(other.Close)
-			data := maps.Clone(h.configData())
+			h.T.Cleanup(other.Close)
+			data := maps.Clone(h.ConfigData())
 			data["url"] = other.URL()
-			return h.do(logical.UpdateOperation, "config", data)
+			return h.Do(logical.UpdateOperation, "config", data)
 		},
-		"removed": func(h *harness) (*logical.Response, error) {
-			return h.do(logical.DeleteOperation, "config", nil)
+		"removed": func(h *mounttest.Mount) (*logical.Response, error) {
+			return h.Do(logical.DeleteOperation, "config", nil)
 		},
 	}
 }
@@ -40,33 +42,33 @@ func TestNoSessionOutlivesTheConfigItBeganUnder(t *testing.T) {
 	t.Parallel()
 	for kind, test := range map[string]struct {
 		during processmakertest.Endpoint
-		start  func(t *testing.T) (*harness, func() (*logical.Response, error))
+		start  func(t *testing.T) (*mounttest.Mount, func() (*logical.Response, error))
 	}{
-		"of a password": {processmakertest.PasswordGrant, func(t *testing.T) (*harness, func() (*logical.Response, error)) {
+		"of a password": {processmakertest.PasswordGrant, func(t *testing.T) (*mounttest.Mount, func() (*logical.Response, error)) {
 			h := newPersonalHarness(t, nil)
-			return h, func() (*logical.Response, error) { return h.do(logical.ReadOperation, "creds/ci", nil) }
+			return h, func() (*logical.Response, error) { return h.Do(logical.ReadOperation, "creds/ci", nil) }
 		}},
-		"of a person": {processmakertest.AuthorizationCodeGrant, func(t *testing.T) (*harness, func() (*logical.Response, error)) {
+		"of a person": {processmakertest.AuthorizationCodeGrant, func(t *testing.T) (*mounttest.Mount, func() (*logical.Response, error)) {
 			h := newSignInHarness(t, nil)
-			state, code := h.begin("alice")
-			return h, func() (*logical.Response, error) { return h.complete(state, code) }
+			state, code := h.Begin("alice")
+			return h, func() (*logical.Response, error) { return h.Complete(state, code) }
 		}},
 	} {
 		for name, leave := range leavings() {
 			t.Run(kind+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				h, begin := test.start(t)
-				h.pm.Inject(processmakertest.Fault{On: test.during, Do: processmakertest.Replace(func(code int, body []byte) (int, []byte) {
+				h.Pm.Inject(processmakertest.Fault{On: test.during, Do: processmakertest.Replace(func(code int, body []byte) (int, []byte) {
 					if resp, err := leave(h); err != nil || resp.IsError() {
-						t.Error(message(resp, err))
+						t.Error(mounttest.Message(resp, err))
 					}
 					return code, body
 				})})
 				resp, err := begin()
-				require.Equal(t, http.StatusConflict, status(resp, err), message(resp, err))
-				require.Nil(t, h.session())
-				require.Empty(t, h.liveIDs())
-				require.Empty(t, h.recordIDs())
+				require.Equal(t, http.StatusConflict, mounttest.Status(resp, err), mounttest.Message(resp, err))
+				require.Nil(t, h.Session())
+				require.Empty(t, h.LiveIDs())
+				require.Empty(t, h.RecordIDs())
 			})
 		}
 	}
@@ -81,7 +83,7 @@ func TestNoCredentialSlipsPastALeavingConfig(t *testing.T) {
 			t.Parallel()
 			h := newReadyHarness(t, nil)
 			arrived, held := make(chan struct{}), make(chan struct{})
-			h.pm.Inject(processmakertest.Fault{On: processmakertest.PasswordGrant, Do: processmakertest.Hold(held), Match: func(*http.Request) bool {
+			h.Pm.Inject(processmakertest.Fault{On: processmakertest.PasswordGrant, Do: processmakertest.Hold(held), Match: func(*http.Request) bool {
 				close(arrived)
 				return true
 			}})
@@ -90,7 +92,7 @@ func TestNoCredentialSlipsPastALeavingConfig(t *testing.T) {
 			read := make(chan error)
 			go func() {
 				var err error
-				resp, err = h.do(logical.ReadOperation, "creds/ci", nil)
+				resp, err = h.Do(logical.ReadOperation, "creds/ci", nil)
 				answered.Store(true)
 				read <- err
 			}()
@@ -99,18 +101,18 @@ func TestNoCredentialSlipsPastALeavingConfig(t *testing.T) {
 			slip := func(key string) error {
 				if key == instance.Key {
 					close(held)
-					until(func() bool { return len(h.recordIDs()) == 1 })
-					until(func() bool { return answered.Load() || h.backend.Engine().Instances.Known() == nil })
+					mounttest.Until(func() bool { return len(h.RecordIDs()) == 1 })
+					mounttest.Until(func() bool { return answered.Load() || h.Backend.Engine().Instances.Known() == nil })
 				}
 				return nil
 			}
-			h.hook(hookedStorage{beforeDelete: slip})
-			h.storage.beforePut(func(key string) { _ = slip(key) })
+			h.Hook(mounttest.HookedStorage{BeforeDelete: slip})
+			h.Storage.BeforePut(func(key string) { _ = slip(key) })
 			left, err := leave(h)
-			require.Equal(t, 200, status(left, err), message(left, err))
-			require.NotEqual(t, 200, status(resp, <-read))
-			require.Empty(t, h.liveIDs())
-			require.Empty(t, h.recordIDs())
+			require.Equal(t, 200, mounttest.Status(left, err), mounttest.Message(left, err))
+			require.NotEqual(t, 200, mounttest.Status(resp, <-read))
+			require.Empty(t, h.LiveIDs())
+			require.Empty(t, h.RecordIDs())
 		})
 	}
 }
@@ -119,16 +121,16 @@ func TestNoCredentialSlipsPastALeavingConfig(t *testing.T) {
 func TestARefusedLeavingKeepsTheClient(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	before := h.backend.Engine().Instances.Known()
-	h.storage.failPuts(func(key string) bool { return key == instance.Key })
+	before := h.Backend.Engine().Instances.Known()
+	h.Storage.FailPuts(func(key string) bool { return key == instance.Key })
 	_, err := leavings()["moved"](h)
-	require.ErrorIs(t, err, errDiskFull)
-	require.Same(t, before, h.backend.Engine().Instances.Known())
-	h.storage.failDeletes(true)
+	require.ErrorIs(t, err, mounttest.ErrDiskFull)
+	require.Same(t, before, h.Backend.Engine().Instances.Known())
+	h.Storage.FailDeletes(true)
 	_, err = leavings()["removed"](h)
 	require.Error(t, err)
-	require.Same(t, before, h.backend.Engine().Instances.Known())
-	h.storage.failDeletes(false)
-	h.issue(nil)
+	require.Same(t, before, h.Backend.Engine().Instances.Known())
+	h.Storage.FailDeletes(false)
+	h.Issue(nil)
 	require.NoError(t, before.Client.Probe(context.Background()))
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"vault-plugin-secrets-processmaker/engine"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -16,34 +18,34 @@ import (
 // meanwhile is another one, and stays.
 func TestAConfigWrittenWhileAnotherIsRemovedStays(t *testing.T) {
 	t.Parallel()
-	for name, remove := range map[string]func(*harness) error{
-		"by its deletion": func(h *harness) error {
-			_, err := h.do(logical.DeleteOperation, "config", nil)
+	for name, remove := range map[string]func(*mounttest.Mount) error{
+		"by its deletion": func(h *mounttest.Mount) error {
+			_, err := h.Do(logical.DeleteOperation, "config", nil)
 			return err
 		},
-		"by the periodic function, later": func(h *harness) error {
-			h.tick()
+		"by the periodic function, later": func(h *mounttest.Mount) error {
+			h.Tick()
 			return nil
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newPersonalHarness(t, nil)
-			h.tick()
-			l := h.issue(nil)
-			h.clock.Advance(engine.UpkeepInterval)
+			h.Tick()
+			l := h.Issue(nil)
+			h.Clock.Advance(engine.UpkeepInterval)
 			later := name != "by its deletion"
 			if later {
-				_, err := h.do(logical.DeleteOperation, "config", nil)
+				_, err := h.Do(logical.DeleteOperation, "config", nil)
 				require.NoError(t, err)
 			}
-			require.NoError(t, l.tryRevoke())
+			require.NoError(t, l.TryRevoke())
 
-			arrived, release := h.heldRefreshes()
+			arrived, release := h.HeldRefreshes()
 			done := make(chan error, 1)
 			go func() { done <- remove(h) }()
 			<-arrived
-			h.mustWrite("config", h.configData())
+			h.MustWrite("config", h.ConfigData())
 			release()
 			err := <-done
 			if later {
@@ -53,10 +55,10 @@ func TestAConfigWrittenWhileAnotherIsRemovedStays(t *testing.T) {
 				require.ErrorAs(t, err, &coded)
 				require.Equal(t, http.StatusConflict, coded.Code())
 			}
-			read := h.read("config")
-			require.Equal(t, h.pm.URL(), read["url"])
-			h.tick()
-			h.issue(nil)
+			read := h.Read("config")
+			require.Equal(t, h.Pm.URL(), read["url"])
+			h.Tick()
+			h.Issue(nil)
 		})
 	}
 }
@@ -66,17 +68,17 @@ func TestAConfigWrittenWhileAnotherIsRemovedStays(t *testing.T) {
 func TestThePeriodicFunctionDoesNotWaitForProcessMaker(t *testing.T) {
 	t.Parallel()
 	h := newPersonalHarness(t, nil)
-	h.tick()
-	l := h.issue(nil)
-	h.clock.Advance(time.Minute)
-	_, err := h.do(logical.DeleteOperation, "config", nil)
+	h.Tick()
+	l := h.Issue(nil)
+	h.Clock.Advance(time.Minute)
+	_, err := h.Do(logical.DeleteOperation, "config", nil)
 	require.NoError(t, err)
-	require.NoError(t, l.tryRevoke())
-	h.clock.Advance(engine.UpkeepInterval)
-	arrived, release := h.heldRefreshes()
-	h.backend.Engine().Tick()
+	require.NoError(t, l.TryRevoke())
+	h.Clock.Advance(engine.UpkeepInterval)
+	arrived, release := h.HeldRefreshes()
+	h.Backend.Engine().Tick()
 	<-arrived
 	release()
-	require.NoError(t, h.backend.Engine().Background.Wait(context.Background()))
-	require.Empty(t, h.liveIDs())
+	require.NoError(t, h.Backend.Engine().Background.Wait(context.Background()))
+	require.Empty(t, h.LiveIDs())
 }

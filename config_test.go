@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 )
@@ -20,18 +22,18 @@ import (
 func TestConfigReadsBackWithoutSecrets(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	require.Nil(t, h.read("config"))
+	require.Nil(t, h.Read("config"))
 	certificate, key := keyPair(t)
-	data := h.configData()
+	data := h.ConfigData()
 	data["client_cert"], data["client_key"] = certificate, key
 	data["proxy_url"] = "http://user:S3CRET@127.0.0.1:3128"
 	data["verify_connection"] = false
-	h.mustWrite("config", data)
+	h.MustWrite("config", data)
 
-	got := h.read("config")
-	h.checkFields(answerFields(configFields()), got)
+	got := h.Read("config")
+	h.CheckFields(answerFields(configFields()), got)
 	require.Equal(t, map[string]any{
-		"url": h.pm.URL(), "allow_http": false,
+		"url": h.Pm.URL(), "allow_http": false,
 		"client_id": "3", "client_secret_set": true, "client_auth_method": "client_secret_post",
 		"ca_cert": "", "client_cert": certificate, "client_key_set": true, "tls_server_name": "", "tls_min_version": "tls12", "insecure_tls": false,
 		"proxy_url": "http://user:xxxxx@127.0.0.1:3128", "request_timeout": int64(15), "max_concurrent_requests": 64, "token_requests_per_minute": 0,
@@ -42,15 +44,15 @@ func TestConfigReadsBackWithoutSecrets(t *testing.T) {
 func TestConfigKeepsWhatIsNotGiven(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	h.mustWrite("config", h.configData())
-	before := h.read("config")
-	h.mustWrite("config", map[string]any{"request_timeout": "7s"})
+	h.MustWrite("config", h.ConfigData())
+	before := h.Read("config")
+	h.MustWrite("config", map[string]any{"request_timeout": "7s"})
 	before["request_timeout"] = int64(7)
-	require.Equal(t, before, h.read("config"))
+	require.Equal(t, before, h.Read("config"))
 
-	_, err := h.do(logical.PatchOperation, "config", map[string]any{"request_timeout": nil, "max_concurrent_requests": nil, "client_id": nil, "client_secret": nil, "tls_min_version": nil, "verify_connection": nil})
+	_, err := h.Do(logical.PatchOperation, "config", map[string]any{"request_timeout": nil, "max_concurrent_requests": nil, "client_id": nil, "client_secret": nil, "tls_min_version": nil, "verify_connection": nil})
 	require.NoError(t, err)
-	got := h.read("config")
+	got := h.Read("config")
 	require.Equal(t, int64(15), got["request_timeout"])
 	require.Equal(t, 16, got["max_concurrent_requests"])
 	require.Equal(t, "", got["client_id"])
@@ -61,10 +63,10 @@ func TestConfigKeepsWhatIsNotGiven(t *testing.T) {
 func TestConfigRefusals(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	h.refusedWrite(logical.PatchOperation, "config", map[string]any{"url": h.pm.URL()}, "no config to patch")
-	h.refusedWrite(logical.CreateOperation, "config", map[string]any{}, "url is missing")
-	h.mustWrite("config", h.configData())
-	before := h.read("config")
+	h.RefusedWrite(logical.PatchOperation, "config", map[string]any{"url": h.Pm.URL()}, "no config to patch")
+	h.RefusedWrite(logical.CreateOperation, "config", map[string]any{}, "url is missing")
+	h.MustWrite("config", h.ConfigData())
+	before := h.Read("config")
 	certificate, key := keyPair(t)
 	for name, test := range map[string]struct {
 		data map[string]any
@@ -111,12 +113,12 @@ func TestConfigRefusals(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, operation := range []logical.Operation{logical.UpdateOperation, logical.PatchOperation} {
-				resp, err := h.do(operation, "config", test.data)
+				resp, err := h.Do(operation, "config", test.data)
 				require.NoError(t, err)
 				require.True(t, resp.IsError())
 				require.ErrorContains(t, resp.Error(), test.says)
 				require.NotContains(t, resp.Error().Error(), "S3CRET")
-				require.Equal(t, before, h.read("config"), "a refused write changes nothing")
+				require.Equal(t, before, h.Read("config"), "a refused write changes nothing")
 			}
 		})
 	}
@@ -125,16 +127,16 @@ func TestConfigRefusals(t *testing.T) {
 func TestAFailedConfigWriteChangesNothing(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	before := h.read("config")
-	h.storage.failPuts(anyKey)
-	_, err := h.write("config", map[string]any{"request_timeout": "9s", "token_requests_per_minute": 1})
-	require.ErrorIs(t, err, errDiskFull)
-	require.Equal(t, before, h.read("config"))
-	h.storage.failPuts(nil)
-	h.issue(nil)
-	h.issue(nil)
-	h.forgetAll()
-	require.Equal(t, before, h.read("config"))
+	before := h.Read("config")
+	h.Storage.FailPuts(mounttest.AnyKey)
+	_, err := h.Write("config", map[string]any{"request_timeout": "9s", "token_requests_per_minute": 1})
+	require.ErrorIs(t, err, mounttest.ErrDiskFull)
+	require.Equal(t, before, h.Read("config"))
+	h.Storage.FailPuts(nil)
+	h.Issue(nil)
+	h.Issue(nil)
+	h.ForgetAll()
+	require.Equal(t, before, h.Read("config"))
 }
 
 func TestConfigWritesAtTheSameTime(t *testing.T) {
@@ -143,22 +145,22 @@ func TestConfigWritesAtTheSameTime(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 20 {
 		wg.Go(func() {
-			resp, err := h.write("config", map[string]any{"request_timeout": 1 + i})
-			if code := status(resp, err); code != 200 && code != 409 {
-				t.Errorf("status %d: %s", code, message(resp, err))
+			resp, err := h.Write("config", map[string]any{"request_timeout": 1 + i})
+			if code := mounttest.Status(resp, err); code != 200 && code != 409 {
+				t.Errorf("status %d: %s", code, mounttest.Message(resp, err))
 			}
 		})
 		wg.Go(func() {
-			if resp, err := h.do(logical.ReadOperation, "creds/ci", nil); status(resp, err) != 200 {
-				t.Error(message(resp, err))
+			if resp, err := h.Do(logical.ReadOperation, "creds/ci", nil); mounttest.Status(resp, err) != 200 {
+				t.Error(mounttest.Message(resp, err))
 			}
 		})
-		wg.Go(func() { h.backend.InvalidateKey(context.Background(), "config") })
+		wg.Go(func() { h.Backend.InvalidateKey(context.Background(), "config") })
 	}
 	wg.Wait()
-	current := h.read("config")
-	h.forgetAll()
-	require.Equal(t, current, h.read("config"), "memory and storage agree")
+	current := h.Read("config")
+	h.ForgetAll()
+	require.Equal(t, current, h.Read("config"), "memory and storage agree")
 }
 
 func TestUnreadableConfigs(t *testing.T) {
@@ -169,8 +171,8 @@ func TestUnreadableConfigs(t *testing.T) {
 		`{"version": 1, "url": "nohost"}`: "write config again",
 	} {
 		h := newHarness(t)
-		require.NoError(t, h.storage.Storage.Put(context.Background(), &logical.StorageEntry{Key: "config", Value: []byte(stored)}))
-		_, err := h.do(logical.ReadOperation, "config", nil)
+		require.NoError(t, h.Storage.Storage.Put(context.Background(), &logical.StorageEntry{Key: "config", Value: []byte(stored)}))
+		_, err := h.Do(logical.ReadOperation, "config", nil)
 		require.ErrorContains(t, err, says)
 		require.NotContains(t, err.Error(), "S3CRET")
 	}
@@ -191,11 +193,11 @@ func keyPair(t *testing.T) (certificate, key string) {
 func TestANewConfigDoesNotSpendTheSameMinuteAgain(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	h.mustWrite("config", map[string]any{"token_requests_per_minute": 1})
-	h.issue(nil)
-	h.mustWrite("config", map[string]any{"request_timeout": "9s"})
-	h.pm.ResetLog()
-	resp, err := h.do(logical.ReadOperation, "creds/ci", nil)
-	require.Equal(t, 503, status(resp, err), message(resp, err))
-	require.Zero(t, h.pm.Count())
+	h.MustWrite("config", map[string]any{"token_requests_per_minute": 1})
+	h.Issue(nil)
+	h.MustWrite("config", map[string]any{"request_timeout": "9s"})
+	h.Pm.ResetLog()
+	resp, err := h.Do(logical.ReadOperation, "creds/ci", nil)
+	require.Equal(t, 503, mounttest.Status(resp, err), mounttest.Message(resp, err))
+	require.Zero(t, h.Pm.Count())
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"vault-plugin-secrets-processmaker/engine/session"
 
 	"vault-plugin-secrets-processmaker/engine/instance"
@@ -24,21 +26,21 @@ import (
 func TestASessionThatAnotherNodeRenewedIsAConflict(t *testing.T) {
 	t.Parallel()
 	h := newPersonalHarness(t, nil)
-	h.issue(nil)
-	seen := h.session()
-	h.clock.Advance(time.Hour)
-	h.pm.RevokeTokenByID(seen.TokenID)
-	h.pm.Inject(processmakertest.Fault{On: processmakertest.RefreshGrant, Do: processmakertest.Replace(func(status int, body []byte) (int, []byte) {
+	h.Issue(nil)
+	seen := h.Session()
+	h.Clock.Advance(time.Hour)
+	h.Pm.RevokeTokenByID(seen.TokenID)
+	h.Pm.Inject(processmakertest.Fault{On: processmakertest.RefreshGrant, Do: processmakertest.Replace(func(status int, body []byte) (int, []byte) {
 		other := *seen
 		other.TokenID = "another node's"
 		value, err := json.Marshal(other)
 		require.NoError(t, err)
-		require.NoError(t, h.storage.Storage.Put(context.Background(), &logical.StorageEntry{Key: "session/ci", Value: value}))
+		require.NoError(t, h.Storage.Storage.Put(context.Background(), &logical.StorageEntry{Key: "session/ci", Value: value}))
 		return status, body
 	})})
 
-	resp, err := h.do(logical.ReadOperation, "creds/ci", nil)
-	require.Equal(t, 409, status(resp, err), message(resp, err))
+	resp, err := h.Do(logical.ReadOperation, "creds/ci", nil)
+	require.Equal(t, 409, mounttest.Status(resp, err), mounttest.Message(resp, err))
 }
 
 // The status of an answer says whose turn it is.
@@ -70,15 +72,15 @@ func TestEveryKindOfErrorHasItsStatus(t *testing.T) {
 		"not found":                     {&problem.Error{Kind: problem.NotFound, Text: "none"}, 404},
 		"role written at the same time": {problem.Explain(session.ErrOver, "in words"), 409},
 		"config written meanwhile":      {instance.ErrMoved, 409},
-		"storage":                       {errDiskFull, 500},
+		"storage":                       {mounttest.ErrDiskFull, 500},
 		"wrapped":                       {errors.Join(errors.New("more"), upstream(client.Unavailable)), 502},
 		"explained":                     {problem.Explain(upstream(client.Throttled), "in words"), 503},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			resp, err := answerTo(&logical.Request{Operation: logical.ReadOperation}, test.err)
-			require.Equal(t, test.status, status(resp, err))
-			require.Equal(t, test.err.Error(), message(resp, err))
+			require.Equal(t, test.status, mounttest.Status(resp, err))
+			require.Equal(t, test.err.Error(), mounttest.Message(resp, err))
 			_, err = answerTo(&logical.Request{Operation: logical.RenewOperation}, test.err)
 			require.Equal(t, test.err, err, "Vault makes every error about a lease a 400")
 		})

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"vault-plugin-secrets-processmaker/engine/credential"
 
 	"vault-plugin-secrets-processmaker/engine/session"
@@ -26,9 +28,9 @@ import (
 
 // check requires of what is left all that is owed.
 func (c *confused) check() {
-	c.t.Helper()
-	log := c.log.String()[c.logged:]
-	require.NotContains(c.t, log, "recovered from a panic")
+	c.T.Helper()
+	log := c.Log.String()[c.logged:]
+	require.NotContains(c.T, log, "recovered from a panic")
 	c.checkStored()
 	if c.takenAtItsWord() {
 		return
@@ -37,22 +39,22 @@ func (c *confused) check() {
 		c.checkShown(shown)
 	}
 	c.requireNoSecret("the log", log)
-	for _, e := range c.settledEvents() {
-		c.requireNoSecret("an event", asText(c.t, e.Event)+asText(c.t, e.Event.Metadata.AsMap()))
+	for _, e := range c.SettledEvents() {
+		c.requireNoSecret("an event", asText(c.T, e.Event)+asText(c.T, e.Event.Metadata.AsMap()))
 	}
 	c.checkSize(log)
 
 	var strays []string
-	for _, token := range c.census(c.foreign...) {
-		require.False(c.t, c.known[token.ID] || c.known[token.Name], "a token was forgotten that was known\n%s", log)
+	for _, token := range c.Census(c.foreign...) {
+		require.False(c.T, c.known[token.ID] || c.known[token.Name], "a token was forgotten that was known\n%s", log)
 		strays = append(strays, token.ID)
 	}
-	counted := c.backend.Engine().Report.Counted(telemetry.LedgerUnaccounted) - c.unaccounted
-	require.LessOrEqual(c.t, int64(len(strays)), counted, "a token lives that nothing knows, and status does not count it\n%s", log)
+	counted := c.Backend.Engine().Report.Counted(telemetry.LedgerUnaccounted) - c.unaccounted
+	require.LessOrEqual(c.T, int64(len(strays)), counted, "a token lives that nothing knows, and status does not count it\n%s", log)
 	if field := indispensable[c.truth.on]; field != nil && field.MatchString(c.what) {
-		require.True(c.t, counted > 0 || slices.ContainsFunc(c.shown, shownAnswer.refuses), "what is needed was not missed")
+		require.True(c.T, counted > 0 || slices.ContainsFunc(c.shown, shownAnswer.refuses), "what is needed was not missed")
 	}
-	c.clock.Advance(time.Minute)
+	c.Clock.Advance(time.Minute)
 	c.settle(strays...)
 	c.works()
 	c.checkSessions()
@@ -73,23 +75,23 @@ var indispensable = map[processmakertest.Endpoint]*regexp.Regexp{
 }
 
 func (c *confused) requireNoSecret(where, text string) {
-	c.t.Helper()
-	require.Empty(c.t, c.secrets.in(text), "%s: %s", where, text)
+	c.T.Helper()
+	require.Empty(c.T, c.secrets.in(text), "%s: %s", where, text)
 }
 
 // checkSize: what is too large is refused for that, and not because of what is
 // left of it.
 func (c *confused) checkSize(log string) {
-	c.t.Helper()
+	c.T.Helper()
 	for _, shown := range c.shown {
-		log += message(shown.resp, shown.err)
+		log += mounttest.Message(shown.resp, shown.err)
 		if shown.resp != nil {
 			log += fmt.Sprint(shown.resp.Warnings)
 		}
 	}
 	// Lists have more room.
 	tooLarge := c.what == "4 MiB and more" || (c.what == "1 MiB and more" && c.truth.on != processmakertest.ListTokens)
-	require.Equal(c.t, tooLarge && len(c.truth.reply.Body) > 0, strings.Contains(log, " MiB"))
+	require.Equal(c.T, tooLarge && len(c.truth.reply.Body) > 0, strings.Contains(log, " MiB"))
 }
 
 var (
@@ -102,31 +104,31 @@ var (
 // checkShown requires a success that is one, or an error that tells whose turn
 // it is and gives nothing away.
 func (c *confused) checkShown(shown shownAnswer) {
-	c.t.Helper()
-	code, text := status(shown.resp, shown.err), message(shown.resp, shown.err)
+	c.T.Helper()
+	code, text := mounttest.Status(shown.resp, shown.err), mounttest.Message(shown.resp, shown.err)
 	if code == 200 {
 		c.checkSuccess(shown)
 		return
 	}
 	where := fmt.Sprintf("the answer to %s: %d %s", shown.to, code, text)
 	c.requireNoSecret(where, text)
-	require.Regexp(c.t, namesWhom, text, where)
-	require.Regexp(c.t, saysWhat, text, where)
+	require.Regexp(c.T, namesWhom, text, where)
+	require.Regexp(c.T, saysWhat, text, where)
 	if found := ofGrant.FindStringSubmatch(c.what); found != nil && strings.Contains(text, "HTTP 200") {
-		require.Contains(c.t, text, "the "+found[1]+" of the answer is no text", where)
+		require.Contains(c.T, text, "the "+found[1]+" of the answer is no text", where)
 	}
 	switch {
 	case shown.to == "renew" || shown.to == "revoke":
-		require.Equal(c.t, 500, code, where) // Vault makes a 400 of it
+		require.Equal(c.T, 500, code, where) // Vault makes a 400 of it
 	case code == 400:
-		require.True(c.t, shown.to == "config" || yourTurn.MatchString(text), where)
+		require.True(c.T, shown.to == "config" || yourTurn.MatchString(text), where)
 	default:
-		require.Equal(c.t, 502, code, where)
+		require.Equal(c.T, 502, code, where)
 	}
 }
 
 func (c *confused) checkSuccess(shown shownAnswer) {
-	c.t.Helper()
+	c.T.Helper()
 	if shown.resp == nil {
 		return
 	}
@@ -137,32 +139,32 @@ func (c *confused) checkSuccess(shown shownAnswer) {
 		}
 	}
 	where := "the answer to " + shown.to
-	c.requireNoSecret(where, asText(c.t, data)+asText(c.t, shown.resp.Warnings))
+	c.requireNoSecret(where, asText(c.T, data)+asText(c.T, shown.resp.Warnings))
 	if shown.resp.Secret != nil {
-		c.requireNoSecret("the lease of "+shown.to, asText(c.t, shown.resp.Secret.InternalData))
+		c.requireNoSecret("the lease of "+shown.to, asText(c.T, shown.resp.Secret.InternalData))
 	}
 	if id, ok := data["user_id"].(string); ok {
-		require.Contains(c.t, c.usernames(id), data["username"], where)
+		require.Contains(c.T, c.usernames(id), data["username"], where)
 	}
 	token, ok := shown.resp.Data["access_token"].(string)
 	if !ok {
 		return
 	}
-	require.True(c.t, c.pm.Accepts(token), "the token that was handed out is dead")
+	require.True(c.T, c.Pm.Accepts(token), "the token that was handed out is dead")
 	claims, err := claimsOf(token)
-	require.NoError(c.t, err)
-	require.Equal(c.t, claims["jti"], data["token_id"], where)
-	require.Equal(c.t, claims["sub"], data["user_id"], where)
-	require.Equal(c.t, "Bearer", data["token_type"], where)
-	for _, live := range c.pm.LiveTokens() {
+	require.NoError(c.T, err)
+	require.Equal(c.T, claims["jti"], data["token_id"], where)
+	require.Equal(c.T, claims["sub"], data["user_id"], where)
+	require.Equal(c.T, "Bearer", data["token_type"], where)
+	for _, live := range c.Pm.LiveTokens() {
 		if live.ID == data["token_id"] {
-			require.Equal(c.t, live.ExpiresAt.UTC().Format(time.RFC3339), data["token_expire_time"], where)
+			require.Equal(c.T, live.ExpiresAt.UTC().Format(time.RFC3339), data["token_expire_time"], where)
 		}
 	}
 }
 
 func (c *confused) usernames(id string) (names []string) {
-	for _, user := range c.pm.Users() {
+	for _, user := range c.Pm.Users() {
 		if fmt.Sprint(user.ID) == id {
 			names = append(names, user.Username)
 		}
@@ -173,9 +175,9 @@ func (c *confused) usernames(id string) (names []string) {
 // checkStored requires that all that is stored can be read, and that a
 // credential without a lease is due.
 func (c *confused) checkStored() {
-	c.t.Helper()
-	ctx, stored := context.Background(), c.reader()
-	for key := range c.snapshot() {
+	c.T.Helper()
+	ctx, stored := context.Background(), c.Reader()
+	for key := range c.Snapshot() {
 		var err error
 		switch prefix, name, _ := strings.Cut(key, "/"); prefix + "/" {
 		case instance.Key + "/":
@@ -190,32 +192,32 @@ func (c *confused) checkStored() {
 			_, err = stored.Roles.AllPending(ctx)
 		case ledger.Prefix, ledger.CursorKey + "/": // records are read below
 		default:
-			require.Fail(c.t, "a stray entry", key)
+			require.Fail(c.T, "a stray entry", key)
 		}
-		require.NoError(c.t, err, key)
+		require.NoError(c.T, err, key)
 	}
 	leased := []ledger.ID{}
 	for _, l := range c.leases {
-		id, err := credentialOf(&logical.Request{Secret: &l.secret})
-		require.NoError(c.t, err)
+		id, err := credentialOf(&logical.Request{Secret: &l.Secret})
+		require.NoError(c.T, err)
 		leased = append(leased, id)
 	}
-	for _, id := range c.recordIDs() {
-		record := c.record(id)
-		soonDue := record.State == ledger.Due || record.Deadline.Sub(c.clock.Now()) <= role.InternalLoginLife
-		require.True(c.t, soonDue || record.Shared || slices.Contains(leased, id), "%s is of no lease, and not due", id)
+	for _, id := range c.RecordIDs() {
+		record := c.Record(id)
+		soonDue := record.State == ledger.Due || record.Deadline.Sub(c.Clock.Now()) <= role.InternalLoginLife
+		require.True(c.T, soonDue || record.Shared || slices.Contains(leased, id), "%s is of no lease, and not due", id)
 	}
 }
 
 // checkSessions requires of every session that it works, or says that it does
 // not.
 func (c *confused) checkSessions() {
-	c.t.Helper()
-	names, err := c.storage.Storage.List(context.Background(), session.Prefix)
-	require.NoError(c.t, err)
+	c.T.Helper()
+	names, err := c.Storage.Storage.List(context.Background(), session.Prefix)
+	require.NoError(c.T, err)
 	for _, name := range names {
-		stored, err := c.reader().Sessions.Get(context.Background(), name)
-		require.NoError(c.t, err)
-		require.True(c.t, stored.LostBecause != "" || c.pm.Accepts(stored.AccessToken), "a dead session")
+		stored, err := c.Reader().Sessions.Get(context.Background(), name)
+		require.NoError(c.T, err)
+		require.True(c.T, stored.LostBecause != "" || c.Pm.Accepts(stored.AccessToken), "a dead session")
 	}
 }

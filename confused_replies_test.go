@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -23,11 +25,11 @@ type trueAnswer struct {
 // trueAnswers lets a scene happen.
 func trueAnswers(s *scene) (answers []trueAnswer) {
 	var on processmakertest.Endpoint
-	s.pm.ResetLog()
-	defer s.pm.Inject(processmakertest.Fault{
+	s.Pm.ResetLog()
+	defer s.Pm.Inject(processmakertest.Fault{
 		On: processmakertest.Any, Times: -1,
 		Match: func(*http.Request) bool {
-			made := s.pm.Exchanges()
+			made := s.Pm.Exchanges()
 			on = made[len(made)-1].Endpoint
 			return true
 		},
@@ -105,17 +107,17 @@ type shownAnswer struct {
 
 // refuses: also status does so, which finds nothing reachable.
 func (s shownAnswer) refuses() bool {
-	return status(s.resp, s.err) != 200 || s.resp != nil && s.resp.Data["reachable"] == false
+	return mounttest.Status(s.resp, s.err) != 200 || s.resp != nil && s.resp.Data["reachable"] == false
 }
 
 // happens lets the scene happen and confuses its nth answer.
 func (c *confused) happens(nth int64, confuse confusion) {
-	c.t.Helper()
+	c.T.Helper()
 	c.knowSecrets()
-	c.known = c.stored()
-	c.unaccounted, c.logged = c.backend.Engine().Report.Counted(telemetry.LedgerUnaccounted), len(c.log.String())
+	c.known = c.Stored()
+	c.unaccounted, c.logged = c.Backend.Engine().Report.Counted(telemetry.LedgerUnaccounted), len(c.Log.String())
 	var seen atomic.Int64
-	remove := c.pm.Inject(processmakertest.Fault{
+	remove := c.Pm.Inject(processmakertest.Fault{
 		On: processmakertest.Any, Times: -1,
 		Match: func(*http.Request) bool { seen.Add(1); return true },
 		Do: processmakertest.Rewrite(func(r *processmakertest.Reply) {
@@ -125,14 +127,14 @@ func (c *confused) happens(nth int64, confuse confusion) {
 			}
 		}),
 	})
-	c.answered = func(to string, resp *logical.Response, err error) {
+	c.Answered = func(to string, resp *logical.Response, err error) {
 		c.shown = append(c.shown, shownAnswer{to, resp, err})
 	}
 	c.act()
-	c.answered = nil
+	c.Answered = nil
 	remove()
 	c.knowSecrets()
-	require.GreaterOrEqual(c.t, seen.Load(), nth)
+	require.GreaterOrEqual(c.T, seen.Load(), nth)
 }
 
 // shortestSecret is longer than what stands in a log for other reasons, such
@@ -150,20 +152,20 @@ func (c *confused) knowSecretsOf(text string) {
 // knowSecrets takes down all secrets that there are now.
 func (c *confused) knowSecrets() {
 	c.secrets.add("confused value", canary)
-	for _, stored := range c.snapshot() {
+	for _, stored := range c.Snapshot() {
 		c.knowSecretsOf(stored)
 	}
 	for _, l := range c.leases {
-		if token, ok := l.data["access_token"].(string); ok {
+		if token, ok := l.Data["access_token"].(string); ok {
 			c.secrets.add("token", token)
 		}
 	}
-	for _, user := range c.pm.Users() {
+	for _, user := range c.Pm.Users() {
 		if len(user.Password) > shortestSecret {
 			c.secrets.add("password", user.Password)
 		}
 	}
-	for _, auth := range c.pm.Clients() {
+	for _, auth := range c.Pm.Clients() {
 		if len(auth.Secret) > shortestSecret {
 			c.secrets.add("client secret", auth.Secret)
 		}

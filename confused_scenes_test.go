@@ -3,6 +3,8 @@ package main
 import (
 	"testing"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -24,44 +26,44 @@ func talkingScenes() map[string]func(*testing.T) *scene {
 	}
 	all["change of the password"] = func(t *testing.T) *scene {
 		h := newReadyHarness(t, nil)
-		s := newScene(h, func(s *scene) { _ = s.rotate() })
+		s := newScene(h, func(s *scene) { _ = s.Rotate() })
 		s.works = func() {
 			s.issues()
-			s.tick() // an open change is settled by the housekeeping
-			require.Empty(t, s.openChanges())
-			require.Equal(t, s.password(), s.storedPassword("ci"))
+			s.Tick() // an open change is settled by the housekeeping
+			require.Empty(t, s.OpenChanges())
+			require.Equal(t, s.Password(), s.StoredPassword("ci"))
 		}
 		return s
 	}
 	all["list of foreign tokens"] = func(t *testing.T) *scene {
 		s := newScene(newPersonalHarness(t, nil), func(s *scene) {
-			_, _ = s.do(logical.ReadOperation, "status/ci", map[string]any{"foreign": true})
+			_, _ = s.Do(logical.ReadOperation, "status/ci", map[string]any{"foreign": true})
 		})
 		s.lease()
 		return s.age()
 	}
 	all["status"] = func(t *testing.T) *scene {
-		return newScene(newReadyHarness(t, nil), func(s *scene) { _, _ = s.do(logical.ReadOperation, "status", nil) })
+		return newScene(newReadyHarness(t, nil), func(s *scene) { _, _ = s.Do(logical.ReadOperation, "status", nil) })
 	}
 	all["renewal that asks for the old token"] = func(t *testing.T) *scene {
 		s := newScene(newReadyHarness(t, nil), func(s *scene) { s.renews(s.leases[0]) })
 		s.lease()
-		s.age().pm.Inject(processmakertest.Fault{On: processmakertest.RefreshGrant, Do: processmakertest.Refuse()})
+		s.age().Pm.Inject(processmakertest.Fault{On: processmakertest.RefreshGrant, Do: processmakertest.Refuse()})
 		return s
 	}
 	all["renewal that asks for the dead token"] = func(t *testing.T) *scene {
 		s := newScene(newReadyHarness(t, nil), func(s *scene) { s.renews(s.leases[0]) })
 		s.lease()
-		s.age().pm.Inject(processmakertest.Fault{On: processmakertest.RefreshGrant, Do: processmakertest.AnswerAfter(502, nil, "<html>")})
+		s.age().Pm.Inject(processmakertest.Fault{On: processmakertest.RefreshGrant, Do: processmakertest.AnswerAfter(502, nil, "<html>")})
 		return s
 	}
 	for name, notFound := range map[string]processmakertest.Effect{
-		"revocation that finds the token gone":  processmakertest.AnswerAfter(404, jsonHeader(), `{"error":"Not Found"}`),
-		"revocation that finds the token alive": processmakertest.Answer(404, jsonHeader(), `{"error":"Not Found"}`),
+		"revocation that finds the token gone":  processmakertest.AnswerAfter(404, mounttest.JsonHeader(), `{"error":"Not Found"}`),
+		"revocation that finds the token alive": processmakertest.Answer(404, mounttest.JsonHeader(), `{"error":"Not Found"}`),
 	} {
 		all[name] = func(t *testing.T) *scene {
 			s := scenes()["revocation of a personal token by its name"](t)
-			remove, revokes := s.pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Do: notFound}), s.act
+			remove, revokes := s.Pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Do: notFound}), s.act
 			s.act = func() {
 				revokes()
 				remove() // it may have come to no revocation
@@ -72,16 +74,16 @@ func talkingScenes() map[string]func(*testing.T) *scene {
 	all["dead session of a person"] = func(t *testing.T) *scene {
 		h := newSignInHarness(t, nil)
 		signIn := func() {
-			state, code := h.begin("alice")
-			resp, err := h.complete(state, code)
-			require.Equal(t, 200, status(resp, err), message(resp, err))
+			state, code := h.Begin("alice")
+			resp, err := h.Complete(state, code)
+			require.Equal(t, 200, mounttest.Status(resp, err), mounttest.Message(resp, err))
 		}
 		signIn()
 		s := newScene(h, func(s *scene) { s.takes("creds/ci") })
 		s.lease()
-		s.age().pm.RevokeTokenByID(s.session().TokenID)
+		s.age().Pm.RevokeTokenByID(s.Session().TokenID)
 		s.works = func() {
-			if h.read("sessions/ci")["state"] != "active" {
+			if h.Read("sessions/ci")["state"] != "active" {
 				signIn()
 			}
 			s.issues()

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"vault-plugin-secrets-processmaker/engine"
 
 	"vault-plugin-secrets-processmaker/engine/credential"
@@ -21,39 +23,39 @@ import (
 
 // newLeftoversHarness has a session and a shared credential of a role that is
 // gone.
-func newLeftoversHarness(t *testing.T) *harness {
+func newLeftoversHarness(t *testing.T) *mounttest.Mount {
 	t.Helper()
 	h := newStaticHarness(t, map[string]any{"credential_type": "personal_access_token"})
-	h.read("static-creds/ci")
-	require.NotNil(t, h.session())
-	require.NoError(t, h.storage.Storage.Delete(context.Background(), role.Prefix+"ci"))
-	h.forgetAll()
+	h.Read("static-creds/ci")
+	require.NotNil(t, h.Session())
+	require.NoError(t, h.Storage.Storage.Delete(context.Background(), role.Prefix+"ci"))
+	h.ForgetAll()
 	return h
 }
 
-func nextHour(h *harness) {
-	h.t.Helper()
-	h.clock.Advance(engine.UpkeepInterval)
-	h.tick()
+func nextHour(h *mounttest.Mount) {
+	h.T.Helper()
+	h.Clock.Advance(engine.UpkeepInterval)
+	h.Tick()
 }
 
 // What a former role left, damaged, is complained of with a way out that works.
 func TestADamagedSessionOfAFormerRoleCanBeDeleted(t *testing.T) {
 	t.Parallel()
 	h := newLeftoversHarness(t)
-	h.damage(session.Prefix+"ci", `{"version":1}`)
+	h.Damage(session.Prefix+"ci", `{"version":1}`)
 	nextHour(h)
-	require.Contains(t, h.log.String(), "delete sessions/ci, and its tokens in ProcessMaker")
-	require.Equal(t, []string{"ci"}, h.list("sessions/"))
-	resp, err := h.do(logical.DeleteOperation, "sessions/ci", nil)
-	require.Equal(t, 200, status(resp, err), message(resp, err))
-	require.NotContains(t, h.snapshot(), session.Prefix+"ci")
-	require.Equal(t, int64(1), h.read("status")["unaccounted"])
+	require.Contains(t, h.Log.String(), "delete sessions/ci, and its tokens in ProcessMaker")
+	require.Equal(t, []string{"ci"}, h.List("sessions/"))
+	resp, err := h.Do(logical.DeleteOperation, "sessions/ci", nil)
+	require.Equal(t, 200, mounttest.Status(resp, err), mounttest.Message(resp, err))
+	require.NotContains(t, h.Snapshot(), session.Prefix+"ci")
+	require.Equal(t, int64(1), h.Read("status")["unaccounted"])
 
-	said := len(h.log.String())
+	said := len(h.Log.String())
 	nextHour(h)
-	require.NotContains(t, h.log.String()[said:], "[WARN]")
-	h.refusedWrite(logical.DeleteOperation, "sessions/ci", nil, `there is no role "ci"`)
+	require.NotContains(t, h.Log.String()[said:], "[WARN]")
+	h.RefusedWrite(logical.DeleteOperation, "sessions/ci", nil, `there is no role "ci"`)
 }
 
 func TestASessionCanBeDeletedWithoutItsRole(t *testing.T) {
@@ -62,18 +64,18 @@ func TestASessionCanBeDeletedWithoutItsRole(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newPersonalHarness(t, nil)
-			require.NoError(t, h.issue(nil).tryRevoke())
-			if h.damage(role.Prefix+"ci", value); value == "" {
-				require.NoError(t, h.storage.Storage.Delete(context.Background(), role.Prefix+"ci"))
+			require.NoError(t, h.Issue(nil).TryRevoke())
+			if h.Damage(role.Prefix+"ci", value); value == "" {
+				require.NoError(t, h.Storage.Storage.Delete(context.Background(), role.Prefix+"ci"))
 			}
-			h.pm.ResetLog()
-			resp, err := h.do(logical.DeleteOperation, "sessions/ci", nil)
-			require.Equal(t, 200, status(resp, err), message(resp, err))
-			first := h.pm.Exchanges()[0]
+			h.Pm.ResetLog()
+			resp, err := h.Do(logical.DeleteOperation, "sessions/ci", nil)
+			require.Equal(t, 200, mounttest.Status(resp, err), mounttest.Message(resp, err))
+			first := h.Pm.Exchanges()[0]
 			require.Equal(t, processmakertest.RefreshGrant, first.Endpoint)
 			require.Equal(t, 200, first.Status, "with the config's auth client")
-			require.Empty(t, h.liveIDs())
-			require.Nil(t, h.session())
+			require.Empty(t, h.LiveIDs())
+			require.Nil(t, h.Session())
 		})
 	}
 }
@@ -83,28 +85,28 @@ func TestASessionCanBeDeletedWithoutItsRole(t *testing.T) {
 func TestADamagedSharedCredentialOfAFormerRoleGoes(t *testing.T) {
 	t.Parallel()
 	h := newLeftoversHarness(t)
-	h.damage(credential.Prefix+"ci", `{"version":1}`)
+	h.Damage(credential.Prefix+"ci", `{"version":1}`)
 	nextHour(h)
-	require.NotContains(t, h.snapshot(), credential.Prefix+"ci")
-	require.Equal(t, 1, strings.Count(h.log.String(), "a shared credential that cannot be read was dropped"))
+	require.NotContains(t, h.Snapshot(), credential.Prefix+"ci")
+	require.Equal(t, 1, strings.Count(h.Log.String(), "a shared credential that cannot be read was dropped"))
 	nextHour(h)
-	require.Equal(t, 1, strings.Count(h.log.String(), "a shared credential that cannot be read was dropped"))
-	require.Empty(t, h.liveIDs())
+	require.Equal(t, 1, strings.Count(h.Log.String(), "a shared credential that cannot be read was dropped"))
+	require.Empty(t, h.LiveIDs())
 
 	h = newLeftoversHarness(t)
-	h.damage(credential.Prefix+"ci", `{"version":99}`)
+	h.Damage(credential.Prefix+"ci", `{"version":99}`)
 	nextHour(h)
-	require.Contains(t, h.snapshot(), credential.Prefix+"ci")
-	require.Contains(t, h.log.String(), "install that release again")
+	require.Contains(t, h.Snapshot(), credential.Prefix+"ci")
+	require.Contains(t, h.Log.String(), "install that release again")
 }
 
 // That of a role which is there is replaced by the next read.
 func TestADamagedSharedCredentialIsReplaced(t *testing.T) {
 	t.Parallel()
 	h := newStaticHarness(t, nil)
-	h.read("static-creds/ci")
-	h.damage(credential.Prefix+"ci", `{"version":1}`)
+	h.Read("static-creds/ci")
+	h.Damage(credential.Prefix+"ci", `{"version":1}`)
 	nextHour(h)
-	require.NotContains(t, h.log.String(), "an outdated ")
-	require.True(t, h.pm.Accepts(h.read("static-creds/ci")["access_token"].(string)))
+	require.NotContains(t, h.Log.String(), "an outdated ")
+	require.True(t, h.Pm.Accepts(h.Read("static-creds/ci")["access_token"].(string)))
 }

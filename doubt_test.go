@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
@@ -16,59 +18,59 @@ func TestADoubtfulTokenIsNotAnsweredAgain(t *testing.T) {
 	t.Parallel()
 	const refresh, login, ask = processmakertest.RefreshGrant, processmakertest.PasswordGrant, processmakertest.ShowToken
 	for name, test := range map[string]struct {
-		first, second func(h *harness)
+		first, second func(h *mounttest.Mount)
 		increment     time.Duration
 	}{
 		"known dead, then the refresh is throttled": {
-			func(h *harness) {
-				inject(refresh, processmakertest.HalfRefresh())(h)
-				inject(login, processmakertest.Throttled(1))(h)
+			func(h *mounttest.Mount) {
+				mounttest.Inject(refresh, processmakertest.HalfRefresh())(h)
+				mounttest.Inject(login, processmakertest.Throttled(1))(h)
 			},
-			func(h *harness) { inject(refresh, processmakertest.Throttled(30))(h) }, 0,
+			func(h *mounttest.Mount) { mounttest.Inject(refresh, processmakertest.Throttled(30))(h) }, 0,
 		},
 		"in doubt, then the refresh is throttled": {
-			func(h *harness) {
-				inject(refresh, processmakertest.HalfRefresh())(h)
-				inject(ask, processmakertest.ServerError())(h)
+			func(h *mounttest.Mount) {
+				mounttest.Inject(refresh, processmakertest.HalfRefresh())(h)
+				mounttest.Inject(ask, processmakertest.ServerError())(h)
 			},
-			func(h *harness) { inject(refresh, processmakertest.Throttled(30))(h) }, 0,
+			func(h *mounttest.Mount) { mounttest.Inject(refresh, processmakertest.Throttled(30))(h) }, 0,
 		},
 		"known dead, then the lease would not grow": {
-			func(h *harness) {
-				inject(refresh, processmakertest.HalfRefresh())(h)
-				inject(login, processmakertest.ServerError())(h)
+			func(h *mounttest.Mount) {
+				mounttest.Inject(refresh, processmakertest.HalfRefresh())(h)
+				mounttest.Inject(login, processmakertest.ServerError())(h)
 			},
-			func(*harness) {}, time.Second,
+			func(*mounttest.Mount) {}, time.Second,
 		},
 		"the write failed, then ProcessMaker is down": {
-			func(h *harness) { h.storage.failPuts(anyKey) },
-			func(h *harness) { h.storage.failPuts(nil); h.goDown() }, 0,
+			func(h *mounttest.Mount) { h.Storage.FailPuts(mounttest.AnyKey) },
+			func(h *mounttest.Mount) { h.Storage.FailPuts(nil); h.GoDown() }, 0,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newReadyHarness(t, nil)
-			l := h.issue(nil)
-			h.clock.Advance(30 * time.Minute)
+			l := h.Issue(nil)
+			h.Clock.Advance(30 * time.Minute)
 			test.first(h)
-			_, err := l.tryRenew(context.Background())
+			_, err := l.TryRenew(context.Background())
 			require.Error(t, err)
-			require.False(t, h.pm.Accepts(l.token()))
+			require.False(t, h.Pm.Accepts(l.Token()))
 
-			h.clock.Advance(time.Minute)
+			h.Clock.Advance(time.Minute)
 			test.second(h)
-			resp, err := h.backend.HandleRequest(context.Background(), l.renewRequest(test.increment))
+			resp, err := h.Backend.HandleRequest(context.Background(), l.RenewRequest(test.increment))
 			if err == nil {
-				require.True(t, h.pm.Accepts(resp.Data["access_token"].(string)), "a dead token was answered")
+				require.True(t, h.Pm.Accepts(resp.Data["access_token"].(string)), "a dead token was answered")
 			}
 
 			// And it heals.
-			require.NoError(t, h.pm.GoOnline())
-			h.clock.Advance(2 * time.Minute)
-			l.renew()
-			require.True(t, h.pm.Accepts(l.token()))
-			require.Equal(t, h.recordedIDs(), h.liveIDs())
-			require.False(t, h.record(l.id()).Doubtful)
+			require.NoError(t, h.Pm.GoOnline())
+			h.Clock.Advance(2 * time.Minute)
+			l.Renew()
+			require.True(t, h.Pm.Accepts(l.Token()))
+			require.Equal(t, h.RecordedIDs(), h.LiveIDs())
+			require.False(t, h.Record(l.Id()).Doubtful)
 		})
 	}
 }
@@ -76,15 +78,15 @@ func TestADoubtfulTokenIsNotAnsweredAgain(t *testing.T) {
 func TestDoubtOutlivesTheProcess(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	l := h.issue(nil)
-	h.clock.Advance(30 * time.Minute)
-	inject(processmakertest.RefreshGrant, processmakertest.HalfRefresh())(h)
-	inject(processmakertest.PasswordGrant, processmakertest.ServerError())(h)
-	_, err := l.tryRenew(context.Background())
+	l := h.Issue(nil)
+	h.Clock.Advance(30 * time.Minute)
+	mounttest.Inject(processmakertest.RefreshGrant, processmakertest.HalfRefresh())(h)
+	mounttest.Inject(processmakertest.PasswordGrant, processmakertest.ServerError())(h)
+	_, err := l.TryRenew(context.Background())
 	require.Error(t, err)
-	h.restart()
-	h.goDown()
-	_, err = l.tryRenew(context.Background())
+	h.Restart()
+	h.GoDown()
+	_, err = l.TryRenew(context.Background())
 	require.ErrorContains(t, err, "could not be found out")
 }
 
@@ -92,15 +94,15 @@ func TestAThrottledRefreshAsksWhetherTheTokenLives(t *testing.T) {
 	t.Parallel()
 	// As after a kill in the middle of a refresh: nobody remembers.
 	h := newReadyHarness(t, nil)
-	l := h.issue(nil)
-	h.clock.Advance(30 * time.Minute)
-	h.pm.RevokeTokenByID(l.data["token_id"].(string))
-	inject(processmakertest.RefreshGrant, processmakertest.Throttled(15))(h)
-	_, err := l.tryRenew(context.Background())
+	l := h.Issue(nil)
+	h.Clock.Advance(30 * time.Minute)
+	h.Pm.RevokeTokenByID(l.Data["token_id"].(string))
+	mounttest.Inject(processmakertest.RefreshGrant, processmakertest.Throttled(15))(h)
+	_, err := l.TryRenew(context.Background())
 	if err == nil {
-		require.True(t, h.pm.Accepts(l.token()))
+		require.True(t, h.Pm.Accepts(l.Token()))
 	}
-	h.clock.Advance(time.Minute)
-	l.renew()
-	require.True(t, h.pm.Accepts(l.token()))
+	h.Clock.Advance(time.Minute)
+	l.Renew()
+	require.True(t, h.Pm.Accepts(l.Token()))
 }

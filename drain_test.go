@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"vault-plugin-secrets-processmaker/engine"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -14,82 +16,82 @@ import (
 )
 
 // unmount does what Vault does after the leases are revoked.
-func unmount(h *harness) {
-	h.t.Helper()
-	h.taint()
-	h.backend.Cleanup(context.Background())
+func unmount(h *mounttest.Mount) {
+	h.T.Helper()
+	h.Taint()
+	h.Backend.Cleanup(context.Background())
 }
 
 func TestADisabledMountLeavesNothingAlive(t *testing.T) {
 	t.Parallel()
 	h := newStaticHarness(t, map[string]any{"credential_type": "personal_access_token"})
-	h.mustWrite("roles/login", h.roleData(nil))
-	h.issue(nil)
-	h.read("static-creds/ci")
-	_, err := h.do(logical.ReadOperation, "creds/login", nil)
+	h.MustWrite("roles/login", h.RoleData(nil))
+	h.Issue(nil)
+	h.Read("static-creds/ci")
+	_, err := h.Do(logical.ReadOperation, "creds/login", nil)
 	require.NoError(t, err)
-	require.Len(t, h.liveIDs(), 4)
-	h.clock.Advance(time.Minute)
+	require.Len(t, h.LiveIDs(), 4)
+	h.Clock.Advance(time.Minute)
 	unmount(h)
-	require.Empty(t, h.liveIDs())
+	require.Empty(t, h.LiveIDs())
 }
 
 func TestWhatADisabledMountCannotEndIsLogged(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	l := h.issue(nil)
-	h.clock.Advance(time.Minute)
-	h.goDown()
+	l := h.Issue(nil)
+	h.Clock.Advance(time.Minute)
+	h.GoDown()
 	unmount(h)
-	require.Contains(t, h.log.String(), l.data["token_id"])
-	require.Contains(t, h.log.String(), "by hand")
-	require.NotContains(t, h.log.String(), l.token())
+	require.Contains(t, h.Log.String(), l.Data["token_id"])
+	require.Contains(t, h.Log.String(), "by hand")
+	require.NotContains(t, h.Log.String(), l.Token())
 }
 
 // The records of sessions that could not be ended go with the mount.
 func TestSessionsThatADisabledMountCannotEndAreLogged(t *testing.T) {
 	t.Parallel()
 	h := newPersonalHarness(t, nil)
-	l := h.issue(nil)
-	session := h.session()
-	h.clock.Advance(time.Minute)
-	require.NoError(t, l.tryRevoke())
-	h.goDown()
+	l := h.Issue(nil)
+	session := h.Session()
+	h.Clock.Advance(time.Minute)
+	require.NoError(t, l.TryRevoke())
+	h.GoDown()
 	unmount(h)
-	require.Regexp(t, "by hand.*"+session.TokenID, h.log.String())
-	require.Regexp(t, "by hand.*user_id=.?"+session.UserID, h.log.String())
-	require.NotContains(t, h.log.String(), session.AccessToken)
-	require.NotContains(t, h.log.String(), session.RefreshToken)
+	require.Regexp(t, "by hand.*"+session.TokenID, h.Log.String())
+	require.Regexp(t, "by hand.*user_id=.?"+session.UserID, h.Log.String())
+	require.NotContains(t, h.Log.String(), session.AccessToken)
+	require.NotContains(t, h.Log.String(), session.RefreshToken)
 }
 
 func TestAReloadedPluginEndsNothing(t *testing.T) {
 	t.Parallel()
 	h := newPersonalHarness(t, nil)
-	h.issue(nil)
-	h.backend.Cleanup(context.Background())
-	require.Len(t, h.liveIDs(), 2)
+	h.Issue(nil)
+	h.Backend.Cleanup(context.Background())
+	require.Len(t, h.LiveIDs(), 2)
 }
 
 func TestAMoveIsRefusedWhileASessionLives(t *testing.T) {
 	t.Parallel()
 	h := newPersonalHarness(t, nil)
-	require.NoError(t, h.issue(nil).tryRevoke())
-	h.clock.Advance(time.Minute)
-	before := h.session()
+	require.NoError(t, h.Issue(nil).TryRevoke())
+	h.Clock.Advance(time.Minute)
+	before := h.Session()
 	elsewhere := newHarness(t)
-	move := map[string]any{"url": elsewhere.pm.URL(), "client_secret": elsewhere.pm.Client(3).Secret}
-	h.refusedWrite(logical.UpdateOperation, "config", move, "while sessions of "+h.pm.URL()+" live (roles ci). End them with \"vault delete <mount>/sessions/<role>\"")
-	require.Equal(t, before, h.session())
-	require.Empty(t, h.recordIDs())
+	move := map[string]any{"url": elsewhere.Pm.URL(), "client_secret": elsewhere.Pm.Client(3).Secret}
+	h.RefusedWrite(logical.UpdateOperation, "config", move, "while sessions of "+h.Pm.URL()+" live (roles ci). End them with \"vault delete <mount>/sessions/<role>\"")
+	require.Equal(t, before, h.Session())
+	require.Empty(t, h.RecordIDs())
 
-	h.pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Do: processmakertest.ServerError()})
-	_, err := h.do(logical.DeleteOperation, "sessions/ci", nil)
+	h.Pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Do: processmakertest.ServerError()})
+	_, err := h.Do(logical.DeleteOperation, "sessions/ci", nil)
 	require.NoError(t, err)
-	h.refusedWrite(logical.UpdateOperation, "config", move, "url cannot change while 1 credentials")
-	h.clock.Advance(time.Minute)
-	h.tick()
-	h.mustWrite("config", move)
-	require.Empty(t, h.liveIDs())
+	h.RefusedWrite(logical.UpdateOperation, "config", move, "url cannot change while 1 credentials")
+	h.Clock.Advance(time.Minute)
+	h.Tick()
+	h.MustWrite("config", move)
+	require.Empty(t, h.LiveIDs())
 }
 
 func TestADeletedConfigLeavesNoSessionBehind(t *testing.T) {
@@ -98,23 +100,23 @@ func TestADeletedConfigLeavesNoSessionBehind(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newPersonalHarness(t, nil)
-			h.tick()
-			l := h.issue(nil)
-			h.clock.Advance(time.Minute)
+			h.Tick()
+			l := h.Issue(nil)
+			h.Clock.Advance(time.Minute)
 			if !withLease {
-				require.NoError(t, l.tryRevoke())
+				require.NoError(t, l.TryRevoke())
 			}
-			_, err := h.do(logical.DeleteOperation, "config", nil)
+			_, err := h.Do(logical.DeleteOperation, "config", nil)
 			require.NoError(t, err)
 			if withLease {
-				h.tick()
-				require.NotNil(t, h.session(), "it may be needed to find lost tokens")
-				require.NoError(t, l.tryRevoke())
+				h.Tick()
+				require.NotNil(t, h.Session(), "it may be needed to find lost tokens")
+				require.NoError(t, l.TryRevoke())
 			}
-			h.clock.Advance(engine.UpkeepInterval)
-			h.tick()
-			require.Empty(t, h.liveIDs())
-			require.Nil(t, h.session())
+			h.Clock.Advance(engine.UpkeepInterval)
+			h.Tick()
+			require.Empty(t, h.LiveIDs())
+			require.Nil(t, h.Session())
 		})
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
@@ -15,19 +17,19 @@ import (
 func TestEventsOfALife(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	h.mustWrite("config", h.configData())
-	h.mustWrite("roles/ci", h.roleData(map[string]any{"ttl": "1h", "max_ttl": "2h"}))
-	l := h.issue(nil)
-	h.clock.Advance(30 * time.Minute)
-	l.renew()
-	require.NoError(t, l.tryRevoke())
-	require.NoError(t, l.tryRevoke(), "again: nothing happens")
-	lost := h.issue(nil)
-	h.clock.Advance(3 * time.Hour)
-	h.tick()
-	_, err := h.do(logical.DeleteOperation, "roles/ci", nil)
+	h.MustWrite("config", h.ConfigData())
+	h.MustWrite("roles/ci", h.RoleData(map[string]any{"ttl": "1h", "max_ttl": "2h"}))
+	l := h.Issue(nil)
+	h.Clock.Advance(30 * time.Minute)
+	l.Renew()
+	require.NoError(t, l.TryRevoke())
+	require.NoError(t, l.TryRevoke(), "again: nothing happens")
+	lost := h.Issue(nil)
+	h.Clock.Advance(3 * time.Hour)
+	h.Tick()
+	_, err := h.Do(logical.DeleteOperation, "roles/ci", nil)
 	require.NoError(t, err)
-	_, err = h.do(logical.DeleteOperation, "config", nil)
+	_, err = h.Do(logical.DeleteOperation, "config", nil)
 	require.NoError(t, err)
 
 	require.Equal(t, []string{
@@ -35,8 +37,8 @@ func TestEventsOfALife(t *testing.T) {
 		"processmaker/creds-create", "processmaker/creds-renew", "processmaker/creds-revoke",
 		"processmaker/creds-create", "processmaker/ledger-end",
 		"processmaker/role-delete", "processmaker/config-delete",
-	}, h.eventKinds())
-	for _, e := range h.settledEvents() {
+	}, h.EventKinds())
+	for _, e := range h.SettledEvents() {
 		metadata := e.Event.Metadata.AsMap()
 		kind := strings.TrimPrefix(string(e.Type), "processmaker/")
 		require.Equal(t, kind, metadata["operation"])
@@ -51,7 +53,7 @@ func TestEventsOfALife(t *testing.T) {
 		default:
 			require.Equal(t, "creds/ci", metadata["path"])
 			require.Equal(t, "ci", metadata["role"])
-			require.Contains(t, []any{string(l.id()), string(lost.id())}, metadata["credential_id"])
+			require.Contains(t, []any{string(l.Id()), string(lost.Id())}, metadata["credential_id"])
 		}
 	}
 }
@@ -59,10 +61,10 @@ func TestEventsOfALife(t *testing.T) {
 func TestEventsOfSessionsAndSharedCredentials(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, map[string]any{"credential_type": "personal_access_token", "rotation_period": "1h"})
-	h.read("static-creds/ci")
-	_, err := h.do(logical.DeleteOperation, "sessions/ci", nil)
+	h.Read("static-creds/ci")
+	_, err := h.Do(logical.DeleteOperation, "sessions/ci", nil)
 	require.NoError(t, err)
-	events := h.settledEvents()[2:]
+	events := h.SettledEvents()[2:]
 	require.Len(t, events, 3)
 	require.Equal(t, "processmaker/session-create", string(events[0].Type))
 	require.Equal(t, "sessions/ci", events[0].Event.Metadata.AsMap()["path"])
@@ -75,10 +77,10 @@ func TestEventsOfSessionsAndSharedCredentials(t *testing.T) {
 func TestEventsSayWhatWasChanged(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, map[string]any{"renew_mode": "extend"})
-	l := h.issue(nil)
-	h.clock.Advance(time.Minute)
-	l.renew()
-	events := h.settledEvents()
+	l := h.Issue(nil)
+	h.Clock.Advance(time.Minute)
+	l.Renew()
+	events := h.SettledEvents()
 	last := events[len(events)-1]
 	require.Equal(t, "processmaker/creds-renew", string(last.Type))
 	require.Equal(t, "false", last.Event.Metadata.AsMap()["modified"])
@@ -99,11 +101,11 @@ func (s *refusingSender) SendEvent(context.Context, logical.EventType, *logical.
 	return s.err
 }
 
-func setUpWith(h *harness, sender logical.EventSender) {
-	h.t.Helper()
-	h.settledEvents()
-	require.NoError(h.t, h.backend.Setup(context.Background(), &logical.BackendConfig{
-		StorageView: h.storage, System: h.system, Logger: h.backend.Logger(), EventsSender: sender, BackendUUID: h.backend.Engine().Mount.ID,
+func setUpWith(h *mounttest.Mount, sender logical.EventSender) {
+	h.T.Helper()
+	h.SettledEvents()
+	require.NoError(h.T, h.Backend.Setup(context.Background(), &logical.BackendConfig{
+		StorageView: h.Storage, System: h.System, Logger: h.Backend.Logger(), EventsSender: sender, BackendUUID: h.Backend.Engine().Mount.ID,
 	}))
 }
 
@@ -112,14 +114,14 @@ func TestHostsWithoutEventsAreLeftAlone(t *testing.T) {
 	{
 		h := newReadyHarness(t, nil)
 		sender := &refusingSender{err: framework.ErrNoEvents}
-		h.settledEvents()
+		h.SettledEvents()
 		setUpWith(h, sender)
 		for range 20 {
-			h.issue(nil)
-			h.settledEvents()
+			h.Issue(nil)
+			h.SettledEvents()
 		}
 		require.LessOrEqual(t, sender.calls, 1)
-		require.Zero(t, h.counter("events_dropped"))
+		require.Zero(t, h.Counter("events_dropped"))
 	}
 }
 
@@ -129,17 +131,17 @@ func TestEditionsWithoutEventsGetNone(t *testing.T) {
 	t.Parallel()
 	for version, metadata := range map[string]string{"1.21.1": "", "1.20.4": "+hotfix"} {
 		h := newHarness(t)
-		h.system.PluginEnvironment = &logical.PluginEnvironment{VaultVersion: version, VaultVersionMetadata: metadata}
-		h.mustWrite("config", h.configData())
-		h.mustWrite("roles/ci", h.roleData(nil))
-		h.issue(nil)
-		require.Empty(t, h.eventKinds())
-		require.Equal(t, int64(1), h.counter("creds_create"))
+		h.System.PluginEnvironment = &logical.PluginEnvironment{VaultVersion: version, VaultVersionMetadata: metadata}
+		h.MustWrite("config", h.ConfigData())
+		h.MustWrite("roles/ci", h.RoleData(nil))
+		h.Issue(nil)
+		require.Empty(t, h.EventKinds())
+		require.Equal(t, int64(1), h.Counter("creds_create"))
 	}
 	h := newHarness(t)
-	h.system.PluginEnvironment = &logical.PluginEnvironment{}
-	h.mustWrite("config", h.configData())
-	require.Len(t, h.eventKinds(), 1, "one that does not say what it is")
+	h.System.PluginEnvironment = &logical.PluginEnvironment{}
+	h.MustWrite("config", h.ConfigData())
+	require.Len(t, h.EventKinds(), 1, "one that does not say what it is")
 }
 
 // A host that is slow to take events does not slow readers down, and the queue
@@ -147,29 +149,29 @@ func TestEditionsWithoutEventsGetNone(t *testing.T) {
 func TestASlowHostLosesEventsNotReaders(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, map[string]any{"renew_mode": "extend"})
-	h.settledEvents()
+	h.SettledEvents()
 	sender := &refusingSender{hold: make(chan struct{})}
 	setUpWith(h, sender)
 	letGo := sync.OnceFunc(func() { close(sender.hold) })
 	t.Cleanup(letGo)
-	l := h.issue(nil)
+	l := h.Issue(nil)
 	for range 2*1024 + 10 {
-		l.renew()
+		l.Renew()
 	}
-	require.NotZero(t, h.counter("events_dropped"))
+	require.NotZero(t, h.Counter("events_dropped"))
 	letGo()
-	h.settledEvents()
+	h.SettledEvents()
 	require.LessOrEqual(t, sender.calls, 2*1024)
 }
 
 func TestAPanickingHostIsSurvived(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	h.settledEvents()
+	h.SettledEvents()
 	setUpWith(h, panickingSender{})
-	h.issue(nil)
-	h.settledEvents()
-	h.issue(nil)
+	h.Issue(nil)
+	h.SettledEvents()
+	h.Issue(nil)
 }
 
 type panickingSender struct{}

@@ -18,14 +18,14 @@ func TestWhatIsForgottenWhileItIsLoadedStaysForgotten(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
 	ctx := context.Background()
-	storage := h.storage.Storage
-	stored, err := h.reader().Roles.Get(ctx, "ci")
+	storage := h.Storage.Storage
+	stored, err := h.Reader().Roles.Get(ctx, "ci")
 	require.NoError(t, err)
 	for try := range 2000 {
-		h.backend.Engine().Roles.ForgetAll()
+		h.Backend.Engine().Roles.ForgetAll()
 		var loading sync.WaitGroup
 		loading.Go(func() {
-			if _, err := h.backend.Engine().Roles.Get(ctx, "ci"); err != nil {
+			if _, err := h.Backend.Engine().Roles.Get(ctx, "ci"); err != nil {
 				t.Error(err)
 			}
 		})
@@ -33,9 +33,9 @@ func TestWhatIsForgottenWhileItIsLoadedStaysForgotten(t *testing.T) {
 		entry, err := logical.StorageEntryJSON(role.Prefix+"ci", &stored.Role)
 		require.NoError(t, err)
 		require.NoError(t, storage.Put(ctx, entry))
-		h.backend.InvalidateKey(ctx, role.Prefix+"ci")
+		h.Backend.InvalidateKey(ctx, role.Prefix+"ci")
 		loading.Wait()
-		role, err := h.backend.Engine().Roles.Get(ctx, "ci")
+		role, err := h.Backend.Engine().Roles.Get(ctx, "ci")
 		require.NoError(t, err)
 		require.Equal(t, stored.TTL, role.TTL)
 	}

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
@@ -17,7 +19,7 @@ func TestNoGoroutineOutlivesItsMount(t *testing.T) {
 	before := runtime.NumGoroutine()
 	t.Run("a mount with every trouble", func(t *testing.T) {
 		h := newStaticHarness(t, map[string]any{"credential_type": "personal_access_token"})
-		h.mustWrite("roles/login", h.roleData(nil))
+		h.MustWrite("roles/login", h.RoleData(nil))
 		for _, effect := range []processmakertest.Effect{
 			processmakertest.Refuse(), processmakertest.LoseAnswer(), processmakertest.Truncated(),
 			processmakertest.ServerError(), processmakertest.HTMLPage(http.StatusBadGateway), processmakertest.HalfRefresh(),
@@ -41,22 +43,22 @@ func TestNoGoroutineOutlivesItsMount(t *testing.T) {
 
 // useUnder does a bit of everything while a fault waits to happen, and gives the
 // engine time to get over it.
-func useUnder(h *harness, fault processmakertest.Fault) {
-	h.t.Helper()
-	remove := h.pm.Inject(fault)
+func useUnder(h *mounttest.Mount, fault processmakertest.Fault) {
+	h.T.Helper()
+	remove := h.Pm.Inject(fault)
 	defer remove()
 	for _, path := range []string{"creds/ci", "creds/login", "static-creds/ci"} {
-		resp, err := h.do(logical.ReadOperation, path, nil)
+		resp, err := h.Do(logical.ReadOperation, path, nil)
 		if err != nil || resp.IsError() || resp.Secret == nil {
 			continue
 		}
-		l := h.register(path, resp)
-		h.clock.Advance(time.Minute)
-		if resp, err := h.backend.HandleRequest(context.Background(), l.renewRequest(0)); err == nil && !resp.IsError() {
-			l.data, l.secret = resp.Data, *resp.Secret
+		l := h.Register(path, resp)
+		h.Clock.Advance(time.Minute)
+		if resp, err := h.Backend.HandleRequest(context.Background(), l.RenewRequest(0)); err == nil && !resp.IsError() {
+			l.Data, l.Secret = resp.Data, *resp.Secret
 		}
-		_ = l.tryRevoke()
+		_ = l.TryRevoke()
 	}
-	h.tick()
-	h.clock.Advance(time.Hour)
+	h.Tick()
+	h.Clock.Advance(time.Hour)
 }

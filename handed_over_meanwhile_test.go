@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"vault-plugin-secrets-processmaker/engine/credential"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -20,27 +22,27 @@ import (
 func TestACredentialThatIsHandedOverMeanwhileIsNotCalledEnded(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	l := h.issue(nil)
+	l := h.Issue(nil)
 	found, release := make(chan struct{}), make(chan struct{})
 	var holds atomic.Bool
 	arrived := make(chan struct{})
-	remove := h.pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Times: -1, Do: processmakertest.Refuse(), Match: func(*http.Request) bool {
+	remove := h.Pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Times: -1, Do: processmakertest.Refuse(), Match: func(*http.Request) bool {
 		if holds.CompareAndSwap(true, false) {
 			close(arrived)
 			<-release
 		}
 		return true
 	}})
-	require.Error(t, l.tryRevoke())
-	h.clock.Advance(credential.DeferAfter + time.Minute)
+	require.Error(t, l.TryRevoke())
+	h.Clock.Advance(credential.DeferAfter + time.Minute)
 	holds.Store(true)
 	revoked := make(chan error)
-	go func() { revoked <- l.tryRevoke() }()
+	go func() { revoked <- l.TryRevoke() }()
 	<-arrived
 
 	var once atomic.Bool
-	key := ledger.Prefix + ledger.Bucket(l.id().Deadline()) + "/"
-	h.hook(hookedStorage{afterGet: func(read string) {
+	key := ledger.Prefix + ledger.Bucket(l.Id().Deadline()) + "/"
+	h.Hook(mounttest.HookedStorage{AfterGet: func(read string) {
 		if len(read) > len(key) && read[:len(key)] == key && once.CompareAndSwap(false, true) {
 			close(found)
 		}
@@ -51,20 +53,20 @@ func TestACredentialThatIsHandedOverMeanwhileIsNotCalledEnded(t *testing.T) {
 	}
 	ordered := make(chan answer)
 	go func() {
-		resp, err := h.do(logical.UpdateOperation, "credentials/"+string(l.id())+"/revoke", nil)
+		resp, err := h.Do(logical.UpdateOperation, "credentials/"+string(l.Id())+"/revoke", nil)
 		ordered <- answer{resp, err}
 	}()
 	<-found
 	close(release)
 	require.NoError(t, <-revoked, "handed over")
 	got := <-ordered
-	require.Equal(t, 502, status(got.resp, got.err), message(got.resp, got.err))
-	require.Contains(t, message(got.resp, got.err), "may still live")
+	require.Equal(t, 502, mounttest.Status(got.resp, got.err), mounttest.Message(got.resp, got.err))
+	require.Contains(t, mounttest.Message(got.resp, got.err), "may still live")
 
 	remove()
-	h.clock.Advance(time.Minute)
-	resp, err := h.do(logical.UpdateOperation, "credentials/"+string(l.id())+"/revoke", nil)
-	require.Equal(t, 200, status(resp, err), message(resp, err))
-	require.Empty(t, h.liveIDs())
-	require.Empty(t, h.recordIDs())
+	h.Clock.Advance(time.Minute)
+	resp, err := h.Do(logical.UpdateOperation, "credentials/"+string(l.Id())+"/revoke", nil)
+	require.Equal(t, 200, mounttest.Status(resp, err), mounttest.Message(resp, err))
+	require.Empty(t, h.LiveIDs())
+	require.Empty(t, h.RecordIDs())
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
@@ -25,7 +27,7 @@ type hotMount struct {
 
 func newHotMount(t testing.TB, storage logical.Storage) *hotMount {
 	t.Helper()
-	upstream := newCheapUpstream(t)
+	upstream := mounttest.NewCheapUpstream(t)
 	m := &hotMount{t: t, backend: newBackend(clock.System(), rand.Reader), storage: storage}
 	require.NoError(t, m.backend.Setup(context.Background(), &logical.BackendConfig{
 		StorageView: storage,
@@ -35,7 +37,7 @@ func newHotMount(t testing.TB, storage logical.Storage) *hotMount {
 	}))
 	t.Cleanup(func() { m.backend.Cleanup(context.Background()) })
 	m.must(logical.UpdateOperation, "config", map[string]any{
-		"url": upstream.url, "client_id": "3", "client_secret": "secret", "token_requests_per_minute": 0,
+		"url": upstream.Url, "client_id": "3", "client_secret": "secret", "token_requests_per_minute": 0,
 	})
 	for name, more := range map[string]string{
 		"refresh": "renew_mode", "extend": "renew_mode", "personal_access_token": "credential_type", "1h": "rotation_period",
@@ -107,7 +109,7 @@ var hotHandlers = []struct {
 func BenchmarkHandlers(b *testing.B) {
 	for _, handler := range hotHandlers {
 		b.Run(handler.name, func(b *testing.B) {
-			work := handler.ready(newHotMount(b, newForgetful()))
+			work := handler.ready(newHotMount(b, mounttest.NewForgetful()))
 			work()
 			b.ReportAllocs()
 			for b.Loop() {
@@ -134,7 +136,7 @@ func BenchmarkHeap(b *testing.B) {
 // heapWith is the live heap after that many leases were issued. The storage
 // keeps none of the records, as they are Vault's to keep.
 func heapWith(t testing.TB, leases int) uint64 {
-	m := newHotMount(t, newForgetful())
+	m := newHotMount(t, mounttest.NewForgetful())
 	m.must(logical.ReadOperation, "creds/extend", nil)
 	for range leases {
 		m.must(logical.ReadOperation, "creds/extend", nil)

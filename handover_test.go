@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
@@ -12,24 +14,24 @@ import (
 func TestOnlyAnOutageIsHandedOver(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	l := h.issue(nil)
-	h.pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Times: -1, Do: processmakertest.Answer(403, jsonHeader(), `{}`)})
+	l := h.Issue(nil)
+	h.Pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Times: -1, Do: processmakertest.Answer(403, mounttest.JsonHeader(), `{}`)})
 	for range 3 {
-		h.clock.Advance(10 * time.Minute)
-		require.Error(t, l.tryRevoke())
+		h.Clock.Advance(10 * time.Minute)
+		require.Error(t, l.TryRevoke())
 	}
-	require.Equal(t, l.id(), h.recordIDs()[0])
+	require.Equal(t, l.Id(), h.RecordIDs()[0])
 }
 
 func TestNothingIsHandedOverByAMountThatGoes(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	l := h.issue(nil)
-	h.goDown()
-	h.taint()
+	l := h.Issue(nil)
+	h.GoDown()
+	h.Taint()
 	for range 3 {
-		h.clock.Advance(10 * time.Minute)
-		require.Error(t, l.tryRevoke())
+		h.Clock.Advance(10 * time.Minute)
+		require.Error(t, l.TryRevoke())
 	}
 }
 
@@ -37,29 +39,29 @@ func TestALongOutageHandsRevocationsOverToTheLedger(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"access_token", "personal_access_token"} {
 		h := newReadyHarness(t, map[string]any{"credential_type": kind})
-		h.tick()
-		l := h.issue(nil)
-		h.clock.Advance(time.Minute)
-		h.goDown()
+		h.Tick()
+		l := h.Issue(nil)
+		h.Clock.Advance(time.Minute)
+		h.GoDown()
 		// As Vault repeats it.
 		for _, pause := range []time.Duration{0, 20, 40, 80, 159} {
-			h.clock.Advance(pause * time.Second)
-			require.Error(t, l.tryRevoke())
-			require.Equal(t, l.id(), h.recordIDs()[0])
+			h.Clock.Advance(pause * time.Second)
+			require.Error(t, l.TryRevoke())
+			require.Equal(t, l.Id(), h.RecordIDs()[0])
 		}
-		h.clock.Advance(time.Second)
-		require.NoError(t, l.tryRevoke(), "before Vault gives up")
-		require.Len(t, h.recordIDs(), 1)
-		require.NotEqual(t, l.id(), h.recordIDs()[0])
-		require.NoError(t, l.tryRevoke())
+		h.Clock.Advance(time.Second)
+		require.NoError(t, l.TryRevoke(), "before Vault gives up")
+		require.Len(t, h.RecordIDs(), 1)
+		require.NotEqual(t, l.Id(), h.RecordIDs()[0])
+		require.NoError(t, l.TryRevoke())
 
-		require.NoError(t, h.pm.GoOnline())
-		h.clock.Advance(time.Minute)
-		h.pm.ResetLog()
-		h.tick()
-		require.False(t, h.pm.Accepts(l.token()))
-		require.Empty(t, h.recordIDs())
-		require.Zero(t, h.pm.Count(processmakertest.ListTokens), "the token went along")
-		require.Zero(t, h.backend.Engine().Credentials.Remembered())
+		require.NoError(t, h.Pm.GoOnline())
+		h.Clock.Advance(time.Minute)
+		h.Pm.ResetLog()
+		h.Tick()
+		require.False(t, h.Pm.Accepts(l.Token()))
+		require.Empty(t, h.RecordIDs())
+		require.Zero(t, h.Pm.Count(processmakertest.ListTokens), "the token went along")
+		require.Zero(t, h.Backend.Engine().Credentials.Remembered())
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"vault-plugin-secrets-processmaker/engine/instance"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -19,95 +21,95 @@ import (
 func TestAMountThatGoesDoesNotRotate(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	l := h.issue(nil)
-	h.clock.Advance(30 * time.Minute)
-	h.taint()
-	token := l.token()
-	l.renew()
-	require.Equal(t, token, l.token())
+	l := h.Issue(nil)
+	h.Clock.Advance(30 * time.Minute)
+	h.Taint()
+	token := l.Token()
+	l.Renew()
+	require.Equal(t, token, l.Token())
 }
 
 func TestALoweredMountMaximumBindsOldLeases(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, map[string]any{"renew_mode": "extend"})
-	l := h.issue(nil)
-	h.system.MaxLeaseTTLVal = 90 * time.Minute
-	h.clock.Advance(50 * time.Minute)
-	l.renew()
-	require.Equal(t, 40*time.Minute, l.secret.TTL)
-	require.Equal(t, 90*time.Minute, l.secret.MaxTTL)
+	l := h.Issue(nil)
+	h.System.MaxLeaseTTLVal = 90 * time.Minute
+	h.Clock.Advance(50 * time.Minute)
+	l.Renew()
+	require.Equal(t, 40*time.Minute, l.Secret.TTL)
+	require.Equal(t, 90*time.Minute, l.Secret.MaxTTL)
 }
 
 func TestATokenIsNeverSentToAnotherInstance(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	l := h.issue(nil)
+	l := h.Issue(nil)
 	elsewhere := newHarness(t)
 	// As after a restored backup: the config says another instance than the
 	// record does.
-	moved := h.bound("ci").Config
-	moved.URL = elsewhere.pm.URL()
+	moved := h.Bound("ci").Config
+	moved.URL = elsewhere.Pm.URL()
 	entry, err := logical.StorageEntryJSON(instance.Key, moved)
 	require.NoError(t, err)
-	require.NoError(t, h.storage.Storage.Put(context.Background(), entry))
-	h.forgetAll()
-	require.ErrorContains(t, l.tryRevoke(), "not configured for")
-	_, err = l.tryRenew(context.Background())
+	require.NoError(t, h.Storage.Storage.Put(context.Background(), entry))
+	h.ForgetAll()
+	require.ErrorContains(t, l.TryRevoke(), "not configured for")
+	_, err = l.TryRenew(context.Background())
 	require.Error(t, err)
-	require.Zero(t, elsewhere.pm.Count())
+	require.Zero(t, elsewhere.Pm.Count())
 }
 
 func TestARenewalLogsInThoughItsCallerLeft(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	l := h.issue(nil)
-	h.clock.Advance(30 * time.Minute)
+	l := h.Issue(nil)
+	h.Clock.Advance(30 * time.Minute)
 	ctx, cancel := context.WithCancel(context.Background())
-	h.pm.Inject(processmakertest.Fault{On: processmakertest.RefreshGrant, Do: processmakertest.HalfRefresh()})
-	h.pm.Inject(processmakertest.Fault{On: processmakertest.ShowToken, Do: processmakertest.Replace(func(status int, body []byte) (int, []byte) {
+	h.Pm.Inject(processmakertest.Fault{On: processmakertest.RefreshGrant, Do: processmakertest.HalfRefresh()})
+	h.Pm.Inject(processmakertest.Fault{On: processmakertest.ShowToken, Do: processmakertest.Replace(func(status int, body []byte) (int, []byte) {
 		cancel()
 		return status, body
 	})})
-	_, _ = h.backend.HandleRequest(ctx, l.renewRequest(0))
+	_, _ = h.Backend.HandleRequest(ctx, l.RenewRequest(0))
 	require.Error(t, ctx.Err())
-	require.Len(t, h.liveIDs(), 1, "the role's login replaced the lost pair")
-	require.Equal(t, h.recordedIDs(), h.liveIDs())
+	require.Len(t, h.LiveIDs(), 1, "the role's login replaced the lost pair")
+	require.Equal(t, h.RecordedIDs(), h.LiveIDs())
 }
 
 func TestASlowRefreshDoesNotLengthenTheLease(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, map[string]any{"max_ttl": "90m"})
-	l := h.issue(nil)
-	h.clock.Advance(50 * time.Minute)
-	h.pm.Inject(processmakertest.Fault{On: processmakertest.RefreshGrant, Do: processmakertest.Replace(func(status int, body []byte) (int, []byte) {
-		h.clock.Advance(10 * time.Minute)
+	l := h.Issue(nil)
+	h.Clock.Advance(50 * time.Minute)
+	h.Pm.Inject(processmakertest.Fault{On: processmakertest.RefreshGrant, Do: processmakertest.Replace(func(status int, body []byte) (int, []byte) {
+		h.Clock.Advance(10 * time.Minute)
 		return status, body
 	})})
-	l.renew()
-	require.Equal(t, 30*time.Minute, l.secret.TTL, "counted from when Vault gets the answer")
+	l.Renew()
+	require.Equal(t, 30*time.Minute, l.Secret.TTL, "counted from when Vault gets the answer")
 }
 
 func TestAPanickingLoginProvesNothing(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	bound := *h.bound("ci")
+	bound := *h.Bound("ci")
 	bound.Instance = &instance.Instance{Config: bound.Config}
-	require.Panics(t, func() { _, _ = h.backend.Engine().Tokens.Login(context.Background(), &bound) })
-	_, err := bound.Gate.Enter(context.Background(), h.clock.Now)
+	require.Panics(t, func() { _, _ = h.Backend.Engine().Tokens.Login(context.Background(), &bound) })
+	_, err := bound.Gate.Enter(context.Background(), h.Clock.Now)
 	require.NoError(t, err, "the others are not kept waiting")
 	over, cancel := context.WithCancel(context.Background())
 	cancel()
-	_, err = bound.Gate.Enter(over, h.clock.Now)
+	_, err = bound.Gate.Enter(over, h.Clock.Now)
 	require.ErrorIs(t, err, context.Canceled, "one at a time goes on trying")
 }
 
 func TestOtherPartsOfTheFingerprintCountToo(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	l := h.issue(nil)
-	h.clock.Advance(30 * time.Minute)
-	h.mustWrite("roles/ci", map[string]any{"credential_type": "personal_access_token"})
-	_, err := l.tryRenew(context.Background())
+	l := h.Issue(nil)
+	h.Clock.Advance(30 * time.Minute)
+	h.MustWrite("roles/ci", map[string]any{"credential_type": "personal_access_token"})
+	_, err := l.TryRenew(context.Background())
 	require.ErrorContains(t, err, "credential_type was changed")
 	require.Equal(t, "session_user_id", fingerprint(l).Differs(func() (f ledger.Fingerprint) { f = fingerprint(l); f.SessionUserID = "2"; return }()))
 	require.Equal(t, "user_id", fingerprint(l).Differs(func() (f ledger.Fingerprint) { f = fingerprint(l); f.UserID = "2"; return }()))
@@ -118,28 +120,28 @@ func TestOddLifetimesInAnAnswerDoNotLoseItsToken(t *testing.T) {
 	t.Parallel()
 	for _, odd := range []string{`31536000.0`, `"abc"`, `{}`, `1e400`, `null`, `[1]`} {
 		h := newReadyHarness(t, nil)
-		h.pm.Inject(processmakertest.Fault{On: processmakertest.PasswordGrant, Do: processmakertest.Replace(func(status int, body []byte) (int, []byte) {
+		h.Pm.Inject(processmakertest.Fault{On: processmakertest.PasswordGrant, Do: processmakertest.Replace(func(status int, body []byte) (int, []byte) {
 			return status, replaceExpiresIn(body, odd)
 		})})
-		l := h.issue(nil)
-		require.True(t, h.pm.Accepts(l.token()), odd)
+		l := h.Issue(nil)
+		require.True(t, h.Pm.Accepts(l.Token()), odd)
 	}
 }
 
 func TestATokenThatVerifyCannotEndIsReported(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	h.pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Do: processmakertest.HTMLPage(502)})
-	h.storage.failPuts(anyKey)
-	_, err := h.do(logical.UpdateOperation, "roles/ci", map[string]any{"verify": true})
+	h.Pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Do: processmakertest.HTMLPage(502)})
+	h.Storage.FailPuts(mounttest.AnyKey)
+	_, err := h.Do(logical.UpdateOperation, "roles/ci", map[string]any{"verify": true})
 	require.Error(t, err)
-	require.Contains(t, h.log.String(), h.liveIDs()[0])
-	require.Contains(t, h.log.String(), "by hand")
-	require.Contains(t, h.log.String(), h.pm.URL())
-	require.Contains(t, h.log.String(), "mount_id=5f0d43c3")
+	require.Contains(t, h.Log.String(), h.LiveIDs()[0])
+	require.Contains(t, h.Log.String(), "by hand")
+	require.Contains(t, h.Log.String(), h.Pm.URL())
+	require.Contains(t, h.Log.String(), "mount_id=5f0d43c3")
 }
 
-func fingerprint(l *heldLease) ledger.Fingerprint { return l.h.record(l.id()).Fingerprint }
+func fingerprint(l *mounttest.Lease) ledger.Fingerprint { return l.H.Record(l.Id()).Fingerprint }
 
 func replaceExpiresIn(body []byte, with string) []byte {
 	return regexp.MustCompile(`"expires_in":[0-9]+`).ReplaceAll(body, []byte(`"expires_in":`+with))
@@ -152,19 +154,19 @@ func TestMisfitValuesAreNotQuoted(t *testing.T) {
 		for _, fields := range []map[string]*framework.FieldSchema{configFields(), roleFields()} {
 			for name := range fields {
 				for _, value := range []any{map[string]any{"S3CRET": "S3CRET"}, []any{map[string]any{"S3CRET": 1}}, []string{"S3CRET", "S3CRET"}} {
-					req := &logical.Request{Operation: logical.UpdateOperation, Path: path, Storage: h.storage, Data: map[string]any{name: value}}
-					_, _, err := h.backend.HandleExistenceCheck(context.Background(), req)
+					req := &logical.Request{Operation: logical.UpdateOperation, Path: path, Storage: h.Storage, Data: map[string]any{name: value}}
+					_, _, err := h.Backend.HandleExistenceCheck(context.Background(), req)
 					if err != nil {
 						require.NotContains(t, err.Error(), "S3CRET")
 					}
-					resp, err := h.backend.HandleRequest(context.Background(), req)
-					require.NotContains(t, message(resp, err), "S3CRET", name)
+					resp, err := h.Backend.HandleRequest(context.Background(), req)
+					require.NotContains(t, mounttest.Message(resp, err), "S3CRET", name)
 				}
 			}
 		}
 	}
-	resp, err := h.do(logical.ReadOperation, "creds/ci", map[string]any{"ttl": "S3CRET"})
-	require.Equal(t, 400, status(resp, err))
-	require.NotContains(t, message(resp, err), "S3CRET")
-	require.Contains(t, message(resp, err), `"ttl"`)
+	resp, err := h.Do(logical.ReadOperation, "creds/ci", map[string]any{"ttl": "S3CRET"})
+	require.Equal(t, 400, mounttest.Status(resp, err))
+	require.NotContains(t, mounttest.Message(resp, err), "S3CRET")
+	require.Contains(t, mounttest.Message(resp, err), `"ttl"`)
 }

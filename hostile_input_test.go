@@ -9,6 +9,8 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
@@ -19,7 +21,7 @@ const longestAnswer = 10 << 10
 // attack is a mount on which hostile requests are tried one after the other,
 // each on the same storage.
 type attack struct {
-	*harness
+	*mounttest.Mount
 	stored map[string]string
 	logged int
 	// passwords are those of the users of ProcessMaker, which some requests change.
@@ -30,69 +32,69 @@ type attack struct {
 func newAttack(t *testing.T) *attack {
 	h := newReadyHarness(t, map[string]any{"rotation_period": "1h"})
 	personal := map[string]any{"credential_type": "personal_access_token"}
-	h.mustWrite("roles/personal", h.roleData(personal))
-	h.mustWrite("roles/person", map[string]any{
-		"credential_type": "personal_access_token", "grant_type": "authorization_code", "redirect_uri": callback,
+	h.MustWrite("roles/personal", h.RoleData(personal))
+	h.MustWrite("roles/person", map[string]any{
+		"credential_type": "personal_access_token", "grant_type": "authorization_code", "redirect_uri": mounttest.Callback,
 	})
-	h.mustWrite("roles/brought", map[string]any{"credential_type": "personal_access_token", "grant_type": "refresh_token"})
-	h.issue(nil)
+	h.MustWrite("roles/brought", map[string]any{"credential_type": "personal_access_token", "grant_type": "refresh_token"})
+	h.Issue(nil)
 	for _, path := range []string{"creds/personal", "static-creds/ci"} {
-		resp, err := h.do(logical.ReadOperation, path, nil)
+		resp, err := h.Do(logical.ReadOperation, path, nil)
 		require.NoError(t, err)
 		require.False(t, resp.IsError(), "%v", resp)
 	}
 	passwords := map[string]string{}
-	for _, user := range h.pm.Users() {
+	for _, user := range h.Pm.Users() {
 		passwords[user.Username] = user.Password
 	}
-	return &attack{harness: h, stored: h.snapshot(), passwords: passwords}
+	return &attack{Mount: h, stored: h.Snapshot(), passwords: passwords}
 }
 
 // restore puts everything back that an accepted request has changed.
 func (a *attack) restore() {
-	a.t.Helper()
-	now := a.snapshot()
+	a.T.Helper()
+	now := a.Snapshot()
 	if maps.Equal(now, a.stored) {
 		return
 	}
 	ctx := context.Background()
 	for key := range now {
-		require.NoError(a.t, a.storage.Storage.Delete(ctx, key))
+		require.NoError(a.T, a.Storage.Storage.Delete(ctx, key))
 	}
 	for key, value := range a.stored {
-		require.NoError(a.t, a.storage.Storage.Put(ctx, &logical.StorageEntry{Key: key, Value: []byte(value)}))
+		require.NoError(a.T, a.Storage.Storage.Put(ctx, &logical.StorageEntry{Key: key, Value: []byte(value)}))
 	}
 	for name, password := range a.passwords {
-		a.pm.SetPassword(name, password)
+		a.Pm.SetPassword(name, password)
 	}
-	a.forgetAll()
+	a.ForgetAll()
 
 }
 
 // try sends one request as Vault does and requires of the answer what every
 // answer owes.
 func (a *attack) try(what string, operation logical.Operation, path string, data map[string]any) (int, string) {
-	a.t.Helper()
+	a.T.Helper()
 	defer a.restore()
 	if operation == logical.CreateOperation || operation == logical.UpdateOperation {
-		_, _, err := a.backend.HandleExistenceCheck(context.Background(), &logical.Request{Operation: operation, Path: path, Data: maps.Clone(data), Storage: a.storage})
+		_, _, err := a.Backend.HandleExistenceCheck(context.Background(), &logical.Request{Operation: operation, Path: path, Data: maps.Clone(data), Storage: a.Storage})
 		if err != nil {
-			require.NotContains(a.t, err.Error(), canary, what)
-			require.Less(a.t, len(err.Error()), longestAnswer, what)
+			require.NotContains(a.T, err.Error(), canary, what)
+			require.Less(a.T, len(err.Error()), longestAnswer, what)
 		}
 	}
-	resp, err := a.do(operation, path, data)
-	code, text := status(resp, err), message(resp, err)
-	require.Less(a.t, code, 500, "%s: %.300s", what, text)
-	require.NotContains(a.t, text, canary, what)
-	require.Less(a.t, len(text), longestAnswer, what)
-	require.True(a.t, utf8.ValidString(text), what)
+	resp, err := a.Do(operation, path, data)
+	code, text := mounttest.Status(resp, err), mounttest.Message(resp, err)
+	require.Less(a.T, code, 500, "%s: %.300s", what, text)
+	require.NotContains(a.T, text, canary, what)
+	require.Less(a.T, len(text), longestAnswer, what)
+	require.True(a.T, utf8.ValidString(text), what)
 	if code != 200 {
-		require.Equal(a.t, a.stored, a.snapshot(), "%s: refused (%s), and something was stored", what, text)
+		require.Equal(a.T, a.stored, a.Snapshot(), "%s: refused (%s), and something was stored", what, text)
 	}
-	log := a.log.String()
-	require.NotContains(a.t, log[a.logged:], "recovered from a panic", what)
-	require.NotContains(a.t, log[a.logged:], canary, what)
+	log := a.Log.String()
+	require.NotContains(a.T, log[a.logged:], "recovered from a panic", what)
+	require.NotContains(a.T, log[a.logged:], canary, what)
 	a.logged = len(log)
 	if code == 200 && (operation == logical.CreateOperation || operation == logical.UpdateOperation || operation == logical.PatchOperation) {
 		a.checkStored(what, path)
@@ -102,18 +104,18 @@ func (a *attack) try(what string, operation logical.Operation, path string, data
 
 // checkStored reads back what a write has left, from memory and from storage.
 func (a *attack) checkStored(what, path string) {
-	a.t.Helper()
+	a.T.Helper()
 	if path != "config" && !strings.HasPrefix(path, "roles/") {
 		return
 	}
-	written := a.read(path)
-	require.NotNil(a.t, written, what)
-	a.forgetAll()
+	written := a.Read(path)
+	require.NotNil(a.T, written, what)
+	a.ForgetAll()
 
-	require.Equal(a.t, written, a.read(path), "%s: storage has changed it", what)
+	require.Equal(a.T, written, a.Read(path), "%s: storage has changed it", what)
 	for field, value := range written {
 		if field != "ca_cert" && field != "client_cert" {
-			require.Less(a.t, len(fmt.Sprint(value)), longestAnswer, "%s: %s", what, field)
+			require.Less(a.T, len(fmt.Sprint(value)), longestAnswer, "%s: %s", what, field)
 		}
 	}
 }
@@ -122,8 +124,8 @@ var captureGroup = regexp.MustCompile(`\(\?P<(\w+)>`)
 
 // pathsOf are addresses that a pattern serves: one for each of the names.
 func (a *attack) pathsOf(pattern string, names ...string) []string {
-	a.t.Helper()
-	id := string(a.recordIDs()[0])
+	a.T.Helper()
+	id := string(a.RecordIDs()[0])
 	address := strings.TrimSuffix(strings.Trim(pattern, "^$"), "/?")
 	paths := map[string]bool{}
 	for _, name := range names {
@@ -131,7 +133,7 @@ func (a *attack) pathsOf(pattern string, names ...string) []string {
 	}
 	served := []string{}
 	for path := range paths {
-		require.NotNil(a.t, a.backend.Route(path), "%s made of %s", path, pattern)
+		require.NotNil(a.T, a.Backend.Route(path), "%s made of %s", path, pattern)
 		served = append(served, path)
 	}
 	return served
@@ -166,14 +168,14 @@ func fillCaptures(pattern string, values map[string]string, otherwise string) st
 func (a *attack) wanted(operation logical.Operation, path string) map[string]any {
 	switch {
 	case path == "config":
-		data := map[string]any{"verify_connection": false, "client_secret": a.pm.Client(3).Secret}
+		data := map[string]any{"verify_connection": false, "client_secret": a.Pm.Client(3).Secret}
 		if operation == logical.CreateOperation {
-			data = a.configData()
+			data = a.ConfigData()
 			data["verify_connection"] = false
 		}
 		return data
 	case strings.HasPrefix(path, "roles/") && operation == logical.CreateOperation:
-		return a.roleData(nil)
+		return a.RoleData(nil)
 	case path == "sessions/person":
 		return map[string]any{"code": "def502" + canary, "state": "unknown"}
 	case path == "sessions/brought":
@@ -187,9 +189,9 @@ func TestHostileFields(t *testing.T) {
 	t.Parallel()
 	a := newAttack(t)
 	values := hostileValues()
-	values["100 certificates"] = strings.Repeat(a.pm.CACertPEM(), 100)
+	values["100 certificates"] = strings.Repeat(a.Pm.CACertPEM(), 100)
 	tried := map[string]int{}
-	for _, path := range a.backend.Framework().Paths {
+	for _, path := range a.Backend.Framework().Paths {
 		for operation := range path.Operations {
 			for _, address := range a.pathsOf(path.Pattern, a.namesFor(path, operation)...) {
 				for field, schema := range path.Fields {
@@ -232,7 +234,7 @@ func fitting(operation logical.Operation, isQuery bool, values map[string]any) m
 }
 
 func (a *attack) attackField(operation logical.Operation, path, field string, values map[string]any, tried map[string]int) {
-	a.t.Helper()
+	a.T.Helper()
 	good := a.wanted(operation, path)
 	delete(good, field)
 	usual, _ := a.try(fmt.Sprintf("%s %s without %s", operation, path, field), operation, path, good)
@@ -246,7 +248,7 @@ func (a *attack) attackField(operation logical.Operation, path, field string, va
 		code, text := a.try(what, operation, path, data)
 		tried[fmt.Sprint(code)]++
 		if code != 200 && usual == 200 {
-			require.Contains(a.t, text, field, what)
+			require.Contains(a.T, text, field, what)
 		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -31,19 +33,19 @@ func wrongly() map[string]func(fields map[string]any, name string) {
 
 // asVault sends a request of Vault's own about a lease. Nothing of what the lease
 // holds may be in its errors.
-func asVault(l *heldLease, operation logical.Operation) (*logical.Response, error) {
-	l.h.t.Helper()
-	secret := l.secret
-	secret.InternalData = maps.Clone(l.secret.InternalData)
-	resp, err := l.h.backend.HandleRequest(context.Background(), &logical.Request{
-		Operation: operation, Path: l.path, Secret: &secret, Data: maps.Clone(l.data), Storage: l.h.storage,
+func asVault(l *mounttest.Lease, operation logical.Operation) (*logical.Response, error) {
+	l.H.T.Helper()
+	secret := l.Secret
+	secret.InternalData = maps.Clone(l.Secret.InternalData)
+	resp, err := l.H.Backend.HandleRequest(context.Background(), &logical.Request{
+		Operation: operation, Path: l.Path, Secret: &secret, Data: maps.Clone(l.Data), Storage: l.H.Storage,
 	})
 	if err == nil && resp.IsError() {
 		err = resp.Error()
 	}
-	require.NotErrorIs(l.h.t, err, telemetry.ErrPanicked)
+	require.NotErrorIs(l.H.T, err, telemetry.ErrPanicked)
 	if err != nil {
-		require.NotContains(l.h.t, err.Error(), canary)
+		require.NotContains(l.H.T, err.Error(), canary)
 	}
 	return resp, err
 }
@@ -61,61 +63,61 @@ func TestHostileLeases(t *testing.T) {
 			t.Run(kind+" "+mode, func(t *testing.T) {
 				t.Parallel()
 				h := newReadyHarness(t, map[string]any{"credential_type": kind, "renew_mode": mode})
-				fresh := h.issue(nil)
+				fresh := h.Issue(nil)
 				tried := 0
 				for _, part := range []string{"internal data", "data"} {
-					names := fresh.secret.InternalData
+					names := fresh.Secret.InternalData
 					if part == "data" {
-						names = fresh.data
+						names = fresh.Data
 					}
 					for name := range names {
 						if name == "secret_type" {
 							continue // the SDK's, which finds us by it
 						}
 						for how, spoil := range wrongly() {
-							hostileLease(h, part+" "+name+" "+how, func(l *heldLease) {
+							hostileLease(h, part+" "+name+" "+how, func(l *mounttest.Lease) {
 								if part == "data" {
-									spoil(l.data, name)
+									spoil(l.Data, name)
 								} else {
-									spoil(l.secret.InternalData, name)
+									spoil(l.Secret.InternalData, name)
 								}
 							})
 							tried++
 						}
 					}
 				}
-				hostileLease(h, "no data", func(l *heldLease) { l.data = nil })
+				hostileLease(h, "no data", func(l *mounttest.Lease) { l.Data = nil })
 				require.Greater(t, tried, 100)
-				require.NotContains(t, h.log.String(), canary)
-				require.NotContains(t, h.log.String(), "recovered from a panic")
+				require.NotContains(t, h.Log.String(), canary)
+				require.NotContains(t, h.Log.String(), "recovered from a panic")
 			})
 		}
 	}
 }
 
-func hostileLease(h *harness, what string, spoil func(*heldLease)) {
-	h.t.Helper()
-	l := h.issue(nil)
-	h.clock.Advance(10 * time.Minute)
-	id := l.id()
-	l.data, l.secret.InternalData = maps.Clone(l.data), maps.Clone(l.secret.InternalData)
+func hostileLease(h *mounttest.Mount, what string, spoil func(*mounttest.Lease)) {
+	h.T.Helper()
+	l := h.Issue(nil)
+	h.Clock.Advance(10 * time.Minute)
+	id := l.Id()
+	l.Data, l.Secret.InternalData = maps.Clone(l.Data), maps.Clone(l.Secret.InternalData)
 	spoil(l)
 	resp, err := asVault(l, logical.RenewOperation)
 	if err != nil {
-		require.ErrorContains(h.t, err, "read the role again", what)
+		require.ErrorContains(h.T, err, "read the role again", what)
 	} else {
-		h.checkSchema(resp)
-		require.Equal(h.t, "Bearer", resp.Data["token_type"], what)
-		require.True(h.t, h.pm.Accepts(resp.Data["access_token"].(string)), what)
+		h.CheckSchema(resp)
+		require.Equal(h.T, "Bearer", resp.Data["token_type"], what)
+		require.True(h.T, h.Pm.Accepts(resp.Data["access_token"].(string)), what)
 	}
 	// The renewal's answer was lost: the lease is as spoilt as before.
-	tokenID := h.record(id).TokenID
+	tokenID := h.Record(id).TokenID
 	_, err = asVault(l, logical.RevokeOperation)
-	require.NoError(h.t, err, what)
-	require.Nil(h.t, h.record(id), what)
-	require.NotContains(h.t, h.liveIDs(), tokenID, what)
-	for _, name := range h.livePersonal() {
-		require.NotContains(h.t, name, string(id), what)
+	require.NoError(h.T, err, what)
+	require.Nil(h.T, h.Record(id), what)
+	require.NotContains(h.T, h.LiveIDs(), tokenID, what)
+	for _, name := range h.LivePersonal() {
+		require.NotContains(h.T, name, string(id), what)
 	}
 }
 
@@ -124,22 +126,22 @@ func hostileLease(h *harness, what string, spoil func(*heldLease)) {
 func TestALeaseThatNamesNoCredential(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, map[string]any{"ttl": "1h", "max_ttl": "1h"})
-	h.tick()
+	h.Tick()
 	for how, spoil := range wrongly() {
-		l := h.issue(nil)
-		id, token := l.id(), l.token()
-		spoil(l.data, "credential_id")
-		spoil(l.secret.InternalData, internalCredentialID)
+		l := h.Issue(nil)
+		id, token := l.Id(), l.Token()
+		spoil(l.Data, "credential_id")
+		spoil(l.Secret.InternalData, internalCredentialID)
 		_, err := asVault(l, logical.RenewOperation)
 		require.ErrorContains(t, err, "read the role again", how)
 		_, err = asVault(l, logical.RevokeOperation)
 		require.ErrorContains(t, err, "the ledger ends its token", how)
 		require.ErrorContains(t, err, "lease revoke -force", how)
-		require.NotNil(t, h.record(id), how)
-		h.clock.Advance(61 * time.Minute)
-		h.tick()
-		require.Nil(t, h.record(id), how)
-		require.False(t, h.pm.Accepts(token), how)
+		require.NotNil(t, h.Record(id), how)
+		h.Clock.Advance(61 * time.Minute)
+		h.Tick()
+		require.Nil(t, h.Record(id), how)
+		require.False(t, h.Pm.Accepts(token), how)
 	}
 }
 
@@ -147,20 +149,20 @@ func TestALeaseThatNamesNoCredential(t *testing.T) {
 func TestLeasesOfNoKnownKind(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	l := h.issue(nil)
+	l := h.Issue(nil)
 	secrets := map[string]*logical.Secret{"no secret": nil, "no internal data": {}}
 	for how, spoil := range wrongly() {
-		internal := maps.Clone(l.secret.InternalData)
+		internal := maps.Clone(l.Secret.InternalData)
 		spoil(internal, "secret_type")
 		secrets["secret_type "+how] = &logical.Secret{InternalData: internal}
 	}
 	for what, secret := range secrets {
 		for _, operation := range []logical.Operation{logical.RenewOperation, logical.RevokeOperation} {
-			resp, err := h.backend.HandleRequest(context.Background(), &logical.Request{Operation: operation, Path: l.path, Secret: secret, Data: l.data, Storage: h.storage})
-			require.NotEqual(t, 200, status(resp, err), what)
+			resp, err := h.Backend.HandleRequest(context.Background(), &logical.Request{Operation: operation, Path: l.Path, Secret: secret, Data: l.Data, Storage: h.Storage})
+			require.NotEqual(t, 200, mounttest.Status(resp, err), what)
 			require.NotErrorIs(t, err, telemetry.ErrPanicked, what)
 		}
 	}
-	require.NotNil(t, h.record(l.id()))
-	require.NotContains(t, h.log.String(), "recovered from a panic")
+	require.NotNil(t, h.Record(l.Id()))
+	require.NotContains(t, h.Log.String(), "recovered from a panic")
 }

@@ -24,7 +24,7 @@ func TestHostileNames(t *testing.T) {
 	t.Parallel()
 	a := newAttack(t)
 	names := []string{"a..b", "..", "../config", "ci/../config", "a.", "-a", "%2e%2e", "a b", "a\x00b", "a\xffb", "a\u202eb", "a\r\nb", "{{a}}", "*", "", "/", "ci/", strings.Repeat("n", 1<<20), strings.Repeat("n", 1000), strings.Repeat("0", 22), strings.Repeat("v", 22)}
-	for _, path := range a.backend.Framework().Paths {
+	for _, path := range a.Backend.Framework().Paths {
 		for operation := range path.Operations {
 			if !captureGroup.MatchString(path.Pattern) {
 				continue
@@ -32,8 +32,8 @@ func TestHostileNames(t *testing.T) {
 			for _, name := range names {
 				address := fillCaptures(strings.TrimSuffix(strings.Trim(path.Pattern, "^$"), "/?"), nil, name)
 				what := fmt.Sprintf("%s %.80q", operation, address)
-				if a.backend.Route(address) != path {
-					_, err := a.backend.HandleRequest(context.Background(), &logical.Request{Operation: operation, Path: address, Storage: a.storage})
+				if a.Backend.Route(address) != path {
+					_, err := a.Backend.HandleRequest(context.Background(), &logical.Request{Operation: operation, Path: address, Storage: a.Storage})
 					require.NotErrorIs(t, err, telemetry.ErrPanicked, what)
 					a.restore()
 					continue
@@ -52,10 +52,10 @@ func TestHostileNames(t *testing.T) {
 func TestNamesThatLeadUpAreRefused(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	_, _, err := h.backend.HandleExistenceCheck(context.Background(), &logical.Request{Operation: logical.UpdateOperation, Path: "roles/a..b", Storage: h.storage})
+	_, _, err := h.Backend.HandleExistenceCheck(context.Background(), &logical.Request{Operation: logical.UpdateOperation, Path: "roles/a..b", Storage: h.Storage})
 	require.ErrorContains(t, err, `".."`)
 	for _, path := range []string{"roles/a..b", "creds/a..b", "sessions/a..b", "static-creds/a..b", "status/a..b"} {
-		h.refusedWrite(logical.ReadOperation, path, nil, `".."`)
+		h.RefusedWrite(logical.ReadOperation, path, nil, `".."`)
 	}
 }
 
@@ -63,38 +63,38 @@ func TestNamesThatLeadUpAreRefused(t *testing.T) {
 func TestOddNamesLiveBesideEachOther(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	h.mustWrite("config", h.configData())
+	h.MustWrite("config", h.ConfigData())
 	names := []string{"a", "a.b", "a-b", "A", "_", "revoke", strings.Repeat("n", role.LongestName), strings.Repeat("n", role.LongestName-1)}
 	ids := map[string]ledger.ID{}
 	for _, name := range names {
-		h.mustWrite("roles/"+name, h.roleData(map[string]any{"credential_type": "personal_access_token", "rotation_period": "1h"}))
-		resp, err := h.do(logical.ReadOperation, "creds/"+name, nil)
+		h.MustWrite("roles/"+name, h.RoleData(map[string]any{"credential_type": "personal_access_token", "rotation_period": "1h"}))
+		resp, err := h.Do(logical.ReadOperation, "creds/"+name, nil)
 		require.NoError(t, err)
 		require.False(t, resp.IsError(), "%v", resp)
 		ids[name] = ledger.ID(resp.Data["credential_id"].(string))
-		require.NotEmpty(t, h.read("static-creds/" + name)["access_token"])
+		require.NotEmpty(t, h.Read("static-creds/" + name)["access_token"])
 	}
 	for _, list := range []string{"roles/", "sessions/"} {
-		listed, err := h.do(logical.ListOperation, list, nil)
+		listed, err := h.Do(logical.ListOperation, list, nil)
 		require.NoError(t, err)
 		require.ElementsMatch(t, names, listed.Data["keys"])
 	}
 	for i, name := range names {
-		before := h.snapshot()
-		_, err := h.do(logical.DeleteOperation, "roles/"+name, nil)
+		before := h.Snapshot()
+		_, err := h.Do(logical.DeleteOperation, "roles/"+name, nil)
 		require.NoError(t, err)
-		after := h.snapshot()
+		after := h.Snapshot()
 		for key := range before {
 			if _, kept := after[key]; !kept && !strings.HasPrefix(key, ledger.Prefix) {
 				require.Contains(t, []string{role.Prefix + name, session.Prefix + name, credential.Prefix + name}, key)
 			}
 		}
 		for _, other := range names[i+1:] {
-			require.Equal(t, other, h.read("status/" + other)["role"])
-			require.Equal(t, "active", h.read("sessions/" + other)["state"])
-			require.Equal(t, other, h.read("credentials/" + string(ids[other]))["role"])
-			require.NotEmpty(t, h.read("static-creds/" + other)["access_token"])
+			require.Equal(t, other, h.Read("status/" + other)["role"])
+			require.Equal(t, "active", h.Read("sessions/" + other)["state"])
+			require.Equal(t, other, h.Read("credentials/" + string(ids[other]))["role"])
+			require.NotEmpty(t, h.Read("static-creds/" + other)["access_token"])
 		}
 	}
-	h.refusedWrite(logical.CreateOperation, "roles/"+strings.Repeat("n", role.LongestName+1), h.roleData(nil), "characters")
+	h.RefusedWrite(logical.CreateOperation, "roles/"+strings.Repeat("n", role.LongestName+1), h.RoleData(nil), "characters")
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"vault-plugin-secrets-processmaker/engine/reaper"
 
 	"vault-plugin-secrets-processmaker/engine/credential"
@@ -54,53 +56,53 @@ func TestDamagedEntries(t *testing.T) {
 		read, says string
 		out        func()
 	}{
-		instance.Key: {"config", "write config again", func() { a.mustWrite("config", a.configData()) }},
+		instance.Key: {"config", "write config again", func() { a.MustWrite("config", a.ConfigData()) }},
 		role.Prefix + "ci": {"roles/ci", "write the role again", func() {
-			_, err := a.do(logical.DeleteOperation, "roles/ci", nil)
+			_, err := a.Do(logical.DeleteOperation, "roles/ci", nil)
 			require.NoError(t, err)
-			a.mustWrite("roles/ci", a.roleData(nil))
+			a.MustWrite("roles/ci", a.RoleData(nil))
 		}},
 		role.Prefix + "personal": {"creds/personal", "write the role again", func() {
-			a.mustWrite("roles/personal", a.roleData(map[string]any{"credential_type": "personal_access_token"}))
+			a.MustWrite("roles/personal", a.RoleData(map[string]any{"credential_type": "personal_access_token"}))
 		}},
 		session.Prefix + "personal": {"creds/personal", "delete sessions/personal", func() {
-			_, err := a.do(logical.DeleteOperation, "sessions/personal", nil)
+			_, err := a.Do(logical.DeleteOperation, "sessions/personal", nil)
 			require.NoError(t, err)
 		}},
 		credential.Prefix + "ci": {"static-creds/ci", "", nil},
 	} {
 		for name, value := range damages(a.stored[key]) {
 			what := key + " " + name
-			a.damage(key, value)
-			resp, err := a.do(logical.ReadOperation, way.read, nil)
+			a.Damage(key, value)
+			resp, err := a.Do(logical.ReadOperation, way.read, nil)
 			if way.out == nil {
 				require.NoError(t, err, what)
 			} else {
 				require.ErrorContains(t, err, way.says, what)
-				require.NotContains(t, message(resp, err), canary, what)
+				require.NotContains(t, mounttest.Message(resp, err), canary, what)
 			}
-			for _, path := range a.backend.Framework().Paths {
+			for _, path := range a.Backend.Framework().Paths {
 				for operation := range path.Operations {
 					address := a.pathsOf(path.Pattern, "ci")[0]
-					resp, err := a.do(operation, address, a.wanted(operation, address))
+					resp, err := a.Do(operation, address, a.wanted(operation, address))
 					require.NotErrorIs(t, err, telemetry.ErrPanicked, "%s: %s %s", what, operation, address)
-					require.NotContains(t, message(resp, err), canary, what)
+					require.NotContains(t, mounttest.Message(resp, err), canary, what)
 					a.restore()
-					a.damage(key, value)
+					a.Damage(key, value)
 				}
 			}
 			if way.out != nil {
 				way.out()
-				_, err := a.do(logical.ReadOperation, way.read, nil)
+				_, err := a.Do(logical.ReadOperation, way.read, nil)
 				require.NoError(t, err, what)
 			}
 			a.restore()
-			a.forgetAll()
+			a.ForgetAll()
 
 		}
 	}
-	require.NotContains(t, a.log.String(), canary)
-	require.NotContains(t, a.log.String(), "recovered from a panic")
+	require.NotContains(t, a.Log.String(), canary)
+	require.NotContains(t, a.Log.String(), "recovered from a panic")
 }
 
 // TestDamagedRecords: a record that cannot be read is not taken for one that is
@@ -108,30 +110,30 @@ func TestDamagedEntries(t *testing.T) {
 func TestDamagedRecords(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, map[string]any{"ttl": "1h", "max_ttl": "1h"})
-	good := h.issue(nil)
-	key := ledger.Prefix + string(good.id()[:6]) + "/" + string(good.id()[6:])
-	for name, value := range damages(h.snapshot()[key]) {
-		l := h.issue(nil)
-		bad := ledger.Prefix + string(l.id()[:6]) + "/" + string(l.id()[6:])
-		h.damage(bad, value)
-		_, err := l.tryRenew(context.Background())
-		require.ErrorContains(t, err, string(l.id()), name)
-		require.ErrorContains(t, l.tryRevoke(), string(l.id()), name)
-		for path, operation := range map[string]logical.Operation{"credentials/" + string(l.id()): logical.ReadOperation, "credentials/" + string(l.id()) + "/revoke": logical.UpdateOperation} {
-			resp, err := h.do(operation, path, nil)
-			require.ErrorContains(t, err, string(l.id()), name)
-			require.NotContains(t, message(resp, err), canary)
+	good := h.Issue(nil)
+	key := ledger.Prefix + string(good.Id()[:6]) + "/" + string(good.Id()[6:])
+	for name, value := range damages(h.Snapshot()[key]) {
+		l := h.Issue(nil)
+		bad := ledger.Prefix + string(l.Id()[:6]) + "/" + string(l.Id()[6:])
+		h.Damage(bad, value)
+		_, err := l.TryRenew(context.Background())
+		require.ErrorContains(t, err, string(l.Id()), name)
+		require.ErrorContains(t, l.TryRevoke(), string(l.Id()), name)
+		for path, operation := range map[string]logical.Operation{"credentials/" + string(l.Id()): logical.ReadOperation, "credentials/" + string(l.Id()) + "/revoke": logical.UpdateOperation} {
+			resp, err := h.Do(operation, path, nil)
+			require.ErrorContains(t, err, string(l.Id()), name)
+			require.NotContains(t, mounttest.Message(resp, err), canary)
 		}
-		require.True(t, h.pm.Accepts(l.token()))
+		require.True(t, h.Pm.Accepts(l.Token()))
 	}
-	others := h.issue(nil)
-	h.clock.Advance(2 * time.Hour)
-	h.tick()
-	require.False(t, h.pm.Accepts(good.token()))
-	require.False(t, h.pm.Accepts(others.token()))
-	require.Equal(t, len(damages(`{"version":1}`)), h.read("status")["overdue"], "what cannot be read stays, and shows")
-	require.NotContains(t, h.log.String(), canary)
-	require.NotContains(t, h.log.String(), "recovered from a panic")
+	others := h.Issue(nil)
+	h.Clock.Advance(2 * time.Hour)
+	h.Tick()
+	require.False(t, h.Pm.Accepts(good.Token()))
+	require.False(t, h.Pm.Accepts(others.Token()))
+	require.Equal(t, len(damages(`{"version":1}`)), h.Read("status")["overdue"], "what cannot be read stays, and shows")
+	require.NotContains(t, h.Log.String(), canary)
+	require.NotContains(t, h.Log.String(), "recovered from a panic")
 }
 
 func TestDamagedCursorsAndSignIns(t *testing.T) {
@@ -142,16 +144,16 @@ func TestDamagedCursorsAndSignIns(t *testing.T) {
 		"way up": `{"version":1,"next":"zzzzzz","left":["../../config"]}`, "left": `{"version":1,"next":"0s5f3g","left":["../../config",""]}`,
 		"ages ago": `{"version":1,"next":"000000"}`, "no minute": `{"version":1,"next":"x"}`, "number": `{"version":1,"next":1}`,
 	} {
-		l := h.issue(nil)
-		h.clock.Advance(2 * time.Hour)
-		h.damage(ledger.CursorKey, value)
-		h.damage(session.SignInPrefix+"x", value)
-		h.backend.Engine().Reaper = reaper.New(h.backend.Engine().Tokens, h.backend.Engine().Sessions, h.backend.Engine().Credentials)
-		h.storage.reset()
-		h.tick()
-		require.False(t, h.pm.Accepts(l.token()), name)
-		require.Less(t, h.storage.counts()[3], int64(1000), name)
-		require.NotContains(t, h.snapshot(), session.SignInPrefix+"x", name)
+		l := h.Issue(nil)
+		h.Clock.Advance(2 * time.Hour)
+		h.Damage(ledger.CursorKey, value)
+		h.Damage(session.SignInPrefix+"x", value)
+		h.Backend.Engine().Reaper = reaper.New(h.Backend.Engine().Tokens, h.Backend.Engine().Sessions, h.Backend.Engine().Credentials)
+		h.Storage.Reset()
+		h.Tick()
+		require.False(t, h.Pm.Accepts(l.Token()), name)
+		require.Less(t, h.Storage.Counts()[3], int64(1000), name)
+		require.NotContains(t, h.Snapshot(), session.SignInPrefix+"x", name)
 	}
-	require.NotContains(t, h.log.String(), "recovered from a panic")
+	require.NotContains(t, h.Log.String(), "recovered from a panic")
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 )
@@ -116,18 +118,18 @@ func TestValuesThatCouldBeMisread(t *testing.T) {
 		{"roles/ci", "scopes holds one", map[string]any{"scopes": []any{"a b"}}},
 		{"roles/ci", "redirect_uri is not of the form", map[string]any{"grant_type": "authorization_code", "credential_type": "personal_access_token", "username": "", "password": "", "redirect_uri": "https://user:pw@127.0.0.1/cb"}},
 	} {
-		before := h.snapshot()
-		h.refusedWrite(logical.UpdateOperation, test.path, test.data, test.says)
-		require.Equal(t, before, h.snapshot())
+		before := h.Snapshot()
+		h.RefusedWrite(logical.UpdateOperation, test.path, test.data, test.says)
+		require.Equal(t, before, h.Snapshot())
 	}
 	many := map[string]any{}
 	for i := range 100 {
 		many[strings.Repeat("x", 1000)+strconv.Itoa(i)] = 1
 	}
-	resp, err := h.do(logical.UpdateOperation, "config", many)
+	resp, err := h.Do(logical.UpdateOperation, "config", many)
 	require.NoError(t, err)
-	require.Contains(t, message(resp, err), "xxxx")
-	require.Less(t, len(message(resp, err)), 100*100)
+	require.Contains(t, mounttest.Message(resp, err), "xxxx")
+	require.Less(t, len(mounttest.Message(resp, err)), 100*100)
 }
 
 func mergeInto(into, more map[string]any) map[string]any {

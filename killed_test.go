@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"vault-plugin-secrets-processmaker/engine"
 
 	"vault-plugin-secrets-processmaker/engine/session"
@@ -53,18 +55,18 @@ func (k *killer) isDead() bool {
 
 // watch makes every step of h count. The function it gives brings storage and
 // network back.
-func (k *killer) watch(h *harness) (release func()) {
-	h.storage.beforeAny(func() error {
+func (k *killer) watch(h *mounttest.Mount) (release func()) {
+	h.Storage.BeforeAny(func() error {
 		if _, dead := k.step(); dead {
 			return errKilled
 		}
 		return nil
 	})
 	if k.storageOnly {
-		return func() { h.storage.beforeAny(nil) }
+		return func() { h.Storage.BeforeAny(nil) }
 	}
 	fault := func(match func() bool, effect processmakertest.Effect) func() {
-		return h.pm.Inject(processmakertest.Fault{
+		return h.Pm.Inject(processmakertest.Fault{
 			On: processmakertest.Any, Times: -1, Do: effect,
 			Match: func(*http.Request) bool { return match() },
 		})
@@ -76,14 +78,14 @@ func (k *killer) watch(h *harness) (release func()) {
 		effect = processmakertest.LoseAnswer()
 	}
 	last := fault(func() bool { last, _ := k.step(); return last }, effect)
-	return func() { h.storage.beforeAny(nil); refuse(); last() }
+	return func() { h.Storage.BeforeAny(nil); refuse(); last() }
 }
 
 // madeLast is the token of the last sign-in, refresh or code exchange: the one
 // that a process may have held in its hands when it died.
-func madeLast(h *harness) string {
+func madeLast(h *mounttest.Mount) string {
 	id := ""
-	for _, exchange := range h.pm.Exchanges() {
+	for _, exchange := range h.Pm.Exchanges() {
 		switch exchange.Endpoint {
 		case processmakertest.PasswordGrant, processmakertest.RefreshGrant, processmakertest.AuthorizationCodeGrant:
 			if exchange.Status == http.StatusOK {
@@ -97,33 +99,33 @@ func madeLast(h *harness) string {
 // settle lets Vault end its leases, passes every deadline, and requires that
 // sessions are then all that lives, each of a role that has it.
 func (s *scene) settle(excepted ...string) {
-	s.t.Helper()
+	s.T.Helper()
 	excepted = append(excepted, s.foreign...)
-	require.Empty(s.t, s.census(excepted...), "right away")
+	require.Empty(s.T, s.Census(excepted...), "right away")
 	for _, l := range s.leases {
-		require.NoError(s.t, l.tryRevoke())
+		require.NoError(s.T, l.TryRevoke())
 	}
-	s.clock.Advance(26 * time.Hour)
-	s.tick()
-	require.Empty(s.t, s.recordIDs())
+	s.Clock.Advance(26 * time.Hour)
+	s.Tick()
+	require.Empty(s.T, s.RecordIDs())
 	// A deleted config goes once the ledger is found empty.
-	s.clock.Advance(engine.UpkeepInterval)
-	s.tick()
+	s.Clock.Advance(engine.UpkeepInterval)
+	s.Tick()
 	sessions := map[string]bool{}
-	names, err := s.storage.Storage.List(context.Background(), session.Prefix)
-	require.NoError(s.t, err)
+	names, err := s.Storage.Storage.List(context.Background(), session.Prefix)
+	require.NoError(s.T, err)
 	for _, name := range names {
-		bound := s.bound(name)
-		stored, err := s.reader().Sessions.Get(context.Background(), name)
-		require.NoError(s.t, err)
-		require.Equal(s.t, bound.Fingerprint, stored.Fingerprint, "a session of a former role")
-		require.Equal(s.t, bound.Config.URL, stored.Fingerprint.URL)
+		bound := s.Bound(name)
+		stored, err := s.Reader().Sessions.Get(context.Background(), name)
+		require.NoError(s.T, err)
+		require.Equal(s.T, bound.Fingerprint, stored.Fingerprint, "a session of a former role")
+		require.Equal(s.T, bound.Config.URL, stored.Fingerprint.URL)
 		sessions[stored.TokenID] = true
 	}
-	for _, token := range s.pm.LiveTokens() {
-		require.True(s.t, sessions[token.ID] || slices.Contains(excepted, token.ID), "lives past its deadline: %+v", token)
+	for _, token := range s.Pm.LiveTokens() {
+		require.True(s.T, sessions[token.ID] || slices.Contains(excepted, token.ID), "lives past its deadline: %+v", token)
 	}
-	require.NotContains(s.t, s.log.String(), "panic")
+	require.NotContains(s.T, s.Log.String(), "panic")
 }
 
 // TestHandlersMayBeKilledAnywhere ends the process at every step of every
@@ -153,19 +155,19 @@ func TestHandlersMayBeKilledAnywhere(t *testing.T) {
 					var done bool
 					t.Run(fmt.Sprint(step), func(t *testing.T) {
 						s := prepare(t)
-						s.pm.ResetLog()
+						s.Pm.ResetLog()
 						k := &killer{left: step, storageOnly: way.storageOnly, answered: way.answered}
-						release := k.watch(s.harness)
+						release := k.watch(s.Mount)
 						s.act()
 						var excepted []string
 						if done = !k.isDead(); !done && !k.storageOnly {
-							excepted = append(excepted, madeLast(s.harness))
+							excepted = append(excepted, madeLast(s.Mount))
 						}
 						release()
 						if way.restarts {
-							s.restart()
+							s.Restart()
 						}
-						s.clock.Advance(time.Minute)
+						s.Clock.Advance(time.Minute)
 						if way.repeats {
 							s.act()
 						}

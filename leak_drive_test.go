@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
@@ -17,7 +19,7 @@ import (
 
 // leakDrive is a mount whose secrets are all canaries, and what it has shown.
 type leakDrive struct {
-	*harness
+	*mounttest.Mount
 	secrets           *canaries
 	config            map[string]any
 	roles             map[string]map[string]any
@@ -29,15 +31,15 @@ type shown struct{ where, text string }
 
 func newLeakDrive(t *testing.T) *leakDrive {
 	t.Helper()
-	l := &leakDrive{harness: newHarness(t), secrets: &canaries{}, succeeded: map[string]bool{}, failed: map[string]bool{}}
+	l := &leakDrive{Mount: newHarness(t), secrets: &canaries{}, succeeded: map[string]bool{}, failed: map[string]bool{}}
 	password, clientSecret := l.secrets.make("password"), l.secrets.make("client secret")
 	peoples := l.secrets.make("client secret")
-	l.pm.SetPassword("alice", password)
-	l.pm.AddUser(processmakertest.User{Username: "turner", Password: l.secrets.make("password")})
-	l.pm.SetClientSecret(3, clientSecret)
-	l.pm.SetClientSecret(2, peoples)
-	l.config = l.configData()
-	l.config["url"] = l.secrets.collect(t, l.pm.URL())
+	l.Pm.SetPassword("alice", password)
+	l.Pm.AddUser(processmakertest.User{Username: "turner", Password: l.secrets.make("password")})
+	l.Pm.SetClientSecret(3, clientSecret)
+	l.Pm.SetClientSecret(2, peoples)
+	l.config = l.ConfigData()
+	l.config["url"] = l.secrets.collect(t, l.Pm.URL())
 	l.config["client_secret"] = clientSecret
 	login := map[string]any{"username": "alice", "password": password}
 	personal := func(more map[string]any) map[string]any {
@@ -50,7 +52,7 @@ func newLeakDrive(t *testing.T) *leakDrive {
 		"pat":      merged(personal(login), map[string]any{"rotation_period": "1h"}),
 		"imported": personal(map[string]any{"grant_type": "refresh_token"}),
 		"people": personal(map[string]any{
-			"grant_type": "authorization_code", "redirect_uri": callback, "client_id": "2", "client_secret": peoples,
+			"grant_type": "authorization_code", "redirect_uri": mounttest.Callback, "client_id": "2", "client_secret": peoples,
 		}),
 	}
 	return l
@@ -64,12 +66,12 @@ func merged(base, changes map[string]any) map[string]any {
 
 // send makes one request as Vault does and keeps what came of it.
 func (l *leakDrive) send(operation logical.Operation, path string, data map[string]any) *logical.Response {
-	l.t.Helper()
-	route := l.backend.Route(path)
-	require.NotNil(l.t, route, path)
+	l.T.Helper()
+	route := l.Backend.Route(path)
+	require.NotNil(l.T, route, path)
 	if operation == logical.CreateOperation {
-		checked, exists, err := l.backend.HandleExistenceCheck(context.Background(), &logical.Request{
-			Operation: operation, Path: path, Data: maps.Clone(data), Storage: l.storage,
+		checked, exists, err := l.Backend.HandleExistenceCheck(context.Background(), &logical.Request{
+			Operation: operation, Path: path, Data: maps.Clone(data), Storage: l.Storage,
 		})
 		if err != nil {
 			l.note(string(operation)+" "+route.Pattern, nil, err)
@@ -79,7 +81,7 @@ func (l *leakDrive) send(operation logical.Operation, path string, data map[stri
 			operation = logical.UpdateOperation
 		}
 	}
-	resp, err := l.do(operation, path, data)
+	resp, err := l.Do(operation, path, data)
 	l.note(string(operation)+" "+route.Pattern, resp, err)
 	if err != nil || resp.IsError() {
 		return nil
@@ -89,13 +91,13 @@ func (l *leakDrive) send(operation logical.Operation, path string, data map[stri
 
 // put creates or changes.
 func (l *leakDrive) put(path string, data map[string]any) *logical.Response {
-	l.t.Helper()
+	l.T.Helper()
 	return l.send(logical.CreateOperation, path, data)
 }
 
 // calm writes everything anew, so that nothing is remembered of a failure.
 func (l *leakDrive) calm() {
-	l.t.Helper()
+	l.T.Helper()
 	l.put("config", merged(l.config, map[string]any{"verify_connection": false}))
 	for name, role := range l.roles {
 		l.put("roles/"+name, role)
@@ -148,7 +150,7 @@ func (l *leakDrive) requests() []request {
 		{logical.ReadOperation, "status/ci", with("foreign", true)},
 		{logical.ReadOperation, "status/pat", with("foreign", true)},
 		{logical.CreateOperation, "roles/turned", func() map[string]any {
-			return map[string]any{"username": "turner", "password": l.pm.User("turner").Password}
+			return map[string]any{"username": "turner", "password": l.Pm.User("turner").Password}
 		}},
 		{logical.UpdateOperation, "rotate-role/turned", nil},
 		{logical.UpdateOperation, "tidy", nil},
@@ -158,39 +160,39 @@ func (l *leakDrive) requests() []request {
 }
 
 func (l *leakDrive) driveOperations() {
-	l.t.Helper()
+	l.T.Helper()
 	for _, r := range l.requests() {
 		l.sendRequest(r)
 	}
 	for _, role := range []string{"ci", "pat"} {
 		resp := l.send(logical.ReadOperation, "creds/"+role, nil)
-		require.NotNil(l.t, resp, l.log.String())
+		require.NotNil(l.T, resp, l.Log.String())
 		id := resp.Data["credential_id"].(string)
 		l.send(logical.ReadOperation, "credentials/"+id, nil)
 		l.put("credentials/"+id+"/revoke", nil)
 		l.put("credentials/"+id+"/revoke", nil)
 	}
-	for _, path := range l.backend.Framework().Paths {
-		resp, err := l.do(logical.HelpOperation, l.exampleOf(path), nil)
+	for _, path := range l.Backend.Framework().Paths {
+		resp, err := l.Do(logical.HelpOperation, l.exampleOf(path), nil)
 		l.note("help "+path.Pattern, resp, err)
 	}
 }
 
 // exampleOf is a path that the pattern matches.
 func (l *leakDrive) exampleOf(path *framework.Path) string {
-	l.t.Helper()
+	l.T.Helper()
 	const id = "credentials/0sh40jd4tpoi5dbcoke41r"
 	for _, r := range append(l.requests(), request{path: id}, request{path: id + "/revoke"}) {
 		if matches(path, r.path) {
 			return r.path
 		}
 	}
-	require.Fail(l.t, "the drive has no request for "+path.Pattern)
+	require.Fail(l.T, "the drive has no request for "+path.Pattern)
 	return ""
 }
 
 func (l *leakDrive) sendRequest(r request) {
-	l.t.Helper()
+	l.T.Helper()
 	var data map[string]any
 	if r.data != nil {
 		data = r.data()
@@ -200,15 +202,15 @@ func (l *leakDrive) sendRequest(r request) {
 
 // signIn is what a person brings back from a browser.
 func (l *leakDrive) signIn() map[string]any {
-	l.t.Helper()
+	l.T.Helper()
 	resp := l.send(logical.UpdateOperation, "authorize/people", nil)
 	if resp == nil {
 		return nil
 	}
 	address, err := url.Parse(resp.Data["authorization_url"].(string))
-	require.NoError(l.t, err)
+	require.NoError(l.T, err)
 	query := address.Query()
-	code := l.pm.AuthorizationCode(processmakertest.Approval{
+	code := l.Pm.AuthorizationCode(processmakertest.Approval{
 		ClientID: 2, Username: "alice", RedirectURI: query.Get("redirect_uri"),
 		CodeChallenge: query.Get("code_challenge"), CodeChallengeMethod: query.Get("code_challenge_method"),
 	})
@@ -219,12 +221,12 @@ func (l *leakDrive) signIn() map[string]any {
 
 // broughtToken is a refresh token that somebody brings along.
 func (l *leakDrive) broughtToken() map[string]any {
-	l.t.Helper()
-	bound, err := l.backend.Engine().Roles.Bind(context.Background(), "ci")
+	l.T.Helper()
+	bound, err := l.Backend.Engine().Roles.Bind(context.Background(), "ci")
 	if err != nil {
 		return map[string]any{"refresh_token": l.secrets.make("refresh token")}
 	}
-	grant, err := l.backend.Engine().Tokens.Login(context.Background(), bound)
+	grant, err := l.Backend.Engine().Tokens.Login(context.Background(), bound)
 	if err != nil {
 		return map[string]any{"refresh_token": l.secrets.make("refresh token")}
 	}
@@ -232,37 +234,37 @@ func (l *leakDrive) broughtToken() map[string]any {
 }
 
 // lend reads a credential with a lease.
-func (l *leakDrive) lend(role string) *heldLease {
-	l.t.Helper()
+func (l *leakDrive) lend(role string) *mounttest.Lease {
+	l.T.Helper()
 	resp := l.send(logical.ReadOperation, "creds/"+role, nil)
 	if resp == nil {
 		return nil
 	}
-	return l.register("creds/"+role, resp)
+	return l.Register("creds/"+role, resp)
 }
 
-func (l *leakDrive) renewAndRevoke(lent *heldLease) {
-	l.t.Helper()
+func (l *leakDrive) renewAndRevoke(lent *mounttest.Lease) {
+	l.T.Helper()
 	if lent == nil {
 		return
 	}
-	l.clock.Advance(time.Minute)
-	resp, err := lent.tryRenew(context.Background())
+	l.Clock.Advance(time.Minute)
+	resp, err := lent.TryRenew(context.Background())
 	l.note("renew", resp, err)
-	err = lent.tryRevoke()
+	err = lent.TryRevoke()
 	l.note("revoke", nil, err)
 }
 
 // driveLeases renews and revokes, and lets a refresh fail for good.
 func (l *leakDrive) driveLeases() {
-	l.t.Helper()
+	l.T.Helper()
 	l.calm()
 	for _, role := range []string{"ci", "pat", "people"} {
 		l.renewAndRevoke(l.lend(role))
 	}
 	lent := l.lend("ci")
-	l.clock.Advance(time.Hour / 2)
-	l.pm.RotateAppKey()
+	l.Clock.Advance(time.Hour / 2)
+	l.Pm.RotateAppKey()
 	l.renewAndRevoke(lent) // by a second login
-	require.True(l.t, l.succeeded["renew"] && l.succeeded["revoke"], fmt.Sprint(l.failed))
+	require.True(l.T, l.succeeded["renew"] && l.succeeded["revoke"], fmt.Sprint(l.failed))
 }

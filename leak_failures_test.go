@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
@@ -15,16 +17,16 @@ import (
 
 // driveSessions renews, loses and ends sessions.
 func (l *leakDrive) driveSessions() {
-	l.t.Helper()
+	l.T.Helper()
 	l.calm()
 	l.put("sessions/people", l.signIn())
 	l.lend("people")
-	l.clock.Advance(time.Hour)
+	l.Clock.Advance(time.Hour)
 	l.endLogins()
 	l.lend("people") // by a refreshed session
 	l.send(logical.ReadOperation, "sessions/people", nil)
-	l.clock.Advance(time.Hour)
-	l.pm.RotateAppKey()
+	l.Clock.Advance(time.Hour)
+	l.Pm.RotateAppKey()
 	l.endLogins()
 	l.lend("people")
 	l.send(logical.ReadOperation, "sessions/people", nil)
@@ -35,9 +37,9 @@ func (l *leakDrive) driveSessions() {
 
 // endLogins ends all tokens at ProcessMaker that are no personal ones.
 func (l *leakDrive) endLogins() {
-	for _, token := range l.pm.LiveTokens() {
+	for _, token := range l.Pm.LiveTokens() {
 		if token.Name == "" {
-			l.pm.RevokeTokenByID(token.ID)
+			l.Pm.RevokeTokenByID(token.ID)
 		}
 	}
 }
@@ -45,11 +47,11 @@ func (l *leakDrive) endLogins() {
 // driveLedger lets answers get lost and deadlines pass, with ProcessMaker there
 // and not.
 func (l *leakDrive) driveLedger() {
-	l.t.Helper()
+	l.T.Helper()
 	l.calm()
 	for _, endpoint := range []processmakertest.Endpoint{processmakertest.CreateToken, processmakertest.PasswordGrant} {
 		for _, effect := range []processmakertest.Effect{processmakertest.LoseAnswer(), processmakertest.AnswerAfter(http.StatusBadGateway, nil, "<html>")} {
-			remove := l.pm.Inject(processmakertest.Fault{On: endpoint, Times: 1, Do: effect})
+			remove := l.Pm.Inject(processmakertest.Fault{On: endpoint, Times: 1, Do: effect})
 			l.lend("pat")
 			l.lend("ci")
 			remove()
@@ -57,30 +59,30 @@ func (l *leakDrive) driveLedger() {
 		}
 	}
 	lent := l.lend("ci")
-	require.NotNil(l.t, lent)
+	require.NotNil(l.T, lent)
 	l.lend("pat")
-	l.goDown()
+	l.GoDown()
 	for range 3 { // Vault's repetitions, until the ledger takes over
-		l.clock.Advance(3 * time.Minute)
-		l.note("revoke", nil, lent.tryRevoke())
+		l.Clock.Advance(3 * time.Minute)
+		l.note("revoke", nil, lent.TryRevoke())
 	}
 	l.send(logical.ReadOperation, "creds/ci", nil)
-	l.clock.Advance(48 * time.Hour)
-	l.tick()
+	l.Clock.Advance(48 * time.Hour)
+	l.Tick()
 	l.send(logical.ReadOperation, "status", nil)
-	require.NoError(l.t, l.pm.GoOnline())
+	require.NoError(l.T, l.Pm.GoOnline())
 	for range 3 {
-		l.clock.Advance(time.Minute)
-		l.tick()
+		l.Clock.Advance(time.Minute)
+		l.Tick()
 	}
 }
 
 // driveMistakes puts a secret into every field of every path, in a shape that
 // it cannot have, and into fields that are not there.
 func (l *leakDrive) driveMistakes() {
-	l.t.Helper()
+	l.T.Helper()
 	l.calm()
-	for _, path := range l.backend.Framework().Paths {
+	for _, path := range l.Backend.Framework().Paths {
 		example := l.exampleOf(path)
 		names := []string{"no_such_field", "passwort"}
 		for name := range path.Fields {
@@ -122,27 +124,27 @@ func matches(path *framework.Path, example string) bool {
 // driveFailures lets every operation fail in every way that ProcessMaker and
 // what stands before it know, and storage too.
 func (l *leakDrive) driveFailures() {
-	l.t.Helper()
+	l.T.Helper()
 	for i := range l.effects() {
 		for _, times := range []int{1, -1} {
 			l.calm()
-			lent := []*heldLease{l.lend("ci"), l.lend("pat")}
-			remove := l.pm.Inject(processmakertest.Fault{On: processmakertest.Any, Times: times, Do: l.effects()[i]})
+			lent := []*mounttest.Lease{l.lend("ci"), l.lend("pat")}
+			remove := l.Pm.Inject(processmakertest.Fault{On: processmakertest.Any, Times: times, Do: l.effects()[i]})
 			for _, r := range l.requests() {
 				l.sendRequest(r)
 			}
 			for _, one := range lent {
 				l.renewAndRevoke(one)
 			}
-			l.clock.Advance(26 * time.Hour)
-			l.tick()
+			l.Clock.Advance(26 * time.Hour)
+			l.Tick()
 			remove()
 		}
 	}
 	l.calm()
-	lent := []*heldLease{l.lend("ci"), l.lend("pat")}
-	l.storage.failPuts(anyKey)
-	l.storage.failDeletes(true)
+	lent := []*mounttest.Lease{l.lend("ci"), l.lend("pat")}
+	l.Storage.FailPuts(mounttest.AnyKey)
+	l.Storage.FailDeletes(true)
 	for _, r := range l.requests() {
 		l.sendRequest(r)
 	}
@@ -152,8 +154,8 @@ func (l *leakDrive) driveFailures() {
 	l.send(logical.DeleteOperation, "roles/ci", nil)
 	l.send(logical.DeleteOperation, "sessions/pat", nil)
 	l.send(logical.DeleteOperation, "config", nil)
-	l.storage.failPuts(nil)
-	l.storage.failDeletes(false)
+	l.Storage.FailPuts(nil)
+	l.Storage.FailDeletes(false)
 }
 
 // effects repeat the secrets that they were asked with, as a server in debug
@@ -185,7 +187,7 @@ func (l *leakDrive) effects() []processmakertest.Effect {
 
 // driveDeletions takes everything away, the config with live credentials first.
 func (l *leakDrive) driveDeletions() {
-	l.t.Helper()
+	l.T.Helper()
 	l.calm()
 	l.lend("ci")
 	l.send(logical.DeleteOperation, "roles/people", nil)

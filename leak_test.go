@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -33,8 +35,8 @@ func TestNoSecretLeaksAnywhere(t *testing.T) {
 	l.requireEveryOperation()
 	l.requireEveryNotice()
 	l.requireSecretsOfEveryKind()
-	l.sweep("the log", l.log.String())
-	for _, e := range l.settledEvents() {
+	l.sweep("the log", l.Log.String())
+	for _, e := range l.SettledEvents() {
 		l.sweep("event "+string(e.Type), asText(t, e.Event)+asText(t, e.Event.Metadata.AsMap()))
 	}
 	for _, shown := range l.shown {
@@ -43,20 +45,20 @@ func TestNoSecretLeaksAnywhere(t *testing.T) {
 }
 
 func (l *leakDrive) sweep(place, text string) {
-	l.t.Helper()
+	l.T.Helper()
 	for _, name := range l.secrets.in(text) {
-		l.t.Errorf("%s shows: %s", place, name)
+		l.T.Errorf("%s shows: %s", place, name)
 	}
 }
 
 // requireEveryOperation: whoever adds a path adds it to the drive.
 func (l *leakDrive) requireEveryOperation() {
-	l.t.Helper()
-	for _, path := range l.backend.Framework().Paths {
+	l.T.Helper()
+	for _, path := range l.Backend.Framework().Paths {
 		for operation := range path.Operations {
 			key := string(operation) + " " + path.Pattern
-			assert.True(l.t, l.succeeded[key], "no success of %s was looked at: add it to the drive", key)
-			assert.True(l.t, l.failed[key] || cannotFail[key], "no failure of %s was looked at: add it to the drive", key)
+			assert.True(l.T, l.succeeded[key], "no success of %s was looked at: add it to the drive", key)
+			assert.True(l.T, l.failed[key] || cannotFail[key], "no failure of %s was looked at: add it to the drive", key)
 		}
 	}
 }
@@ -69,22 +71,22 @@ var cannotFail = map[string]bool{
 // requireEveryNotice requires that everything which events and counters tell
 // has happened.
 func (l *leakDrive) requireEveryNotice() {
-	l.t.Helper()
+	l.T.Helper()
 	seen := map[string]bool{}
-	for _, kind := range l.eventKinds() {
+	for _, kind := range l.EventKinds() {
 		seen[strings.TrimPrefix(kind, "processmaker/")] = true
 	}
-	kinds := noticeKinds(l.t)
-	require.Greater(l.t, len(kinds), 15)
+	kinds := noticeKinds(l.T)
+	require.Greater(l.T, len(kinds), 15)
 	for _, kind := range kinds {
 		if strings.HasSuffix(kind, "-failed") {
-			assert.NotZero(l.t, l.backend.Engine().Report.Counted(kind), "%s never happened: add it to the drive", kind)
+			assert.NotZero(l.T, l.Backend.Engine().Report.Counted(kind), "%s never happened: add it to the drive", kind)
 			continue
 		}
-		assert.True(l.t, seen[kind], "no event %s was looked at: add it to the drive", kind)
+		assert.True(l.T, seen[kind], "no event %s was looked at: add it to the drive", kind)
 	}
 	for kind := range seen {
-		assert.Contains(l.t, kinds, kind)
+		assert.Contains(l.T, kinds, kind)
 	}
 }
 
@@ -114,20 +116,20 @@ func noticeKinds(t *testing.T) (kinds []string) {
 }
 
 func (l *leakDrive) requireSecretsOfEveryKind() {
-	l.t.Helper()
+	l.T.Helper()
 	kinds := l.secrets.kinds()
 	for _, kind := range []string{"access token", "refresh token", "code", "state", "password", "client secret", "mistake", "new password"} {
-		assert.True(l.t, kinds[kind], "no %s passed by", kind)
+		assert.True(l.T, kinds[kind], "no %s passed by", kind)
 	}
 }
 
 // note keeps what was answered, but for what an answer is there to hand out.
 func (l *leakDrive) note(key string, resp *logical.Response, err error) {
-	l.t.Helper()
+	l.T.Helper()
 	where := "the answer to " + key
 	if err != nil || resp.IsError() {
 		l.failed[key] = true
-		l.keep(where, message(resp, err)+fmt.Sprintf("%+v", err))
+		l.keep(where, mounttest.Message(resp, err)+fmt.Sprintf("%+v", err))
 		return
 	}
 	l.succeeded[key] = true
@@ -145,9 +147,9 @@ func (l *leakDrive) note(key string, resp *logical.Response, err error) {
 		delete(data, "state")
 		delete(data, "authorization_url")
 	}
-	l.keep(where, asText(l.t, data)+asText(l.t, resp.Warnings))
+	l.keep(where, asText(l.T, data)+asText(l.T, resp.Warnings))
 	if resp.Secret != nil {
-		l.keep("the lease of "+key, asText(l.t, resp.Secret.InternalData))
+		l.keep("the lease of "+key, asText(l.T, resp.Secret.InternalData))
 	}
 }
 

@@ -25,45 +25,45 @@ func TestNothingIsLeftRunning(t *testing.T) {
 	h := newReadyHarness(t, nil)
 	// changeConfig makes a client that has no connection yet.
 	changeConfig := func() {
-		h.mustWrite("config", map[string]any{"verify_connection": false})
-		comesDown("connections", h.pm.OpenConnections, 0)
+		h.MustWrite("config", map[string]any{"verify_connection": false})
+		comesDown("connections", h.Pm.OpenConnections, 0)
 	}
-	h.issue(nil)
-	require.Positive(t, h.pm.OpenConnections(), "connections are kept for the next exchange")
+	h.Issue(nil)
+	require.Positive(t, h.Pm.OpenConnections(), "connections are kept for the next exchange")
 	changeConfig()
 	before := runtime.NumGoroutine()
 
 	for _, kind := range []string{"access_token", "personal_access_token"} {
-		h.mustWrite("roles/ci", map[string]any{"credential_type": kind})
+		h.MustWrite("roles/ci", map[string]any{"credential_type": kind})
 		leases := issueMany(h, 100)
-		h.clock.Advance(30 * time.Minute)
+		h.Clock.Advance(30 * time.Minute)
 		for _, l := range leases {
-			l.renew()
+			l.Renew()
 		}
 		for _, l := range leases[:50] {
-			require.NoError(t, l.tryRevoke())
+			require.NoError(t, l.TryRevoke())
 		}
-		h.goDown()
-		h.clock.Advance(20 * time.Minute)
+		h.GoDown()
+		h.Clock.Advance(20 * time.Minute)
 		for _, l := range leases[50:] {
-			_, _ = l.tryRenew(context.Background())
-			_ = l.tryRevoke()
+			_, _ = l.TryRenew(context.Background())
+			_ = l.TryRevoke()
 		}
-		h.clock.Advance(24 * time.Hour)
-		h.tick()
-		require.NoError(t, h.pm.GoOnline())
-		h.clock.Advance(time.Minute)
-		h.tick()
-		require.Empty(t, h.recordIDs())
+		h.Clock.Advance(24 * time.Hour)
+		h.Tick()
+		require.NoError(t, h.Pm.GoOnline())
+		h.Clock.Advance(time.Minute)
+		h.Tick()
+		require.Empty(t, h.RecordIDs())
 	}
-	require.Zero(t, h.backend.Engine().LocksInUse(), "locks")
+	require.Zero(t, h.Backend.Engine().LocksInUse(), "locks")
 	changeConfig()
 	comesDown("goroutines", runtime.NumGoroutine, before)
 
-	h.issue(nil)
-	require.Positive(t, h.pm.OpenConnections())
-	h.backend.Cleanup(context.Background())
-	comesDown("connections", h.pm.OpenConnections, 0)
-	h.pm.Close()
+	h.Issue(nil)
+	require.Positive(t, h.Pm.OpenConnections())
+	h.Backend.Cleanup(context.Background())
+	comesDown("connections", h.Pm.OpenConnections, 0)
+	h.Pm.Close()
 	comesDown("goroutines", runtime.NumGoroutine, outside)
 }

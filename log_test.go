@@ -16,12 +16,12 @@ func TestReadersFillNoLogAtInfo(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
 	for range 3 {
-		l := h.issue(nil)
-		h.clock.Advance(10 * time.Minute)
-		l.renew()
-		require.NoError(t, l.tryRevoke())
+		l := h.Issue(nil)
+		h.Clock.Advance(10 * time.Minute)
+		l.Renew()
+		require.NoError(t, l.TryRevoke())
 	}
-	text := h.log.String()
+	text := h.Log.String()
 	require.Contains(t, text, "[DEBUG] credential issued")
 	require.NotContains(t, text, "[INFO]")
 	require.NotContains(t, text, "[WARN]")
@@ -30,25 +30,25 @@ func TestReadersFillNoLogAtInfo(t *testing.T) {
 func TestLinesAboutACredentialSayWhere(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	l := h.issue(nil)
-	h.clock.Advance(10 * time.Minute)
-	l.renew()
-	h.goDown()
-	require.Error(t, l.tryRevoke())
-	require.NoError(t, h.pm.GoOnline())
-	h.clock.Advance(time.Minute)
-	require.NoError(t, l.tryRevoke())
+	l := h.Issue(nil)
+	h.Clock.Advance(10 * time.Minute)
+	l.Renew()
+	h.GoDown()
+	require.Error(t, l.TryRevoke())
+	require.NoError(t, h.Pm.GoOnline())
+	h.Clock.Advance(time.Minute)
+	require.NoError(t, l.TryRevoke())
 	for _, message := range []string{"credential issued", "credential renewed", "credential could not be ended", "credential ended"} {
-		lines := regexp.MustCompile(`(?m)^.*\] `+message+`: .*$`).FindAllString(h.log.String(), -1)
+		lines := regexp.MustCompile(`(?m)^.*\] `+message+`: .*$`).FindAllString(h.Log.String(), -1)
 		require.NotEmpty(t, lines, message)
 		for _, line := range lines {
-			for _, field := range []string{"mount=processmaker/", "role=ci", "credential_id=" + string(l.id()), "duration="} {
+			for _, field := range []string{"mount=processmaker/", "role=ci", "credential_id=" + string(l.Id()), "duration="} {
 				require.Contains(t, line, field)
 			}
 		}
 	}
-	require.Regexp(t, `credential could not be ended: .*attempt=1`, h.log.String())
-	require.Regexp(t, `credential ended: .*attempt=2`, h.log.String())
+	require.Regexp(t, `credential could not be ended: .*attempt=1`, h.Log.String())
+	require.Regexp(t, `credential ended: .*attempt=2`, h.Log.String())
 }
 
 // All lines go through one place, which says where they belong.

@@ -4,6 +4,8 @@ import (
 	"io"
 	"testing"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"github.com/hashicorp/vault/sdk/framework"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
@@ -16,34 +18,34 @@ func (b *backend) Engine() *engine.Engine        { return b.engine }
 func (b *backend) Framework() *framework.Backend { return b.Backend }
 
 // thisMount makes the mounts of the suites.
-func thisMount(clk clock.Clock, random io.Reader) Backend { return newBackend(clk, random) }
+func thisMount(clk clock.Clock, random io.Reader) mounttest.Backend { return newBackend(clk, random) }
 
-func newHarness(t *testing.T, configure ...func(*processmakertest.Config)) *harness {
+func newHarness(t *testing.T, configure ...func(*processmakertest.Config)) *mounttest.Mount {
 	t.Helper()
-	return newMount(t, thisMount, configure...)
+	return mounttest.New(t, thisMount, configure...)
 }
 
-func newReadyHarness(t *testing.T, role map[string]any, configure ...func(*processmakertest.Config)) *harness {
+func newReadyHarness(t *testing.T, role map[string]any, configure ...func(*processmakertest.Config)) *mounttest.Mount {
 	t.Helper()
-	return newReady(t, thisMount, role, configure...)
+	return mounttest.NewReady(t, thisMount, role, configure...)
 }
 
-func newPersonalHarness(t *testing.T, role map[string]any) *harness {
+func newPersonalHarness(t *testing.T, role map[string]any) *mounttest.Mount {
 	t.Helper()
-	return newPersonal(t, thisMount, role)
+	return mounttest.NewPersonal(t, thisMount, role)
 }
 
-func newSignInHarness(t *testing.T, role map[string]any) *harness {
+func newSignInHarness(t *testing.T, role map[string]any) *mounttest.Mount {
 	t.Helper()
-	return newSignIn(t, thisMount, role)
+	return mounttest.NewSignIn(t, thisMount, role)
 }
 
-func newStaticHarness(t *testing.T, role map[string]any) *harness {
+func newStaticHarness(t *testing.T, role map[string]any) *mounttest.Mount {
 	t.Helper()
-	return newStatic(t, thisMount, role)
+	return mounttest.NewStatic(t, thisMount, role)
 }
 
-func newSharedUserHarness(t *testing.T) *harness {
+func newSharedUserHarness(t *testing.T) *mounttest.Mount {
 	t.Helper()
-	return newSharedUser(t, thisMount)
+	return mounttest.NewSharedUser(t, thisMount)
 }

@@ -16,34 +16,34 @@ import (
 func TestATokenOnItsWayIsNotTakenForDead(t *testing.T) {
 	t.Parallel()
 	h := newPersonalHarness(t, nil)
-	require.NoError(t, h.issue(nil).tryRevoke())
-	h.whileMinting(func() {
-		resp, err := h.do(logical.UpdateOperation, "tidy", map[string]any{"role": "ci"})
+	require.NoError(t, h.Issue(nil).TryRevoke())
+	h.WhileMinting(func() {
+		resp, err := h.Do(logical.UpdateOperation, "tidy", map[string]any{"role": "ci"})
 		if err != nil || resp.Data["failed"] != 1 || resp.Data["ended"] != 0 {
-			h.t.Errorf("a tidy while a token is made: %v, %v", resp, err)
+			h.T.Errorf("a tidy while a token is made: %v, %v", resp, err)
 		}
 	})
-	l := h.issue(nil)
-	require.Len(t, h.recordIDs(), 1)
-	require.NoError(t, l.tryRevoke())
-	require.Empty(t, h.livePersonal())
-	require.Empty(t, h.recordIDs())
+	l := h.Issue(nil)
+	require.Len(t, h.RecordIDs(), 1)
+	require.NoError(t, l.TryRevoke())
+	require.Empty(t, h.LivePersonal())
+	require.Empty(t, h.RecordIDs())
 }
 
 // Nor is one whose answer was given up, which ProcessMaker may still be making.
 func TestATokenOfALostAnswerIsLookedForUntilItIsCertain(t *testing.T) {
 	t.Parallel()
 	h := newPersonalHarness(t, nil)
-	h.issue(nil)
-	h.pm.Inject(processmakertest.Fault{On: processmakertest.CreateToken, Do: processmakertest.Refuse()})
-	_, err := h.do(logical.ReadOperation, "creds/ci", nil)
+	h.Issue(nil)
+	h.Pm.Inject(processmakertest.Fault{On: processmakertest.CreateToken, Do: processmakertest.Refuse()})
+	_, err := h.Do(logical.ReadOperation, "creds/ci", nil)
 	require.Error(t, err)
-	h.clock.Advance(time.Minute) // ProcessMaker is asked again
-	resp := h.mustWrite("tidy", nil)
+	h.Clock.Advance(time.Minute) // ProcessMaker is asked again
+	resp := h.MustWrite("tidy", nil)
 	require.Equal(t, 1, resp.Data["failed"])
-	require.Len(t, h.recordIDs(), 2)
-	h.clock.Advance(credential.MintingTime)
-	resp = h.mustWrite("tidy", nil)
+	require.Len(t, h.RecordIDs(), 2)
+	h.Clock.Advance(credential.MintingTime)
+	resp = h.MustWrite("tidy", nil)
 	require.Equal(t, 1, resp.Data["ended"])
-	require.Len(t, h.recordIDs(), 1)
+	require.Len(t, h.RecordIDs(), 1)
 }

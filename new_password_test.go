@@ -15,10 +15,10 @@ import (
 func TestABuiltInPasswordIsStoredAsItIs(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	h.drawFrom(rand.Reader)
+	h.DrawFrom(rand.Reader)
 	seen := map[string]bool{}
 	for range 500 {
-		drawn, err := h.backend.Engine().Passwords.Generate(context.Background(), "")
+		drawn, err := h.Backend.Engine().Passwords.Generate(context.Background(), "")
 		require.NoError(t, err)
 		require.NoError(t, password.Fit(drawn))
 		require.Len(t, drawn, password.Length)
@@ -26,8 +26,8 @@ func TestABuiltInPasswordIsStoredAsItIs(t *testing.T) {
 	}
 	require.Len(t, seen, 500)
 
-	h.drawFrom(failingReader{})
-	_, err := h.backend.Engine().Passwords.Generate(context.Background(), "")
+	h.DrawFrom(failingReader{})
+	_, err := h.Backend.Engine().Passwords.Generate(context.Background(), "")
 	require.ErrorContains(t, err, "no randomness")
 }
 
@@ -38,26 +38,26 @@ func (failingReader) Read([]byte) (int, error) { return 0, errors.New("the sourc
 func TestAPasswordPolicyIsTriedWhenItIsWritten(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	h.mustWrite("config", h.configData())
-	h.refusedWrite(logical.UpdateOperation, "config", map[string]any{"password_policy": "none"}, "sys/policies/password/")
-	require.Equal(t, "", h.read("config")["password_policy"], "a refused write changes nothing")
+	h.MustWrite("config", h.ConfigData())
+	h.RefusedWrite(logical.UpdateOperation, "config", map[string]any{"password_policy": "none"}, "sys/policies/password/")
+	require.Equal(t, "", h.Read("config")["password_policy"], "a refused write changes nothing")
 
 	drawn := 0
-	h.system.SetPasswordPolicy("markup", func() (string, error) { drawn++; return "Aa1!<b>", nil })
-	h.refusedWrite(logical.UpdateOperation, "config", map[string]any{"password_policy": "markup"}, "< > { }")
+	h.System.SetPasswordPolicy("markup", func() (string, error) { drawn++; return "Aa1!<b>", nil })
+	h.RefusedWrite(logical.UpdateOperation, "config", map[string]any{"password_policy": "markup"}, "< > { }")
 	require.Equal(t, password.Draws, drawn)
 
-	h.system.SetPasswordPolicy("sometimes", func() (string, error) {
+	h.System.SetPasswordPolicy("sometimes", func() (string, error) {
 		if drawn++; drawn%password.Draws != 0 {
 			return "Aa1!{{b", nil
 		}
 		return "Aa1!-fit-at-last", nil
 	})
-	h.mustWrite("config", map[string]any{"password_policy": "sometimes"})
-	require.Equal(t, "sometimes", h.read("config")["password_policy"])
-	h.system.DeletePasswordPolicy("sometimes")
-	h.mustWrite("config", map[string]any{"request_timeout": "7s"})
-	_, err := h.do(logical.PatchOperation, "config", map[string]any{"password_policy": nil})
+	h.MustWrite("config", map[string]any{"password_policy": "sometimes"})
+	require.Equal(t, "sometimes", h.Read("config")["password_policy"])
+	h.System.DeletePasswordPolicy("sometimes")
+	h.MustWrite("config", map[string]any{"request_timeout": "7s"})
+	_, err := h.Do(logical.PatchOperation, "config", map[string]any{"password_policy": nil})
 	require.NoError(t, err)
-	require.Equal(t, "", h.read("config")["password_policy"])
+	require.Equal(t, "", h.Read("config")["password_policy"])
 }

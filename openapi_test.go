@@ -21,8 +21,8 @@ const openAPIFile = "testdata/openapi.json"
 func TestOpenAPIIsAsPublished(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	resp, err := h.request(t.Context(), logical.HelpOperation, "", map[string]any{"requestResponsePrefix": "processmaker"})
-	require.NoError(t, err, h.log.String())
+	resp, err := h.Request(t.Context(), logical.HelpOperation, "", map[string]any{"requestResponsePrefix": "processmaker"})
+	require.NoError(t, err, h.Log.String())
 	document, err := json.MarshalIndent(resp.Data["openapi"], "", "  ")
 	require.NoError(t, err)
 	document = append(document, '\n')

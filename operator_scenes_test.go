@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
@@ -17,24 +19,24 @@ func operatorScenes() map[string]func(*testing.T) *scene {
 		})
 		s := newScene(h, act)
 		s.lease()
-		h.read("static-creds/ci")
-		h.clock.Advance(2 * time.Minute)
+		h.Read("static-creds/ci")
+		h.Clock.Advance(2 * time.Minute)
 		return s
 	}
-	asAdmin := func(h *harness) map[string]any {
-		return map[string]any{"username": "admin", "password": h.pm.User("admin").Password}
+	asAdmin := func(h *mounttest.Mount) map[string]any {
+		return map[string]any{"username": "admin", "password": h.Pm.User("admin").Password}
 	}
 	rewrites := func(s *scene) func() {
 		return func() {
-			s.mustWrite("config", s.configData())
-			s.mustWrite("roles/ci", s.roleData(map[string]any{"credential_type": "personal_access_token"}))
+			s.MustWrite("config", s.ConfigData())
+			s.MustWrite("roles/ci", s.RoleData(map[string]any{"credential_type": "personal_access_token"}))
 			s.issues()
 		}
 	}
 	tidies := func(data map[string]any) func(*testing.T) *scene {
 		return func(t *testing.T) *scene {
-			s := full(t, func(s *scene) { _, _ = s.do(logical.UpdateOperation, "tidy", data) })
-			s.clock.Advance(10 * time.Minute)
+			s := full(t, func(s *scene) { _, _ = s.Do(logical.UpdateOperation, "tidy", data) })
+			s.Clock.Advance(10 * time.Minute)
 			return s
 		}
 	}
@@ -44,35 +46,35 @@ func operatorScenes() map[string]func(*testing.T) *scene {
 		"tidy of roles": tidies(map[string]any{"role": "ci"}),
 		"end of a credential": func(t *testing.T) *scene {
 			return full(t, func(s *scene) {
-				_, _ = s.do(logical.UpdateOperation, "credentials/"+string(s.leases[0].id())+"/revoke", nil)
+				_, _ = s.Do(logical.UpdateOperation, "credentials/"+string(s.leases[0].Id())+"/revoke", nil)
 			})
 		},
 		"end of a shared credential": func(t *testing.T) *scene {
 			s := full(t, nil)
-			id := s.read("static-creds/ci")["credential_id"].(string)
-			s.act = func() { _, _ = s.do(logical.UpdateOperation, "credentials/"+id+"/revoke", nil) }
+			id := s.Read("static-creds/ci")["credential_id"].(string)
+			s.act = func() { _, _ = s.Do(logical.UpdateOperation, "credentials/"+id+"/revoke", nil) }
 			return s
 		},
 		"clean-up": func(t *testing.T) *scene {
 			s := full(t, func(s *scene) {
-				s.backend.Engine().Tick()
-				_ = s.backend.Engine().Background.Wait(context.Background())
+				s.Backend.Engine().Tick()
+				_ = s.Backend.Engine().Background.Wait(context.Background())
 			})
-			s.clock.Advance(10 * time.Minute)
+			s.Clock.Advance(10 * time.Minute)
 			return s
 		},
 		"new role": func(t *testing.T) *scene {
 			h := newHarness(t)
-			h.mustWrite("config", h.configData())
-			s := newScene(h, func(s *scene) { s.writes("roles/ci", s.roleData(map[string]any{"verify": true})) })
+			h.MustWrite("config", h.ConfigData())
+			s := newScene(h, func(s *scene) { s.writes("roles/ci", s.RoleData(map[string]any{"verify": true})) })
 			s.works = func() {
-				s.mustWrite("roles/ci", s.roleData(nil))
+				s.MustWrite("roles/ci", s.RoleData(nil))
 				s.issues()
 			}
 			return s
 		},
 		"change of a role's user": func(t *testing.T) *scene {
-			return full(t, func(s *scene) { s.writes("roles/ci", asAdmin(s.harness)) })
+			return full(t, func(s *scene) { s.writes("roles/ci", asAdmin(s.Mount)) })
 		},
 		"change of a role's kind": func(t *testing.T) *scene {
 			return full(t, func(s *scene) {
@@ -86,7 +88,7 @@ func operatorScenes() map[string]func(*testing.T) *scene {
 		},
 		"new config": func(t *testing.T) *scene {
 			h := newHarness(t)
-			s := newScene(h, func(s *scene) { s.writes("config", s.configData()) })
+			s := newScene(h, func(s *scene) { s.writes("config", s.ConfigData()) })
 			s.works = rewrites(s)
 			return s
 		},
@@ -97,7 +99,7 @@ func operatorScenes() map[string]func(*testing.T) *scene {
 			h := newPersonalHarness(t, nil)
 			elsewhere := newHarness(t)
 			s := newScene(h, func(s *scene) {
-				s.writes("config", map[string]any{"url": elsewhere.pm.URL(), "client_secret": elsewhere.pm.Client(3).Secret})
+				s.writes("config", map[string]any{"url": elsewhere.Pm.URL(), "client_secret": elsewhere.Pm.Client(3).Secret})
 			})
 			s.issues()
 			s.age()

@@ -19,24 +19,24 @@ func TestALoginOfTheEnginesOwnIsNeverUnknown(t *testing.T) {
 	h := newReadyHarness(t, nil)
 	asked := 0
 	for _, endpoint := range []processmakertest.Endpoint{processmakertest.ListTokens, processmakertest.DeleteToken} {
-		h.pm.Inject(processmakertest.Fault{On: endpoint, Times: -1, Match: func(*http.Request) bool {
+		h.Pm.Inject(processmakertest.Fault{On: endpoint, Times: -1, Match: func(*http.Request) bool {
 			asked++
-			assert.ElementsMatch(t, h.liveIDs(), h.recordedIDs())
+			assert.ElementsMatch(t, h.LiveIDs(), h.RecordedIDs())
 			return false
 		}})
 	}
-	_, err := h.do(logical.ReadOperation, "status/ci", map[string]any{"foreign": true})
+	_, err := h.Do(logical.ReadOperation, "status/ci", map[string]any{"foreign": true})
 	require.NoError(t, err)
 	require.Equal(t, 2, asked)
-	h.mustWrite("roles/ci", map[string]any{"verify": true})
+	h.MustWrite("roles/ci", map[string]any{"verify": true})
 	require.Equal(t, 3, asked)
 
-	l := h.issue(nil)
-	h.clock.Advance(30 * time.Minute)
-	h.pm.RotateAppKey()
-	l.renew()
+	l := h.Issue(nil)
+	h.Clock.Advance(30 * time.Minute)
+	h.Pm.RotateAppKey()
+	l.Renew()
 	require.Equal(t, 4, asked, "the token that a new login replaced")
-	require.Equal(t, []string{l.data["token_id"].(string)}, h.recordedIDs())
+	require.Equal(t, []string{l.Data["token_id"].(string)}, h.RecordedIDs())
 }
 
 // TestASignInIsNeverUnknown while its user is looked up, nor while it is ended.
@@ -45,20 +45,20 @@ func TestASignInIsNeverUnknown(t *testing.T) {
 	h := newSignInHarness(t, nil)
 	asked := 0
 	for _, endpoint := range []processmakertest.Endpoint{processmakertest.ShowUser, processmakertest.DeleteToken} {
-		h.pm.Inject(processmakertest.Fault{On: endpoint, Times: -1, Match: func(*http.Request) bool {
+		h.Pm.Inject(processmakertest.Fault{On: endpoint, Times: -1, Match: func(*http.Request) bool {
 			asked++
-			assert.Empty(t, h.census())
+			assert.Empty(t, h.Census())
 			return false
 		}})
 	}
-	resp, err := h.complete(h.begin("alice"))
+	resp, err := h.Complete(h.Begin("alice"))
 	require.NoError(t, err)
 	require.False(t, resp.IsError(), "%v", resp)
 	require.Equal(t, 1, asked)
-	require.Empty(t, h.recordIDs())
-	_, err = h.do(logical.DeleteOperation, "sessions/ci", nil)
+	require.Empty(t, h.RecordIDs())
+	_, err = h.Do(logical.DeleteOperation, "sessions/ci", nil)
 	require.NoError(t, err)
 	require.Equal(t, 2, asked)
-	require.Empty(t, h.recordIDs())
-	require.Empty(t, h.liveIDs())
+	require.Empty(t, h.RecordIDs())
+	require.Empty(t, h.LiveIDs())
 }

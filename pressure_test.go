@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"vault-plugin-secrets-processmaker/engine/instance"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -15,20 +17,20 @@ import (
 )
 
 // issueMany gives leases of role ci, which many readers asked for at once.
-func issueMany(h *harness, count int) []*heldLease {
-	h.t.Helper()
-	leases := make([]*heldLease, count)
+func issueMany(h *mounttest.Mount, count int) []*mounttest.Lease {
+	h.T.Helper()
+	leases := make([]*mounttest.Lease, count)
 	next := make(chan int)
 	var readers sync.WaitGroup
 	for range 16 {
 		readers.Go(func() {
 			for i := range next {
-				resp, err := h.do(logical.ReadOperation, "creds/ci", nil)
-				if status(resp, err) != 200 {
-					h.t.Error(message(resp, err))
+				resp, err := h.Do(logical.ReadOperation, "creds/ci", nil)
+				if mounttest.Status(resp, err) != 200 {
+					h.T.Error(mounttest.Message(resp, err))
 					continue
 				}
-				leases[i] = h.register("creds/ci", resp)
+				leases[i] = h.Register("creds/ci", resp)
 			}
 		})
 	}
@@ -37,7 +39,7 @@ func issueMany(h *harness, count int) []*heldLease {
 	}
 	close(next)
 	readers.Wait()
-	require.False(h.t, h.t.Failed())
+	require.False(h.T, h.T.Failed())
 	return leases
 }
 
@@ -47,37 +49,37 @@ func TestReadersDoNotWaitForRevocations(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"access_token", "personal_access_token"} {
 		h := newReadyHarness(t, map[string]any{"credential_type": kind})
-		h.mustWrite("config", map[string]any{"max_concurrent_requests": nil})
+		h.MustWrite("config", map[string]any{"max_concurrent_requests": nil})
 		const lane = instance.DefaultMaxConcurrentRequests / 2
-		leases := issueMany(h, vaultRevocations)
-		h.clock.Advance(time.Minute)
-		h.pm.ResetLog()
+		leases := issueMany(h, mounttest.VaultRevocations)
+		h.Clock.Advance(time.Minute)
+		h.Pm.ResetLog()
 		release := make(chan struct{})
-		h.pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Times: -1, Do: processmakertest.Hold(release)})
+		h.Pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Times: -1, Do: processmakertest.Hold(release)})
 		var revocations sync.WaitGroup
 		for _, l := range leases {
 			revocations.Go(func() {
-				if err := l.tryRevoke(); err != nil {
+				if err := l.TryRevoke(); err != nil {
 					t.Error(err)
 				}
 			})
 		}
-		for h.pm.Count(processmakertest.DeleteToken) < lane {
+		for h.Pm.Count(processmakertest.DeleteToken) < lane {
 			runtime.Gosched()
 		}
 		meanwhile := issueMany(h, 40)
-		require.Equal(t, lane, h.pm.Count(processmakertest.DeleteToken), "the others still wait for their turn")
+		require.Equal(t, lane, h.Pm.Count(processmakertest.DeleteToken), "the others still wait for their turn")
 		close(release)
 		meanwhile = append(meanwhile, issueMany(h, 40)...)
 		revocations.Wait()
-		require.Equal(t, lane, h.pm.PeakInFlight(processmakertest.DeleteToken, processmakertest.ShowToken))
+		require.Equal(t, lane, h.Pm.PeakInFlight(processmakertest.DeleteToken, processmakertest.ShowToken))
 		for _, l := range leases {
-			require.False(t, h.pm.Accepts(l.token()))
+			require.False(t, h.Pm.Accepts(l.Token()))
 		}
 		for _, l := range meanwhile {
-			require.True(t, h.pm.Accepts(l.token()))
+			require.True(t, h.Pm.Accepts(l.Token()))
 		}
-		require.Len(t, h.recordIDs(), len(meanwhile))
+		require.Len(t, h.RecordIDs(), len(meanwhile))
 	}
 }
 
@@ -89,36 +91,36 @@ func TestManyLeasesExpireTogether(t *testing.T) {
 		outage time.Duration
 		count  int
 	}{
-		"no outage":           {0, massExpiry},
-		"an outage of 30 s":   {30 * time.Second, massExpiry / 4},
-		"an outage of 10 min": {10 * time.Minute, massExpiry},
+		"no outage":           {0, mounttest.MassExpiry},
+		"an outage of 30 s":   {30 * time.Second, mounttest.MassExpiry / 4},
+		"an outage of 10 min": {10 * time.Minute, mounttest.MassExpiry},
 		// About when revocations are handed over, and long after.
-		"an outage of 294 s":   {294 * time.Second, massExpiry / 20},
-		"an outage of 310 s":   {310 * time.Second, massExpiry / 20},
-		"an outage of an hour": {time.Hour, massExpiry / 20},
+		"an outage of 294 s":   {294 * time.Second, mounttest.MassExpiry / 20},
+		"an outage of 310 s":   {310 * time.Second, mounttest.MassExpiry / 20},
+		"an outage of an hour": {time.Hour, mounttest.MassExpiry / 20},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newPersonalHarness(t, nil)
-			h.mustWrite("config", map[string]any{"max_concurrent_requests": nil})
-			h.tick()
+			h.MustWrite("config", map[string]any{"max_concurrent_requests": nil})
+			h.Tick()
 			leases := issueMany(h, test.count)
-			h.clock.Advance(time.Hour)
-			h.pm.ResetLog()
-			e := newExpirer(h, leases)
+			h.Clock.Advance(time.Hour)
+			h.Pm.ResetLog()
+			e := mounttest.NewExpirer(h, leases)
 			if test.outage > 0 {
-				e.outage(test.outage)
+				e.Outage(test.outage)
 			}
-			e.run(test.outage + time.Hour)
-			require.Zero(t, e.irrevocable)
-			require.Empty(t, e.waiting)
-			require.Empty(t, h.livePersonal())
-			require.Empty(t, h.recordIDs())
-			require.Zero(t, h.backend.Engine().Credentials.Remembered())
-			require.Empty(t, h.census(), "the session alone is left")
-			require.LessOrEqual(t, h.pm.PeakInFlight(processmakertest.DeleteToken, processmakertest.ShowToken, processmakertest.ListTokens), instance.DefaultMaxConcurrentRequests/2)
-			require.LessOrEqual(t, h.pm.Count(processmakertest.DeleteToken), test.count+vaultRevocations, "no token is ended twice, but for those whose connection broke")
-			h.issue(nil)
+			e.Run(test.outage + time.Hour)
+			require.Zero(t, e.Irrevocable)
+			require.Empty(t, e.Waiting)
+			require.Empty(t, h.LivePersonal())
+			require.Empty(t, h.RecordIDs())
+			require.Zero(t, h.Backend.Engine().Credentials.Remembered())
+			require.Empty(t, h.Census(), "the session alone is left")
+			require.LessOrEqual(t, h.Pm.PeakInFlight(processmakertest.DeleteToken, processmakertest.ShowToken, processmakertest.ListTokens), instance.DefaultMaxConcurrentRequests/2)
+			require.LessOrEqual(t, h.Pm.Count(processmakertest.DeleteToken), test.count+mounttest.VaultRevocations, "no token is ended twice, but for those whose connection broke")
+			h.Issue(nil)
 		})
 	}
 }

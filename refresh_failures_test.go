@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
@@ -29,113 +31,113 @@ func TestRefreshFailures(t *testing.T) {
 		// oldLives: the old token is accepted afterwards.
 		oldLives bool
 	}
-	all := func(arrange ...func(*harness)) func(*harness) {
-		return func(h *harness) {
+	all := func(arrange ...func(*mounttest.Mount)) func(*mounttest.Mount) {
+		return func(h *mounttest.Mount) {
 			for _, a := range arrange {
 				a(h)
 			}
 		}
 	}
 	for name, test := range map[string]struct {
-		arrange func(*harness)
+		arrange func(*mounttest.Mount)
 		want    result
 	}{
 		"not delivered: down": {
-			func(h *harness) { h.goDown() },
+			func(h *mounttest.Mount) { h.GoDown() },
 			result{kept: true, says: "cannot be reached", oldLives: true},
 		},
 		"not delivered: throttled": {
-			inject(on, processmakertest.Throttled(30)),
+			mounttest.Inject(on, processmakertest.Throttled(30)),
 			result{kept: true, says: "limit of token calls", refreshes: 1, oldLives: true},
 		},
 		"grant dead: refreshed elsewhere": {
-			func(h *harness) { spendRefreshToken(h) },
+			func(h *mounttest.Mount) { spendRefreshToken(h) },
 			result{says: "new login", refreshes: 1, logins: 1},
 		},
 		"grant dead: APP_KEY changed, the old token lives on": {
-			func(h *harness) { h.pm.RotateAppKey() },
+			func(h *mounttest.Mount) { h.Pm.RotateAppKey() },
 			result{says: "new login", refreshes: 1, logins: 1},
 		},
 		"grant dead by league 9's words": {
-			inject(on, processmakertest.Answer(400, jsonHeader(), `{"error":"invalid_grant"}`)),
+			mounttest.Inject(on, processmakertest.Answer(400, mounttest.JsonHeader(), `{"error":"invalid_grant"}`)),
 			result{says: "new login", refreshes: 1, logins: 1},
 		},
 		"grant dead, the old token cannot be ended": {
-			all(func(h *harness) { h.pm.RotateAppKey() }, inject(end, processmakertest.Refuse())),
+			all(func(h *mounttest.Mount) { h.Pm.RotateAppKey() }, mounttest.Inject(end, processmakertest.Refuse())),
 			result{says: "new login", refreshes: 1, logins: 1, oldDue: true, oldLives: true},
 		},
 		"grant dead and the password is wrong": {
-			func(h *harness) { h.pm.RotateAppKey(); h.pm.SetPassword("alice", "another") },
+			func(h *mounttest.Mount) { h.Pm.RotateAppKey(); h.Pm.SetPassword("alice", "another") },
 			result{fails: true, says: "wrong username or password", refreshes: 1, logins: 1, oldLives: true},
 		},
 		"refused without use: client secret changed": {
-			func(h *harness) { h.pm.SetClientSecret(3, "another") },
+			func(h *mounttest.Mount) { h.Pm.SetClientSecret(3, "another") },
 			result{kept: true, says: "client_secret of the config", refreshes: 1, oldLives: true},
 		},
 		"refused without use: client deleted, its tokens with it": {
-			func(h *harness) { h.pm.RevokeClient(3) },
+			func(h *mounttest.Mount) { h.Pm.RevokeClient(3) },
 			result{fails: true, says: "auth client", refreshes: 1, logins: 1},
 		},
 		"refused without use: malformed": {
-			inject(on, processmakertest.Answer(400, jsonHeader(), `{"error":"invalid_request"}`)),
+			mounttest.Inject(on, processmakertest.Answer(400, mounttest.JsonHeader(), `{"error":"invalid_request"}`)),
 			result{kept: true, says: "malformed", refreshes: 1, oldLives: true},
 		},
 		"unknown, not processed: repeated": {
-			inject(on, processmakertest.Refuse()),
+			mounttest.Inject(on, processmakertest.Refuse()),
 			result{refreshes: 2},
 		},
 		"unknown, answer lost": {
-			inject(on, processmakertest.LoseAnswer()),
+			mounttest.Inject(on, processmakertest.LoseAnswer()),
 			result{says: "new login", refreshes: 1, logins: 1, orphans: 1},
 		},
 		"unknown, half done": {
-			inject(on, processmakertest.HalfRefresh()),
+			mounttest.Inject(on, processmakertest.HalfRefresh()),
 			result{says: "new login", refreshes: 1, logins: 1},
 		},
 		"unknown, proxy's 502 after the work was done": {
-			inject(on, processmakertest.AnswerAfter(502, jsonHeader(), `{}`)),
+			mounttest.Inject(on, processmakertest.AnswerAfter(502, mounttest.JsonHeader(), `{}`)),
 			result{says: "new login", refreshes: 1, logins: 1, orphans: 1},
 		},
 		"unknown twice, old token alive": {
-			all(inject(on, processmakertest.Refuse()), inject(on, processmakertest.ServerError())),
+			all(mounttest.Inject(on, processmakertest.Refuse()), mounttest.Inject(on, processmakertest.ServerError())),
 			result{kept: true, says: "HTTP 500", refreshes: 2, oldLives: true},
 		},
 		"unknown, then the repeat is lost": {
-			all(inject(on, processmakertest.Refuse()), inject(on, processmakertest.LoseAnswer())),
+			all(mounttest.Inject(on, processmakertest.Refuse()), mounttest.Inject(on, processmakertest.LoseAnswer())),
 			result{says: "new login", refreshes: 2, logins: 1, orphans: 1},
 		},
 		"unknown, then the repeat is refused": {
-			all(inject(on, processmakertest.Refuse()), inject(on, processmakertest.Answer(401, jsonHeader(), `{"error":"invalid_request"}`))),
+			all(mounttest.Inject(on, processmakertest.Refuse()), mounttest.Inject(on, processmakertest.Answer(401, mounttest.JsonHeader(), `{"error":"invalid_request"}`))),
 			result{says: "new login", refreshes: 2, logins: 1},
 		},
 		"unknown, and the question has no answer": {
-			all(inject(on, processmakertest.Refuse()), inject(ask, processmakertest.ServerError())),
+			all(mounttest.Inject(on, processmakertest.Refuse()), mounttest.Inject(ask, processmakertest.ServerError())),
 			result{fails: true, says: "could not be found out", refreshes: 1, oldLives: true},
 		},
 		"unknown, and a proxy answers the question": {
-			all(inject(on, processmakertest.Refuse()), inject(ask, processmakertest.HTMLPage(401))),
+			all(mounttest.Inject(on, processmakertest.Refuse()), mounttest.Inject(ask, processmakertest.HTMLPage(401))),
 			result{fails: true, says: "could not be found out", refreshes: 1, oldLives: true},
 		},
 		"dead, and the login is throttled": {
-			all(inject(on, processmakertest.HalfRefresh()), inject(login, processmakertest.Throttled(30))),
+			all(mounttest.Inject(on, processmakertest.HalfRefresh()), mounttest.Inject(login, processmakertest.Throttled(30))),
 			result{fails: true, says: "limit of token calls", refreshes: 1, logins: 1},
 		},
 		"an answer without a token": {
-			inject(on, processmakertest.Answer(200, jsonHeader(), `{}`)),
+			mounttest.Inject(on, processmakertest.Answer(200, mounttest.JsonHeader(), `{}`)),
 			result{refreshes: 2},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newReadyHarness(t, nil)
-			l := h.issue(nil)
-			old := l.token()
-			h.clock.Advance(30 * time.Minute)
-			h.pm.ResetLog()
+			l := h.Issue(nil)
+			old := l.Token()
+			h.Clock.Advance(30 * time.Minute)
+			h.Pm.ResetLog()
 			test.arrange(h)
-			h.pm.ResetLog()
+			h.Pm.ResetLog()
 
-			resp, err := l.tryRenew(context.Background())
+			resp, err := l.TryRenew(context.Background())
 			if test.want.fails {
 				require.ErrorContains(t, err, test.want.says)
 				require.Contains(t, err.Error(), `role "ci"`)
@@ -143,22 +145,22 @@ func TestRefreshFailures(t *testing.T) {
 				require.NoError(t, err)
 				require.Contains(t, strings.Join(resp.Warnings, "\n"), test.want.says)
 				require.Equal(t, test.want.says == "", len(resp.Warnings) == 0)
-				require.Equal(t, test.want.kept, l.token() == old)
+				require.Equal(t, test.want.kept, l.Token() == old)
 				require.True(t, resp.Secret.Renewable)
 				require.Equal(t, time.Hour, resp.Secret.TTL)
-				require.Equal(t, l.token(), h.record(l.id()).AccessToken)
-				h.checkSchema(resp)
+				require.Equal(t, l.Token(), h.Record(l.Id()).AccessToken)
+				h.CheckSchema(resp)
 				if name != "not delivered: down" {
-					require.True(t, h.pm.Accepts(l.token()), "a renewal never answers a dead token")
+					require.True(t, h.Pm.Accepts(l.Token()), "a renewal never answers a dead token")
 				}
 			}
-			require.Equal(t, test.want.refreshes, h.pm.Count(on), "refreshes")
-			require.Equal(t, test.want.logins, h.pm.Count(login), "logins")
-			require.Equal(t, test.want.oldLives, h.pm.Accepts(old), "the old token")
-			recorded := h.recordedIDs()
+			require.Equal(t, test.want.refreshes, h.Pm.Count(on), "refreshes")
+			require.Equal(t, test.want.logins, h.Pm.Count(login), "logins")
+			require.Equal(t, test.want.oldLives, h.Pm.Accepts(old), "the old token")
+			recorded := h.RecordedIDs()
 			require.Equal(t, test.want.oldDue, len(recorded) == 2)
 			orphans := 0
-			for _, id := range h.liveIDs() {
+			for _, id := range h.LiveIDs() {
 				if !contains(recorded, id) {
 					orphans++
 				}
@@ -178,33 +180,33 @@ func contains(list []string, one string) bool {
 }
 
 // spendRefreshToken uses the only record's refresh token as somebody else would.
-func spendRefreshToken(h *harness) {
-	h.t.Helper()
-	for _, id := range h.recordIDs() {
-		record := h.record(id)
-		bound := h.bound(record.Role)
+func spendRefreshToken(h *mounttest.Mount) {
+	h.T.Helper()
+	for _, id := range h.RecordIDs() {
+		record := h.Record(id)
+		bound := h.Bound(record.Role)
 		grant, err := bound.Client.RefreshGrant(context.Background(), bound.Auth, record.RefreshToken)
-		require.NoError(h.t, err)
-		require.NoError(h.t, bound.Client.RevokeToken(context.Background(), grant.Access))
+		require.NoError(h.T, err)
+		require.NoError(h.T, bound.Client.RevokeToken(context.Background(), grant.Access))
 	}
 }
 
 func TestAfterAFailedWriteTheNextRenewalLogsIn(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	l := h.issue(nil)
-	h.clock.Advance(30 * time.Minute)
-	h.storage.failPuts(anyKey)
-	_, err := l.tryRenew(context.Background())
+	l := h.Issue(nil)
+	h.Clock.Advance(30 * time.Minute)
+	h.Storage.FailPuts(mounttest.AnyKey)
+	_, err := l.TryRenew(context.Background())
 	require.ErrorContains(t, err, "disk full")
-	require.Empty(t, h.liveIDs(), "the new token was ended, the old one died in the refresh")
+	require.Empty(t, h.LiveIDs(), "the new token was ended, the old one died in the refresh")
 
-	h.storage.failPuts(nil)
-	h.pm.ResetLog()
-	resp := l.renew()
+	h.Storage.FailPuts(nil)
+	h.Pm.ResetLog()
+	resp := l.Renew()
 	require.Contains(t, resp.Warnings[0], "new login")
-	require.True(t, h.pm.Accepts(l.token()))
-	require.Equal(t, h.recordedIDs(), h.liveIDs())
+	require.True(t, h.Pm.Accepts(l.Token()))
+	require.Equal(t, h.RecordedIDs(), h.LiveIDs())
 }
 
 func TestARenewalWhoseWritesAllFailKeepsTheOldTokenKnown(t *testing.T) {
@@ -212,13 +214,13 @@ func TestARenewalWhoseWritesAllFailKeepsTheOldTokenKnown(t *testing.T) {
 	// The refresh is refused, the old token lives, and nothing can be stored: the
 	// new token has to go, not the old record.
 	h := newReadyHarness(t, nil)
-	l := h.issue(nil)
-	old := l.token()
-	h.clock.Advance(30 * time.Minute)
-	h.pm.RotateAppKey()
-	h.storage.failPuts(anyKey)
-	_, err := l.tryRenew(context.Background())
+	l := h.Issue(nil)
+	old := l.Token()
+	h.Clock.Advance(30 * time.Minute)
+	h.Pm.RotateAppKey()
+	h.Storage.FailPuts(mounttest.AnyKey)
+	_, err := l.TryRenew(context.Background())
 	require.ErrorContains(t, err, "could not be recorded as due")
-	require.True(t, h.pm.Accepts(old))
-	require.Equal(t, h.recordedIDs(), h.liveIDs())
+	require.True(t, h.Pm.Accepts(old))
+	require.Equal(t, h.RecordedIDs(), h.LiveIDs())
 }

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"vault-plugin-secrets-processmaker/engine/role"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -17,11 +19,11 @@ import (
 func TestRoleReadsBackWithoutSecrets(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	h.mustWrite("config", h.configData())
-	require.Nil(t, h.read("roles/ci"))
-	h.mustWrite("roles/ci", h.roleData(nil))
-	got := h.read("roles/ci")
-	h.checkFields(answerFields(roleFields(), "name", "verify"), got)
+	h.MustWrite("config", h.ConfigData())
+	require.Nil(t, h.Read("roles/ci"))
+	h.MustWrite("roles/ci", h.RoleData(nil))
+	got := h.Read("roles/ci")
+	h.CheckFields(answerFields(roleFields(), "name", "verify"), got)
 	require.Equal(t, map[string]any{
 		"client_id": "", "client_secret_set": false, "client_auth_method": "",
 		"grant_type": "password", "username": "alice", "password_set": true, "scopes": []string{}, "redirect_uri": "", "session_user_id": "",
@@ -32,35 +34,35 @@ func TestRoleReadsBackWithoutSecrets(t *testing.T) {
 func TestRoleKeepsWhatIsNotGiven(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, map[string]any{"scopes": "*", "refresh_min_age": "1m"})
-	before := h.read("roles/ci")
+	before := h.Read("roles/ci")
 	require.Equal(t, []string{"*"}, before["scopes"])
-	h.mustWrite("roles/ci", map[string]any{"ttl": "5m"})
+	h.MustWrite("roles/ci", map[string]any{"ttl": "5m"})
 	before["ttl"] = int64(300)
-	require.Equal(t, before, h.read("roles/ci"))
+	require.Equal(t, before, h.Read("roles/ci"))
 
-	_, err := h.do(logical.PatchOperation, "roles/ci", map[string]any{"ttl": nil, "scopes": nil, "refresh_min_age": nil})
+	_, err := h.Do(logical.PatchOperation, "roles/ci", map[string]any{"ttl": nil, "scopes": nil, "refresh_min_age": nil})
 	require.NoError(t, err)
-	got := h.read("roles/ci")
+	got := h.Read("roles/ci")
 	require.Equal(t, int64(3600), got["ttl"])
 	require.Equal(t, []string{}, got["scopes"])
 	require.Equal(t, int64(0), got["refresh_min_age"])
-	h.issue(nil)
+	h.Issue(nil)
 }
 
 func TestRoleRefusals(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	h.refusedWrite(logical.CreateOperation, "roles/ci", h.roleData(nil), "config first")
-	data := h.configData()
+	h.RefusedWrite(logical.CreateOperation, "roles/ci", h.RoleData(nil), "config first")
+	data := h.ConfigData()
 	delete(data, "client_id")
 	delete(data, "client_secret")
-	h.mustWrite("config", data)
-	h.refusedWrite(logical.CreateOperation, "roles/ci", h.roleData(nil), "neither the role nor the config has an auth client")
-	h.mustWrite("roles/own", h.roleData(map[string]any{"client_id": "3", "client_secret": h.pm.Client(3).Secret, "client_auth_method": "client_secret_basic"}))
-	h.mustWrite("config", h.configData())
-	h.mustWrite("roles/ci", h.roleData(nil))
-	h.refusedWrite(logical.PatchOperation, "roles/new", h.roleData(nil), "no role")
-	before := h.read("roles/ci")
+	h.MustWrite("config", data)
+	h.RefusedWrite(logical.CreateOperation, "roles/ci", h.RoleData(nil), "neither the role nor the config has an auth client")
+	h.MustWrite("roles/own", h.RoleData(map[string]any{"client_id": "3", "client_secret": h.Pm.Client(3).Secret, "client_auth_method": "client_secret_basic"}))
+	h.MustWrite("config", h.ConfigData())
+	h.MustWrite("roles/ci", h.RoleData(nil))
+	h.RefusedWrite(logical.PatchOperation, "roles/new", h.RoleData(nil), "no role")
+	before := h.Read("roles/ci")
 	for name, test := range map[string]struct {
 		data map[string]any
 		says string
@@ -82,87 +84,87 @@ func TestRoleRefusals(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, operation := range []logical.Operation{logical.UpdateOperation, logical.PatchOperation} {
-				resp, err := h.do(operation, "roles/ci", test.data)
+				resp, err := h.Do(operation, "roles/ci", test.data)
 				require.NoError(t, err)
 				require.True(t, resp.IsError())
 				require.ErrorContains(t, resp.Error(), test.says)
 				require.NotContains(t, resp.Error().Error(), "S3CRET")
-				require.Equal(t, before, h.read("roles/ci"))
+				require.Equal(t, before, h.Read("roles/ci"))
 			}
 		})
 	}
-	h.mustWrite("roles/"+strings.Repeat("r", role.LongestName), h.roleData(nil))
-	h.refusedWrite(logical.CreateOperation, "roles/"+strings.Repeat("r", role.LongestName+1), h.roleData(nil), "characters")
-	h.refusedWrite(logical.UpdateOperation, "roles/own", map[string]any{"client_id": "4"}, "needs client_secret in the same request")
+	h.MustWrite("roles/"+strings.Repeat("r", role.LongestName), h.RoleData(nil))
+	h.RefusedWrite(logical.CreateOperation, "roles/"+strings.Repeat("r", role.LongestName+1), h.RoleData(nil), "characters")
+	h.RefusedWrite(logical.UpdateOperation, "roles/own", map[string]any{"client_id": "4"}, "needs client_secret in the same request")
 }
 
 func TestRoleWithItsOwnClient(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	h.mustWrite("roles/ci", map[string]any{"client_id": "4", "client_secret": h.pm.Client(4).Secret, "client_auth_method": "client_secret_basic"})
-	l := h.issue(nil)
-	require.Equal(t, "4", l.data["client_id"])
-	exchanges := h.pm.Exchanges()
+	h.MustWrite("roles/ci", map[string]any{"client_id": "4", "client_secret": h.Pm.Client(4).Secret, "client_auth_method": "client_secret_basic"})
+	l := h.Issue(nil)
+	require.Equal(t, "4", l.Data["client_id"])
+	exchanges := h.Pm.Exchanges()
 	require.True(t, exchanges[len(exchanges)-1].BasicAuth)
 
 	// Back to the config's, as a unit.
-	_, err := h.do(logical.PatchOperation, "roles/ci", map[string]any{"client_id": nil, "client_secret": nil, "client_auth_method": nil})
+	_, err := h.Do(logical.PatchOperation, "roles/ci", map[string]any{"client_id": nil, "client_secret": nil, "client_auth_method": nil})
 	require.NoError(t, err)
-	require.Equal(t, "3", h.issue(nil).data["client_id"])
+	require.Equal(t, "3", h.Issue(nil).Data["client_id"])
 }
 
 func TestRolesWhoseClientWasTakenAway(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	_, err := h.do(logical.PatchOperation, "config", map[string]any{"client_id": nil, "client_secret": nil})
+	_, err := h.Do(logical.PatchOperation, "config", map[string]any{"client_id": nil, "client_secret": nil})
 	require.NoError(t, err)
-	h.refusedWrite(logical.ReadOperation, "creds/ci", nil, "Write client_id and client_secret")
+	h.RefusedWrite(logical.ReadOperation, "creds/ci", nil, "Write client_id and client_secret")
 }
 
 func TestVerifyLogsInOnceAndEndsIt(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	h.mustWrite("roles/ci", map[string]any{"verify": true})
-	require.Equal(t, 1, h.pm.Count(processmakertest.PasswordGrant))
-	require.Empty(t, h.liveIDs())
-	require.Empty(t, h.recordIDs())
+	h.MustWrite("roles/ci", map[string]any{"verify": true})
+	require.Equal(t, 1, h.Pm.Count(processmakertest.PasswordGrant))
+	require.Empty(t, h.LiveIDs())
+	require.Empty(t, h.RecordIDs())
 
-	before := h.read("roles/ci")
-	h.refusedWrite(logical.UpdateOperation, "roles/ci", map[string]any{"verify": true, "password": "wrong", "ttl": "1m"}, "nothing was stored")
-	require.Equal(t, before, h.read("roles/ci"))
+	before := h.Read("roles/ci")
+	h.RefusedWrite(logical.UpdateOperation, "roles/ci", map[string]any{"verify": true, "password": "wrong", "ttl": "1m"}, "nothing was stored")
+	require.Equal(t, before, h.Read("roles/ci"))
 
-	h.pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Do: processmakertest.HTMLPage(502)})
-	h.mustWrite("roles/ci", map[string]any{"verify": true})
-	require.Equal(t, h.recordedIDs(), h.liveIDs(), "a token that could not be ended is put down as due")
+	h.Pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Do: processmakertest.HTMLPage(502)})
+	h.MustWrite("roles/ci", map[string]any{"verify": true})
+	require.Equal(t, h.RecordedIDs(), h.LiveIDs(), "a token that could not be ended is put down as due")
 
-	h.pm.Inject(processmakertest.Fault{On: processmakertest.PasswordGrant, Do: processmakertest.Throttled(9)})
-	resp, err := h.write("roles/ci", map[string]any{"verify": true})
-	require.Equal(t, 503, status(resp, err))
+	h.Pm.Inject(processmakertest.Fault{On: processmakertest.PasswordGrant, Do: processmakertest.Throttled(9)})
+	resp, err := h.Write("roles/ci", map[string]any{"verify": true})
+	require.Equal(t, 503, mounttest.Status(resp, err))
 }
 
 func TestVerifyNeedsAPassword(t *testing.T) {
 	t.Parallel()
 	h := newSignInHarness(t, nil)
-	h.refusedWrite(logical.UpdateOperation, "roles/ci", map[string]any{"verify": true}, "verify goes with")
+	h.RefusedWrite(logical.UpdateOperation, "roles/ci", map[string]any{"verify": true}, "verify goes with")
 }
 
 func TestListAndDeleteRoles(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	h.mustWrite("roles/a", h.roleData(nil))
+	h.MustWrite("roles/a", h.RoleData(nil))
 	require.Equal(t, []string{"a", "ci"}, roleNames(h))
-	_, err := h.do(logical.DeleteOperation, "roles/a", nil)
+	_, err := h.Do(logical.DeleteOperation, "roles/a", nil)
 	require.NoError(t, err)
-	_, err = h.do(logical.DeleteOperation, "roles/a", nil)
+	_, err = h.Do(logical.DeleteOperation, "roles/a", nil)
 	require.NoError(t, err)
 	require.Equal(t, []string{"ci"}, roleNames(h))
-	require.Nil(t, h.read("roles/a"))
+	require.Nil(t, h.Read("roles/a"))
 }
 
-func roleNames(h *harness) []string {
-	h.t.Helper()
-	resp, err := h.do(logical.ListOperation, "roles/", nil)
-	require.NoError(h.t, err)
+func roleNames(h *mounttest.Mount) []string {
+	h.T.Helper()
+	resp, err := h.Do(logical.ListOperation, "roles/", nil)
+	require.NoError(h.T, err)
 	return resp.Data["keys"].([]string)
 }
 
@@ -172,18 +174,18 @@ func TestRoleWritesAtTheSameTime(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 20 {
 		wg.Go(func() {
-			resp, err := h.write("roles/ci", map[string]any{"ttl": 60 + i})
-			if code := status(resp, err); code != 200 && code != 409 {
-				t.Errorf("status %d: %s", code, message(resp, err))
+			resp, err := h.Write("roles/ci", map[string]any{"ttl": 60 + i})
+			if code := mounttest.Status(resp, err); code != 200 && code != 409 {
+				t.Errorf("status %d: %s", code, mounttest.Message(resp, err))
 			}
 		})
-		wg.Go(func() { h.backend.InvalidateKey(context.Background(), "role/ci") })
-		wg.Go(func() { h.read("roles/ci") })
+		wg.Go(func() { h.Backend.InvalidateKey(context.Background(), "role/ci") })
+		wg.Go(func() { h.Read("roles/ci") })
 	}
 	wg.Wait()
-	current := h.read("roles/ci")
-	h.forgetAll()
-	require.Equal(t, current, h.read("roles/ci"), "memory and storage agree")
+	current := h.Read("roles/ci")
+	h.ForgetAll()
+	require.Equal(t, current, h.Read("roles/ci"), "memory and storage agree")
 }
 
 func TestUnreadableRoles(t *testing.T) {
@@ -193,8 +195,8 @@ func TestUnreadableRoles(t *testing.T) {
 		`{"version": 99}`:      "newer release",
 	} {
 		h := newReadyHarness(t, nil)
-		require.NoError(t, h.storage.Storage.Put(context.Background(), &logical.StorageEntry{Key: "role/odd", Value: []byte(stored)}))
-		_, err := h.do(logical.ReadOperation, "creds/odd", nil)
+		require.NoError(t, h.Storage.Storage.Put(context.Background(), &logical.StorageEntry{Key: "role/odd", Value: []byte(stored)}))
+		_, err := h.Do(logical.ReadOperation, "creds/odd", nil)
 		require.ErrorContains(t, err, says)
 		require.NotContains(t, err.Error(), "S3CRET")
 	}
@@ -203,23 +205,23 @@ func TestUnreadableRoles(t *testing.T) {
 func TestAnotherNodesWritesAreSeen(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	require.Equal(t, int64(3600), h.read("roles/ci")["ttl"])
-	entry, err := h.storage.Storage.Get(context.Background(), "role/ci")
+	require.Equal(t, int64(3600), h.Read("roles/ci")["ttl"])
+	entry, err := h.Storage.Storage.Get(context.Background(), "role/ci")
 	require.NoError(t, err)
 	entry.Value = []byte(strings.Replace(string(entry.Value), `"ttl":3600000000000`, `"ttl":60000000000`, 1))
-	require.NoError(t, h.storage.Storage.Put(context.Background(), entry))
-	h.backend.InvalidateKey(context.Background(), "role/ci")
-	require.Equal(t, int64(60), h.read("roles/ci")["ttl"])
+	require.NoError(t, h.Storage.Storage.Put(context.Background(), entry))
+	h.Backend.InvalidateKey(context.Background(), "role/ci")
+	require.Equal(t, int64(60), h.Read("roles/ci")["ttl"])
 }
 
 func TestChoosingRefreshWarns(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	h.mustWrite("config", h.configData())
-	resp := h.mustWrite("roles/ci", h.roleData(nil))
+	h.MustWrite("config", h.ConfigData())
+	resp := h.MustWrite("roles/ci", h.RoleData(nil))
 	require.Equal(t, []string{refreshWarning}, resp.Warnings)
-	require.Nil(t, h.mustWrite("roles/ci", map[string]any{"ttl": "5m"}), "it was said once")
-	require.NotNil(t, h.mustWrite("roles/ci", map[string]any{"renew_mode": "refresh"}))
-	require.Nil(t, h.mustWrite("roles/ci", map[string]any{"renew_mode": "extend"}))
-	require.NotNil(t, h.mustWrite("roles/ci", map[string]any{"renew_mode": nil}), "null is the default")
+	require.Nil(t, h.MustWrite("roles/ci", map[string]any{"ttl": "5m"}), "it was said once")
+	require.NotNil(t, h.MustWrite("roles/ci", map[string]any{"renew_mode": "refresh"}))
+	require.Nil(t, h.MustWrite("roles/ci", map[string]any{"renew_mode": "extend"}))
+	require.NotNil(t, h.MustWrite("roles/ci", map[string]any{"renew_mode": nil}), "null is the default")
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"vault-plugin-secrets-processmaker/engine/session"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -19,51 +21,51 @@ import (
 
 // requireWorking requires that both roles issue, that what was cut off is
 // settled in the end, and that every live token is known.
-func requireWorking(h *harness, what string) {
-	h.t.Helper()
-	h.clock.Advance(2 * time.Minute) // past the breaker and the throttle
+func requireWorking(h *mounttest.Mount, what string) {
+	h.T.Helper()
+	h.Clock.Advance(2 * time.Minute) // past the breaker and the throttle
 	var known []string
 	for _, path := range []string{"creds/ci", "creds/other"} {
-		resp, err := h.do(logical.ReadOperation, path, nil)
-		require.Equal(h.t, 200, status(resp, err), "%s: %s: %s", what, path, message(resp, err))
+		resp, err := h.Do(logical.ReadOperation, path, nil)
+		require.Equal(h.T, 200, mounttest.Status(resp, err), "%s: %s: %s", what, path, mounttest.Message(resp, err))
 		known = append(known, resp.Data["token_id"].(string))
 	}
-	h.clock.Advance(time.Hour)
-	h.tick()
-	require.Empty(h.t, h.openChanges(), what)
-	require.Equal(h.t, h.password(), h.storedPassword("ci"), what)
-	require.Equal(h.t, h.password(), h.storedPassword("other"), what)
-	known = append(known, h.recordedIDs()...)
+	h.Clock.Advance(time.Hour)
+	h.Tick()
+	require.Empty(h.T, h.OpenChanges(), what)
+	require.Equal(h.T, h.Password(), h.StoredPassword("ci"), what)
+	require.Equal(h.T, h.Password(), h.StoredPassword("other"), what)
+	known = append(known, h.RecordedIDs()...)
 	known = append(known, sessionTokenIDs(h)...)
 	unread := map[string]bool{}
-	for _, token := range h.pm.UnreadTokens() {
+	for _, token := range h.Pm.UnreadTokens() {
 		unread[token.ID] = true
 	}
-	for _, id := range h.liveIDs() {
+	for _, id := range h.LiveIDs() {
 		// Nobody read its answer, or it could be neither ended nor put down.
 		if unread[id] || reportedByHand(h, id) {
 			continue
 		}
-		require.Contains(h.t, known, id, what)
+		require.Contains(h.T, known, id, what)
 	}
-	require.NotContains(h.t, h.log.String(), h.password(), what)
+	require.NotContains(h.T, h.Log.String(), h.Password(), what)
 }
 
-func sessionTokenIDs(h *harness) (ids []string) {
-	h.t.Helper()
-	names, err := h.storage.Storage.List(context.Background(), session.Prefix)
-	require.NoError(h.t, err)
+func sessionTokenIDs(h *mounttest.Mount) (ids []string) {
+	h.T.Helper()
+	names, err := h.Storage.Storage.List(context.Background(), session.Prefix)
+	require.NoError(h.T, err)
 	for _, name := range names {
-		stored, err := h.reader().Sessions.Get(context.Background(), name)
-		require.NoError(h.t, err)
+		stored, err := h.Reader().Sessions.Get(context.Background(), name)
+		require.NoError(h.T, err)
 		ids = append(ids, stored.TokenID)
 	}
 	return ids
 }
 
 // reportedByHand: the log asks for the token to be ended by hand.
-func reportedByHand(h *harness, id string) bool {
-	for line := range strings.Lines(h.log.String()) {
+func reportedByHand(h *mounttest.Mount, id string) bool {
+	for line := range strings.Lines(h.Log.String()) {
 		if strings.Contains(line, "by hand") && strings.Contains(line, id) {
 			return true
 		}
@@ -72,18 +74,18 @@ func reportedByHand(h *harness, id string) bool {
 }
 
 // rotateOn rotates on storage that goes wrong, and tells whether it came that far.
-func rotateOn(h *harness, troubled *troubledStorage) (reached bool, err error) {
-	sound := h.storage.Storage
+func rotateOn(h *mounttest.Mount, troubled *mounttest.TroubledStorage) (reached bool, err error) {
+	sound := h.Storage.Storage
 	troubled.Storage = sound
-	h.storage.Storage = troubled
-	err = h.rotate()
-	h.storage.Storage = sound
-	return troubled.count >= troubled.at, err
+	h.Storage.Storage = troubled
+	err = h.Rotate()
+	h.Storage.Storage = sound
+	return troubled.Count >= troubled.At, err
 }
 
 // atEachStep has one rotation go wrong at its first step, another at its second
 // and so on, until one has no such step. There have to be more than least.
-func atEachStep(t *testing.T, what string, least int, rotate func(h *harness, step int) (reached bool, err error)) {
+func atEachStep(t *testing.T, what string, least int, rotate func(h *mounttest.Mount, step int) (reached bool, err error)) {
 	t.Helper()
 	step, reached := 0, true
 	for reached {
@@ -98,18 +100,18 @@ func atEachStep(t *testing.T, what string, least int, rotate func(h *harness, st
 
 func TestStorageTroubleAtAnyStepLeavesWorkingRoles(t *testing.T) {
 	t.Parallel()
-	for name, trouble := range map[string]*troubledStorage{
+	for name, trouble := range map[string]*mounttest.TroubledStorage{
 		"refused":     {},
-		"answer lost": {effective: true},
-		"for good":    {onwards: true},
+		"answer lost": {Effective: true},
+		"for good":    {Onwards: true},
 	} {
 		for _, restart := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, restart %t", name, restart), func(t *testing.T) {
 				t.Parallel()
-				atEachStep(t, "", 12, func(h *harness, step int) (bool, error) {
-					reached, err := rotateOn(h, &troubledStorage{at: step, effective: trouble.effective, onwards: trouble.onwards})
+				atEachStep(t, "", 12, func(h *mounttest.Mount, step int) (bool, error) {
+					reached, err := rotateOn(h, &mounttest.TroubledStorage{At: step, Effective: trouble.Effective, Onwards: trouble.Onwards})
 					if restart {
-						h.restart()
+						h.Restart()
 					}
 					return reached, err
 				})
@@ -125,12 +127,12 @@ func TestACrashAtAnyStepLeavesWorkingRoles(t *testing.T) {
 	for _, effective := range []bool{false, true} {
 		t.Run(fmt.Sprintf("storing %t", effective), func(t *testing.T) {
 			t.Parallel()
-			atEachStep(t, "", 12, func(h *harness, step int) (bool, error) {
-				reached, err := rotateOn(h, &troubledStorage{at: step, effective: effective, onwards: true, then: h.pm.GoOffline})
+			atEachStep(t, "", 12, func(h *mounttest.Mount, step int) (bool, error) {
+				reached, err := rotateOn(h, &mounttest.TroubledStorage{At: step, Effective: effective, Onwards: true, Then: h.Pm.GoOffline})
 				if reached {
-					require.NoError(t, h.pm.GoOnline())
+					require.NoError(t, h.Pm.GoOnline())
 				}
-				h.restart()
+				h.Restart()
 				return reached, err
 			})
 		})
@@ -146,10 +148,10 @@ func TestTroubleAtAnyExchangeLeavesWorkingRoles(t *testing.T) {
 		"page after":    processmakertest.AnswerAfter(502, nil, ""),
 		"throttled":     processmakertest.Throttled(5),
 		"not confirmed": processmakertest.FailedSave(),
-		"confirmed not": processmakertest.AnswerAfter(200, jsonHeader(), `"false"`),
-		"token refused": processmakertest.Answer(401, jsonHeader(), `{"error":"Unauthenticated."}`),
-		"login refused": processmakertest.Answer(400, jsonHeader(), `{"error":"invalid_grant"}`),
-		"client gone":   processmakertest.Answer(401, jsonHeader(), `{"error":"invalid_client"}`),
+		"confirmed not": processmakertest.AnswerAfter(200, mounttest.JsonHeader(), `"false"`),
+		"token refused": processmakertest.Answer(401, mounttest.JsonHeader(), `{"error":"Unauthenticated."}`),
+		"login refused": processmakertest.Answer(400, mounttest.JsonHeader(), `{"error":"invalid_grant"}`),
+		"client gone":   processmakertest.Answer(401, mounttest.JsonHeader(), `{"error":"invalid_client"}`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -167,16 +169,16 @@ func TestTroubleAtAnyExchangeLeavesWorkingRoles(t *testing.T) {
 func troubleAtEachExchange(t *testing.T, effect processmakertest.Effect, times int, restart bool) {
 	t.Helper()
 	what := fmt.Sprintf("times %d, restart %t, ", times, restart)
-	atEachStep(t, what, 5, func(h *harness, step int) (bool, error) {
+	atEachStep(t, what, 5, func(h *mounttest.Mount, step int) (bool, error) {
 		var seen atomic.Int64
-		remove := h.pm.Inject(processmakertest.Fault{On: processmakertest.Any, Times: times, Do: effect, Match: func(*http.Request) bool {
+		remove := h.Pm.Inject(processmakertest.Fault{On: processmakertest.Any, Times: times, Do: effect, Match: func(*http.Request) bool {
 			return seen.Add(1) >= int64(step)
 		}})
-		err := h.rotate()
+		err := h.Rotate()
 		reached := seen.Load() >= int64(step)
 		remove()
 		if restart {
-			h.restart()
+			h.Restart()
 		}
 		return reached, err
 	})

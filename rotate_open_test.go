@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"vault-plugin-secrets-processmaker/engine"
 
 	"vault-plugin-secrets-processmaker/engine/role"
@@ -18,68 +20,68 @@ import (
 
 // newCutHarness has roles ci and other whose user's password was changed by a
 // rotation that was cut off before it knew.
-func newCutHarness(t *testing.T) (h *harness, old string) {
+func newCutHarness(t *testing.T) (h *mounttest.Mount, old string) {
 	t.Helper()
 	h = newSharedUserHarness(t)
-	old = h.password()
-	h.pm.Inject(processmakertest.Fault{On: processmakertest.ChangePassword, Do: processmakertest.LoseAnswer()})
-	h.storage.failPuts(func(key string) bool { return strings.HasPrefix(key, role.Prefix) })
-	require.Error(t, h.rotate())
-	h.storage.failPuts(nil)
-	require.NotEqual(t, old, h.password())
-	require.Equal(t, old, h.storedPassword("ci"))
-	require.Len(t, h.openChanges(), 1)
+	old = h.Password()
+	h.Pm.Inject(processmakertest.Fault{On: processmakertest.ChangePassword, Do: processmakertest.LoseAnswer()})
+	h.Storage.FailPuts(func(key string) bool { return strings.HasPrefix(key, role.Prefix) })
+	require.Error(t, h.Rotate())
+	h.Storage.FailPuts(nil)
+	require.NotEqual(t, old, h.Password())
+	require.Equal(t, old, h.StoredPassword("ci"))
+	require.Len(t, h.OpenChanges(), 1)
 	return h, old
 }
 
 func TestALoginTakesTheNewPasswordOver(t *testing.T) {
 	t.Parallel()
 	h, _ := newCutHarness(t)
-	h.pm.ResetLog()
-	h.issue(nil)
-	require.Equal(t, 2, h.pm.Count(processmakertest.PasswordGrant), "the old password and the new one")
-	require.Equal(t, h.password(), h.storedPassword("ci"))
-	require.Equal(t, h.password(), h.storedPassword("other"))
-	h.cost("the next issue", [4]int64{0, 1, 0, 0}, 1, func() { h.issue(nil) })
-	h.tick()
-	require.Empty(t, h.openChanges())
+	h.Pm.ResetLog()
+	h.Issue(nil)
+	require.Equal(t, 2, h.Pm.Count(processmakertest.PasswordGrant), "the old password and the new one")
+	require.Equal(t, h.Password(), h.StoredPassword("ci"))
+	require.Equal(t, h.Password(), h.StoredPassword("other"))
+	h.Cost("the next issue", [4]int64{0, 1, 0, 0}, 1, func() { h.Issue(nil) })
+	h.Tick()
+	require.Empty(t, h.OpenChanges())
 }
 
 func TestTheWorkerTakesTheNewPasswordOver(t *testing.T) {
 	t.Parallel()
 	h, _ := newCutHarness(t)
-	h.restart()
-	h.tick()
-	require.Equal(t, h.password(), h.storedPassword("ci"))
-	require.Equal(t, h.password(), h.storedPassword("other"))
-	h.requireSettled()
-	require.Empty(t, h.liveIDs())
+	h.Restart()
+	h.Tick()
+	require.Equal(t, h.Password(), h.StoredPassword("ci"))
+	require.Equal(t, h.Password(), h.StoredPassword("other"))
+	h.RequireSettled()
+	require.Empty(t, h.LiveIDs())
 }
 
 // TestASecondaryLeavesAnOpenChangeToThePrimary, whose roles it cannot write.
 func TestASecondaryLeavesAnOpenChangeToThePrimary(t *testing.T) {
 	t.Parallel()
 	h, old := newCutHarness(t)
-	h.restart()
-	h.system.ReplicationStateVal = consts.ReplicationPerformanceSecondary
-	h.storage.failPuts(func(key string) bool { return strings.HasPrefix(key, role.Prefix) })
-	h.pm.ResetLog()
-	h.tick()
-	require.Zero(t, h.pm.Count(processmakertest.PasswordGrant))
-	h.issue(nil)
-	require.Equal(t, old, h.storedPassword("ci"))
-	require.NotContains(t, h.log.String(), "disk full")
-	require.NotContains(t, h.log.String(), "found to hold")
+	h.Restart()
+	h.System.ReplicationStateVal = consts.ReplicationPerformanceSecondary
+	h.Storage.FailPuts(func(key string) bool { return strings.HasPrefix(key, role.Prefix) })
+	h.Pm.ResetLog()
+	h.Tick()
+	require.Zero(t, h.Pm.Count(processmakertest.PasswordGrant))
+	h.Issue(nil)
+	require.Equal(t, old, h.StoredPassword("ci"))
+	require.NotContains(t, h.Log.String(), "disk full")
+	require.NotContains(t, h.Log.String(), "found to hold")
 }
 
 func TestTheNextRotationTakesTheNewPasswordOver(t *testing.T) {
 	t.Parallel()
 	h, _ := newCutHarness(t)
-	cut := h.password()
-	require.NoError(t, h.rotate())
-	require.NotEqual(t, cut, h.password())
-	require.Equal(t, h.password(), h.storedPassword("other"))
-	h.requireSettled()
+	cut := h.Password()
+	require.NoError(t, h.Rotate())
+	require.NotEqual(t, cut, h.Password())
+	require.Equal(t, h.Password(), h.StoredPassword("other"))
+	h.RequireSettled()
 }
 
 // TestARoleThatCannotBeWrittenIssuesAllTheSame, as on a cluster that only
@@ -87,61 +89,61 @@ func TestTheNextRotationTakesTheNewPasswordOver(t *testing.T) {
 func TestARoleThatCannotBeWrittenIssuesAllTheSame(t *testing.T) {
 	t.Parallel()
 	h, old := newCutHarness(t)
-	h.storage.failPuts(func(key string) bool { return strings.HasPrefix(key, role.Prefix) })
-	h.issue(nil)
-	h.issue(nil)
-	require.Equal(t, old, h.storedPassword("ci"))
-	h.storage.failPuts(nil)
-	h.issue(nil)
-	require.Equal(t, h.password(), h.storedPassword("ci"))
+	h.Storage.FailPuts(func(key string) bool { return strings.HasPrefix(key, role.Prefix) })
+	h.Issue(nil)
+	h.Issue(nil)
+	require.Equal(t, old, h.StoredPassword("ci"))
+	h.Storage.FailPuts(nil)
+	h.Issue(nil)
+	require.Equal(t, h.Password(), h.StoredPassword("ci"))
 }
 
 func TestAnOpenChangeThatDidNotHappenIsForgotten(t *testing.T) {
 	t.Parallel()
 	h := newSharedUserHarness(t)
-	old := h.password()
-	h.pm.Inject(processmakertest.Fault{On: processmakertest.ChangePassword, Do: processmakertest.Refuse()})
-	require.Error(t, h.rotate())
-	h.tick()
-	require.Len(t, h.openChanges(), 1, "it may still come")
-	h.clock.Advance(engine.UpkeepInterval)
+	old := h.Password()
+	h.Pm.Inject(processmakertest.Fault{On: processmakertest.ChangePassword, Do: processmakertest.Refuse()})
+	require.Error(t, h.Rotate())
+	h.Tick()
+	require.Len(t, h.OpenChanges(), 1, "it may still come")
+	h.Clock.Advance(engine.UpkeepInterval)
 
 	// A user who cannot sign in at all says nothing about which password holds.
-	h.pm.SetPassword("alice", "another one")
-	h.tick()
-	require.Len(t, h.openChanges(), 1)
-	h.pm.SetPassword("alice", old)
-	h.clock.Advance(engine.UpkeepInterval)
-	h.tick()
-	h.requireSettled()
-	h.issue(nil)
+	h.Pm.SetPassword("alice", "another one")
+	h.Tick()
+	require.Len(t, h.OpenChanges(), 1)
+	h.Pm.SetPassword("alice", old)
+	h.Clock.Advance(engine.UpkeepInterval)
+	h.Tick()
+	h.RequireSettled()
+	h.Issue(nil)
 }
 
 func TestAnOperatorsPasswordEndsAnOpenChange(t *testing.T) {
 	t.Parallel()
 	h, _ := newCutHarness(t)
-	h.mustWrite("roles/ci", map[string]any{"ttl": "5m"})
-	require.Len(t, h.openChanges(), 1)
-	h.mustWrite("roles/ci", map[string]any{"password": h.storedPassword("ci")})
-	require.Len(t, h.openChanges(), 1, "nothing new was said")
-	changed := h.password()
-	h.mustWrite("roles/ci", map[string]any{"password": "S3CRET-mine"})
-	change := h.openChange()
+	h.MustWrite("roles/ci", map[string]any{"ttl": "5m"})
+	require.Len(t, h.OpenChanges(), 1)
+	h.MustWrite("roles/ci", map[string]any{"password": h.StoredPassword("ci")})
+	require.Len(t, h.OpenChanges(), 1, "nothing new was said")
+	changed := h.Password()
+	h.MustWrite("roles/ci", map[string]any{"password": "S3CRET-mine"})
+	change := h.OpenChange()
 	require.Equal(t, []string{"other"}, change.RoleNames())
-	h.refusedWrite(logical.ReadOperation, "creds/ci", nil, "refused the login")
-	require.Equal(t, "S3CRET-mine", h.storedPassword("ci"))
+	h.RefusedWrite(logical.ReadOperation, "creds/ci", nil, "refused the login")
+	require.Equal(t, "S3CRET-mine", h.StoredPassword("ci"))
 
-	_, err := h.do(logical.DeleteOperation, "roles/other", nil)
+	_, err := h.Do(logical.DeleteOperation, "roles/other", nil)
 	require.NoError(t, err)
-	require.Empty(t, h.openChanges())
-	h.mustWrite("roles/ci", map[string]any{"password": changed})
-	h.issue(nil)
-	require.NotContains(t, h.log.String(), "S3CRET")
+	require.Empty(t, h.OpenChanges())
+	h.MustWrite("roles/ci", map[string]any{"password": changed})
+	h.Issue(nil)
+	require.NotContains(t, h.Log.String(), "S3CRET")
 }
 
 // during runs do while ProcessMaker has changed the password and not answered.
-func during(h *harness, do func()) {
-	h.pm.Inject(processmakertest.Fault{On: processmakertest.ChangePassword, Do: processmakertest.Replace(func(status int, body []byte) (int, []byte) {
+func during(h *mounttest.Mount, do func()) {
+	h.Pm.Inject(processmakertest.Fault{On: processmakertest.ChangePassword, Do: processmakertest.Replace(func(status int, body []byte) (int, []byte) {
 		do()
 		return status, body
 	})})
@@ -150,19 +152,19 @@ func during(h *harness, do func()) {
 func TestReadsDuringARotation(t *testing.T) {
 	t.Parallel()
 	h := newSharedUserHarness(t)
-	h.issue(nil) // the login is proved
+	h.Issue(nil) // the login is proved
 	during(h, func() {
 		for _, role := range []string{"ci", "other", "ci"} {
-			resp, err := h.do(logical.ReadOperation, "creds/"+role, nil)
+			resp, err := h.Do(logical.ReadOperation, "creds/"+role, nil)
 			if err != nil || resp.IsError() {
-				t.Errorf("%s: %s", role, message(resp, err))
+				t.Errorf("%s: %s", role, mounttest.Message(resp, err))
 			}
 		}
 	})
-	require.NoError(t, h.rotate())
-	h.issue(nil)
-	require.Empty(t, h.openChanges())
-	require.Equal(t, h.password(), h.storedPassword("ci"))
+	require.NoError(t, h.Rotate())
+	h.Issue(nil)
+	require.Empty(t, h.OpenChanges())
+	require.Equal(t, h.Password(), h.StoredPassword("ci"))
 }
 
 // TestALoginThatARotationOvertakes was sent with the old password, and is
@@ -170,11 +172,11 @@ func TestReadsDuringARotation(t *testing.T) {
 func TestALoginThatARotationOvertakes(t *testing.T) {
 	t.Parallel()
 	h := newSharedUserHarness(t)
-	former := h.bound("ci")
-	require.NoError(t, h.rotate())
-	grant, err := h.backend.Engine().Tokens.Login(context.Background(), former)
+	former := h.Bound("ci")
+	require.NoError(t, h.Rotate())
+	grant, err := h.Backend.Engine().Tokens.Login(context.Background(), former)
 	require.NoError(t, err)
-	require.True(t, h.pm.Accepts(grant.Access.Value))
+	require.True(t, h.Pm.Accepts(grant.Access.Value))
 }
 
 func TestWritesOfTheRoleDuringARotation(t *testing.T) {
@@ -183,34 +185,34 @@ func TestWritesOfTheRoleDuringARotation(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	during(h, func() {
-		resp, err := h.do(logical.UpdateOperation, "roles/ci", map[string]any{"ttl": "5m"})
+		resp, err := h.Do(logical.UpdateOperation, "roles/ci", map[string]any{"ttl": "5m"})
 		if err != nil || resp.IsError() {
-			t.Errorf("a write that leaves the login alone: %s", message(resp, err))
+			t.Errorf("a write that leaves the login alone: %s", mounttest.Message(resp, err))
 		}
-		_, err = h.request(ctx, logical.UpdateOperation, "roles/ci", map[string]any{"password": "mine"})
+		_, err = h.Request(ctx, logical.UpdateOperation, "roles/ci", map[string]any{"password": "mine"})
 		if err == nil || !strings.Contains(err.Error(), "under way") {
 			t.Errorf("a write of the login did not wait: %v", err)
 		}
-		_, err = h.request(ctx, logical.DeleteOperation, "roles/ci", nil)
+		_, err = h.Request(ctx, logical.DeleteOperation, "roles/ci", nil)
 		if err == nil || !strings.Contains(err.Error(), "under way") {
 			t.Errorf("a deletion did not wait: %v", err)
 		}
 	})
-	require.NoError(t, h.rotate())
-	require.Equal(t, h.password(), h.storedPassword("ci"))
-	require.Equal(t, int64(300), h.read("roles/ci")["ttl"])
-	require.Zero(t, h.backend.Engine().LocksInUse())
+	require.NoError(t, h.Rotate())
+	require.Equal(t, h.Password(), h.StoredPassword("ci"))
+	require.Equal(t, int64(300), h.Read("roles/ci")["ttl"])
+	require.Zero(t, h.Backend.Engine().LocksInUse())
 }
 
 func TestAFailedRotationSaysNothingSecret(t *testing.T) {
 	t.Parallel()
 	h, old := newCutHarness(t)
-	h.storage.failPuts(anyKey)
-	err := h.rotate()
+	h.Storage.FailPuts(mounttest.AnyKey)
+	err := h.Rotate()
 	require.Error(t, err)
-	for _, secret := range []string{old, h.password(), h.pm.Client(3).Secret} {
+	for _, secret := range []string{old, h.Password(), h.Pm.Client(3).Secret} {
 		require.NotContains(t, err.Error(), secret)
-		require.NotContains(t, h.log.String(), secret)
+		require.NotContains(t, h.Log.String(), secret)
 	}
 }
 
@@ -227,29 +229,29 @@ func TestAStrangersEntryIsNotTaken(t *testing.T) {
 		t.Run(entry, func(t *testing.T) {
 			t.Parallel()
 			h, _ := newCutHarness(t)
-			key := h.openChanges()[0]
-			h.damage(key, entry)
-			h.refusedWrite(logical.ReadOperation, "creds/ci", nil, "stored change of a password")
-			h.pm.ResetLog()
-			h.refusedWrite(logical.ReadOperation, "creds/ci", nil, "not tried again for 5s")
-			require.Zero(t, h.pm.Count(), "every read would cost a token call")
-			require.Contains(t, h.read("status/ci")["last_error"], "stored change of a password")
-			require.ErrorContains(t, h.rotate(), test.rotation)
-			h.tick()
-			require.Contains(t, h.log.String(), "could not be completed yet")
+			key := h.OpenChanges()[0]
+			h.Damage(key, entry)
+			h.RefusedWrite(logical.ReadOperation, "creds/ci", nil, "stored change of a password")
+			h.Pm.ResetLog()
+			h.RefusedWrite(logical.ReadOperation, "creds/ci", nil, "not tried again for 5s")
+			require.Zero(t, h.Pm.Count(), "every read would cost a token call")
+			require.Contains(t, h.Read("status/ci")["last_error"], "stored change of a password")
+			require.ErrorContains(t, h.Rotate(), test.rotation)
+			h.Tick()
+			require.Contains(t, h.Log.String(), "could not be completed yet")
 
-			h.pm.SetPassword("alice", "known-Again1")
-			h.mustWrite("roles/ci", map[string]any{"password": "known-Again1"})
-			h.issue(nil) // the way out that the message names
+			h.Pm.SetPassword("alice", "known-Again1")
+			h.MustWrite("roles/ci", map[string]any{"password": "known-Again1"})
+			h.Issue(nil) // the way out that the message names
 			if !test.stays {
-				require.Empty(t, h.openChanges())
+				require.Empty(t, h.OpenChanges())
 				return
 			}
-			_, err := h.do(logical.DeleteOperation, "roles/other", nil)
+			_, err := h.Do(logical.DeleteOperation, "roles/other", nil)
 			require.NoError(t, err)
-			require.Equal(t, entry, h.snapshot()[key])
-			require.Contains(t, h.log.String(), "could not be withdrawn")
-			require.ErrorContains(t, h.rotate(), "Install it again")
+			require.Equal(t, entry, h.Snapshot()[key])
+			require.Contains(t, h.Log.String(), "could not be withdrawn")
+			require.ErrorContains(t, h.Rotate(), "Install it again")
 		})
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"vault-plugin-secrets-processmaker/engine/role"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -14,20 +16,20 @@ import (
 
 // scene is a mount on which one request is about to be made.
 type scene struct {
-	*harness
+	*mounttest.Mount
 	// act makes the request. What it answers is not looked at.
 	act func()
 	// works shows that the role issues afterwards, perhaps after what an
 	// operator has to do.
 	works func()
 	// leases are those that Vault revokes in the end.
-	leases []*heldLease
+	leases []*mounttest.Lease
 	// foreign are tokens that the engine did not make.
 	foreign []string
 }
 
-func newScene(h *harness, act func(s *scene)) *scene {
-	s := &scene{harness: h}
+func newScene(h *mounttest.Mount, act func(s *scene)) *scene {
+	s := &scene{Mount: h}
 	s.act = func() { act(s) }
 	s.works = s.issues
 	return s
@@ -35,38 +37,38 @@ func newScene(h *harness, act func(s *scene)) *scene {
 
 // issues hands out a credential and ends it.
 func (s *scene) issues() {
-	s.t.Helper()
-	l := s.issue(nil)
-	require.True(s.t, s.pm.Accepts(l.token()))
-	require.NoError(s.t, l.tryRevoke())
-	require.False(s.t, s.pm.Accepts(l.token()))
+	s.T.Helper()
+	l := s.Issue(nil)
+	require.True(s.T, s.Pm.Accepts(l.Token()))
+	require.NoError(s.T, l.TryRevoke())
+	require.False(s.T, s.Pm.Accepts(l.Token()))
 }
 
-func (s *scene) lease() *heldLease {
-	l := s.issue(nil)
+func (s *scene) lease() *mounttest.Lease {
+	l := s.Issue(nil)
 	s.leases = append(s.leases, l)
 	return l
 }
 
 // takes reads and keeps the lease, as Vault does with an answer that reached it.
 func (s *scene) takes(path string) {
-	resp, err := s.do(logical.ReadOperation, path, nil)
-	if status(resp, err) == 200 && resp.Secret != nil {
-		s.leases = append(s.leases, s.register(path, resp))
+	resp, err := s.Do(logical.ReadOperation, path, nil)
+	if mounttest.Status(resp, err) == 200 && resp.Secret != nil {
+		s.leases = append(s.leases, s.Register(path, resp))
 	}
 }
 
 // writes makes a write as Vault does; the existence check may fail too.
-func (s *scene) writes(path string, data map[string]any) { _, _ = s.write(path, data) }
+func (s *scene) writes(path string, data map[string]any) { _, _ = s.Write(path, data) }
 
-func (s *scene) deletes(path string) { _, _ = s.do(logical.DeleteOperation, path, nil) }
+func (s *scene) deletes(path string) { _, _ = s.Do(logical.DeleteOperation, path, nil) }
 
 // renews as Vault does: the lease takes what a good answer says.
-func (s *scene) renews(l *heldLease) { _, _ = l.tryRenew(context.Background()) }
+func (s *scene) renews(l *mounttest.Lease) { _, _ = l.TryRenew(context.Background()) }
 
 // age lets tokens get old enough to be refused for good.
 func (s *scene) age() *scene {
-	s.clock.Advance(30 * time.Minute)
+	s.Clock.Advance(30 * time.Minute)
 	return s
 }
 
@@ -83,17 +85,17 @@ func scenes() map[string]func(*testing.T) *scene {
 }
 
 // sampled tells whether a row of a large table is run.
-func sampled(row string) bool { return crc32.ChecksumIEEE([]byte(row))%oneIn == 0 }
+func sampled(row string) bool { return crc32.ChecksumIEEE([]byte(row))%mounttest.OneIn == 0 }
 
 func leaseScenes() map[string]func(*testing.T) *scene {
-	admin := func(h *harness) map[string]any {
-		return map[string]any{"username": "admin", "password": h.pm.User("admin").Password, "user_id": "2"}
+	admin := func(h *mounttest.Mount) map[string]any {
+		return map[string]any{"username": "admin", "password": h.Pm.User("admin").Password, "user_id": "2"}
 	}
 	static := func(t *testing.T, kind string, rotated bool) *scene {
 		h := newStaticHarness(t, map[string]any{"credential_type": kind})
 		if rotated {
-			h.read("static-creds/ci")
-			h.clock.Advance(time.Hour)
+			h.Read("static-creds/ci")
+			h.Clock.Advance(time.Hour)
 		}
 		return newScene(h, func(s *scene) { s.takes("static-creds/ci") })
 	}
@@ -103,7 +105,7 @@ func leaseScenes() map[string]func(*testing.T) *scene {
 		},
 		"issue by a new plugin": func(t *testing.T) *scene {
 			h := newReadyHarness(t, nil)
-			h.restart()
+			h.Restart()
 			return newScene(h, func(s *scene) { s.takes("creds/ci") })
 		},
 		"first personal token": func(t *testing.T) *scene {
@@ -111,7 +113,7 @@ func leaseScenes() map[string]func(*testing.T) *scene {
 		},
 		"personal token for another user": func(t *testing.T) *scene {
 			h := newPersonalHarness(t, nil)
-			h.mustWrite("roles/ci", admin(h))
+			h.MustWrite("roles/ci", admin(h))
 			s := newScene(h, func(s *scene) { s.takes("creds/ci") })
 			s.lease()
 			return s.age()
@@ -119,14 +121,14 @@ func leaseScenes() map[string]func(*testing.T) *scene {
 		"personal token with a dead session": func(t *testing.T) *scene {
 			s := newScene(newPersonalHarness(t, nil), func(s *scene) { s.takes("creds/ci") })
 			s.lease()
-			s.age().pm.RevokeTokenByID(s.session().TokenID)
+			s.age().Pm.RevokeTokenByID(s.Session().TokenID)
 			return s
 		},
 		"personal token with a lost session": func(t *testing.T) *scene {
 			s := newScene(newPersonalHarness(t, nil), func(s *scene) { s.takes("creds/ci") })
 			s.lease()
-			s.age().pm.RevokeTokenByID(s.session().TokenID)
-			s.pm.RotateAppKey()
+			s.age().Pm.RevokeTokenByID(s.Session().TokenID)
+			s.Pm.RotateAppKey()
 			return s
 		},
 		"renewal": func(t *testing.T) *scene {
@@ -137,22 +139,22 @@ func leaseScenes() map[string]func(*testing.T) *scene {
 		"renewal whose refresh token is dead": func(t *testing.T) *scene {
 			s := newScene(newReadyHarness(t, nil), func(s *scene) { s.renews(s.leases[0]) })
 			s.lease()
-			s.age().pm.RotateAppKey()
+			s.age().Pm.RotateAppKey()
 			return s
 		},
 		"revocation": func(t *testing.T) *scene {
-			s := newScene(newReadyHarness(t, nil), func(s *scene) { _ = s.leases[0].tryRevoke() })
+			s := newScene(newReadyHarness(t, nil), func(s *scene) { _ = s.leases[0].TryRevoke() })
 			s.lease()
 			return s.age()
 		},
 		"revocation of a personal token": func(t *testing.T) *scene {
-			s := newScene(newPersonalHarness(t, nil), func(s *scene) { _ = s.leases[0].tryRevoke() })
+			s := newScene(newPersonalHarness(t, nil), func(s *scene) { _ = s.leases[0].TryRevoke() })
 			s.lease()
 			return s.age()
 		},
 		"revocation of a personal token by its name": func(t *testing.T) *scene {
-			s := newScene(newPersonalHarness(t, nil), func(s *scene) { _ = s.leases[0].tryRevoke() })
-			s.lease().data = nil
+			s := newScene(newPersonalHarness(t, nil), func(s *scene) { _ = s.leases[0].TryRevoke() })
+			s.lease().Data = nil
 			return s.age()
 		},
 		"first shared credential":          func(t *testing.T) *scene { return static(t, "access_token", false) },
@@ -167,21 +169,21 @@ func sessionScenes() map[string]func(*testing.T) *scene {
 	signIn := func(t *testing.T, begun bool, username string, signedInAs ...string) *scene {
 		h := newSignInHarness(t, nil)
 		signsIn := func(username string) {
-			state, code := h.begin(username)
-			resp, err := h.complete(state, code)
-			require.Equal(t, 200, status(resp, err), message(resp, err))
+			state, code := h.Begin(username)
+			resp, err := h.Complete(state, code)
+			require.Equal(t, 200, mounttest.Status(resp, err), mounttest.Message(resp, err))
 		}
 		for _, username := range signedInAs {
 			signsIn(username)
-			h.clock.Advance(time.Minute)
+			h.Clock.Advance(time.Minute)
 		}
-		s := newScene(h, func(s *scene) { _, _ = s.do(logical.UpdateOperation, "authorize/ci", nil) })
+		s := newScene(h, func(s *scene) { _, _ = s.Do(logical.UpdateOperation, "authorize/ci", nil) })
 		if begun {
-			state, code := h.begin(username)
-			s.act = func() { _, _ = h.complete(state, code) }
+			state, code := h.Begin(username)
+			s.act = func() { _, _ = h.Complete(state, code) }
 		}
 		s.works = func() {
-			if h.read("sessions/ci")["state"] != "active" {
+			if h.Read("sessions/ci")["state"] != "active" {
 				signsIn("alice")
 			}
 			s.issues()
@@ -190,25 +192,25 @@ func sessionScenes() map[string]func(*testing.T) *scene {
 	}
 	imports := func(t *testing.T, before bool) *scene {
 		h := newHarness(t)
-		h.mustWrite("config", h.configData())
-		h.mustWrite("roles/ci", map[string]any{"grant_type": "refresh_token", "credential_type": "personal_access_token"})
+		h.MustWrite("config", h.ConfigData())
+		h.MustWrite("roles/ci", map[string]any{"grant_type": "refresh_token", "credential_type": "personal_access_token"})
 		s := newScene(h, nil)
 		bring := func() string {
-			inst, err := h.backend.Engine().Instances.Current(context.Background())
+			inst, err := h.Backend.Engine().Instances.Current(context.Background())
 			require.NoError(t, err)
-			bound, err := role.Draft("", &role.Role{URL: h.pm.URL(), GrantType: role.GrantTypePassword, Username: "alice", Password: h.pm.User("alice").Password}, inst)
+			bound, err := role.Draft("", &role.Role{URL: h.Pm.URL(), GrantType: role.GrantTypePassword, Username: "alice", Password: h.Pm.User("alice").Password}, inst)
 			require.NoError(t, err)
-			grant, err := h.backend.Engine().Tokens.Login(context.Background(), bound)
+			grant, err := h.Backend.Engine().Tokens.Login(context.Background(), bound)
 			require.NoError(t, err)
 			s.foreign = append(s.foreign, grant.Access.ID)
 			return grant.Refresh
 		}
 		imported := func(token string) (*logical.Response, error) {
-			return h.do(logical.UpdateOperation, "sessions/ci", map[string]any{"refresh_token": token})
+			return h.Do(logical.UpdateOperation, "sessions/ci", map[string]any{"refresh_token": token})
 		}
 		mustImport := func() {
 			resp, err := imported(bring())
-			require.Equal(t, 200, status(resp, err), message(resp, err))
+			require.Equal(t, 200, mounttest.Status(resp, err), mounttest.Message(resp, err))
 		}
 		if before {
 			mustImport()
@@ -217,10 +219,10 @@ func sessionScenes() map[string]func(*testing.T) *scene {
 		brought := bring()
 		s.act = func() { _, _ = imported(brought) }
 		s.works = func() {
-			if h.read("sessions/ci")["state"] != "active" {
+			if h.Read("sessions/ci")["state"] != "active" {
 				mustImport()
 			}
-			if resp, err := h.do(logical.ReadOperation, "creds/ci", nil); status(resp, err) != 200 {
+			if resp, err := h.Do(logical.ReadOperation, "creds/ci", nil); mounttest.Status(resp, err) != 200 {
 				mustImport() // the session turned out to be lost
 			}
 			s.issues()
@@ -240,9 +242,9 @@ func sessionScenes() map[string]func(*testing.T) *scene {
 			return s.age()
 		},
 		"renewal of an old session": func(t *testing.T) *scene {
-			s := newScene(newPersonalHarness(t, nil), func(s *scene) { s.backend.Engine().KeepUp(context.Background()) })
+			s := newScene(newPersonalHarness(t, nil), func(s *scene) { s.Backend.Engine().KeepUp(context.Background()) })
 			s.issues()
-			s.clock.Advance(250 * 24 * time.Hour)
+			s.Clock.Advance(250 * 24 * time.Hour)
 			return s
 		},
 	}

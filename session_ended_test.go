@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"vault-plugin-secrets-processmaker/engine/session"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -17,34 +19,34 @@ import (
 // A session that is deleted while a read uses it stays deleted.
 func TestADeletedSessionStaysDeleted(t *testing.T) {
 	t.Parallel()
-	for name, trouble := range map[string]func(h *harness){
-		"its tokens are dead": func(*harness) {},
+	for name, trouble := range map[string]func(h *mounttest.Mount){
+		"its tokens are dead": func(*mounttest.Mount) {},
 		// The deletion could end the access token alone, and the refresh token
 		// would bring the session back.
-		"its refresh token lives": func(h *harness) {
-			h.pm.Inject(processmakertest.Fault{On: processmakertest.RefreshGrant, Do: processmakertest.HTMLPage(502)})
+		"its refresh token lives": func(h *mounttest.Mount) {
+			h.Pm.Inject(processmakertest.Fault{On: processmakertest.RefreshGrant, Do: processmakertest.HTMLPage(502)})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newSignInHarness(t, nil)
-			state, code := h.begin("alice")
-			resp, err := h.complete(state, code)
-			require.Equal(t, 200, status(resp, err), message(resp, err))
-			h.clock.Advance(time.Hour)
+			state, code := h.Begin("alice")
+			resp, err := h.Complete(state, code)
+			require.Equal(t, 200, mounttest.Status(resp, err), mounttest.Message(resp, err))
+			h.Clock.Advance(time.Hour)
 			trouble(h)
-			h.whileMinting(h.endSession)
-			h.pm.ResetLog()
-			h.refusedWrite(logical.ReadOperation, "creds/ci", nil, "it has no session. Sign in with")
-			require.Equal(t, 1, h.pm.Count(processmakertest.RefreshGrant), "the deletion's own")
-			require.Nil(t, h.session())
-			require.NotContains(t, h.log.String(), "session lost")
-			h.refusedWrite(logical.ReadOperation, "creds/ci", nil, "it has no session. Sign in with")
+			h.WhileMinting(h.EndSession)
+			h.Pm.ResetLog()
+			h.RefusedWrite(logical.ReadOperation, "creds/ci", nil, "it has no session. Sign in with")
+			require.Equal(t, 1, h.Pm.Count(processmakertest.RefreshGrant), "the deletion's own")
+			require.Nil(t, h.Session())
+			require.NotContains(t, h.Log.String(), "session lost")
+			h.RefusedWrite(logical.ReadOperation, "creds/ci", nil, "it has no session. Sign in with")
 
 			// Nobody is pinned any more.
-			state, code = h.begin("admin")
-			resp, err = h.complete(state, code)
-			require.Equal(t, 200, status(resp, err), message(resp, err))
+			state, code = h.Begin("admin")
+			resp, err = h.Complete(state, code)
+			require.Equal(t, 200, mounttest.Status(resp, err), mounttest.Message(resp, err))
 		})
 	}
 }
@@ -53,15 +55,15 @@ func TestADeletedSessionStaysDeleted(t *testing.T) {
 func TestADeletedSessionOfAPasswordStartsAnew(t *testing.T) {
 	t.Parallel()
 	h := newPersonalHarness(t, nil)
-	require.NoError(t, h.issue(nil).tryRevoke())
-	h.clock.Advance(time.Hour)
-	h.whileMinting(h.endSession)
-	h.pm.ResetLog()
-	l := h.issue(nil)
-	require.Equal(t, 1, h.pm.Count(processmakertest.RefreshGrant), "the deletion's own")
-	require.Equal(t, 1, h.pm.Count(processmakertest.PasswordGrant))
-	require.Equal(t, noon.Add(time.Hour), h.session().CreatedTime)
-	require.ElementsMatch(t, []string{h.session().TokenID, l.data["token_id"].(string)}, h.liveIDs())
+	require.NoError(t, h.Issue(nil).TryRevoke())
+	h.Clock.Advance(time.Hour)
+	h.WhileMinting(h.EndSession)
+	h.Pm.ResetLog()
+	l := h.Issue(nil)
+	require.Equal(t, 1, h.Pm.Count(processmakertest.RefreshGrant), "the deletion's own")
+	require.Equal(t, 1, h.Pm.Count(processmakertest.PasswordGrant))
+	require.Equal(t, mounttest.Noon.Add(time.Hour), h.Session().CreatedTime)
+	require.ElementsMatch(t, []string{h.Session().TokenID, l.Data["token_id"].(string)}, h.LiveIDs())
 }
 
 // Housekeeping, which found an old session, does not begin another.
@@ -69,34 +71,34 @@ func TestRenewingADeletedSessionBeginsNone(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	h := newPersonalHarness(t, nil)
-	h.issue(nil)
-	seen := h.session()
-	h.endSession()
-	h.pm.ResetLog()
-	_, err := h.backend.Engine().Sessions.Renew(ctx, h.bound("ci"), seen)
+	h.Issue(nil)
+	seen := h.Session()
+	h.EndSession()
+	h.Pm.ResetLog()
+	_, err := h.Backend.Engine().Sessions.Renew(ctx, h.Bound("ci"), seen)
 	require.ErrorContains(t, err, "ended")
-	require.Zero(t, h.pm.Count())
-	require.Nil(t, h.session())
+	require.Zero(t, h.Pm.Count())
+	require.Nil(t, h.Session())
 }
 
 // A session that another read has found lost is not tried again.
 func TestALostSessionIsLostForWhoUsedItToo(t *testing.T) {
 	t.Parallel()
 	h := newSignInHarness(t, nil)
-	state, code := h.begin("alice")
-	resp, err := h.complete(state, code)
-	require.Equal(t, 200, status(resp, err), message(resp, err))
-	h.clock.Advance(time.Hour)
-	h.whileMinting(func() {
-		h.pm.RevokeTokenByID(h.session().TokenID)
-		lost := h.session()
+	state, code := h.Begin("alice")
+	resp, err := h.Complete(state, code)
+	require.Equal(t, 200, mounttest.Status(resp, err), mounttest.Message(resp, err))
+	h.Clock.Advance(time.Hour)
+	h.WhileMinting(func() {
+		h.Pm.RevokeTokenByID(h.Session().TokenID)
+		lost := h.Session()
 		lost.AccessToken, lost.RefreshToken, lost.LostBecause = "", "", "for a reason"
-		if err := store.Put(context.Background(), h.storage.Storage, session.Prefix+"ci", lost); err != nil {
-			h.t.Error(err)
+		if err := store.Put(context.Background(), h.Storage.Storage, session.Prefix+"ci", lost); err != nil {
+			h.T.Error(err)
 		}
 	})
-	h.pm.ResetLog()
-	h.refusedWrite(logical.ReadOperation, "creds/ci", nil, "its session is lost (for a reason). Sign in with")
-	require.Zero(t, h.pm.Count(processmakertest.RefreshGrant))
-	require.Equal(t, "for a reason", h.session().LostBecause)
+	h.Pm.ResetLog()
+	h.RefusedWrite(logical.ReadOperation, "creds/ci", nil, "its session is lost (for a reason). Sign in with")
+	require.Zero(t, h.Pm.Count(processmakertest.RefreshGrant))
+	require.Equal(t, "for a reason", h.Session().LostBecause)
 }

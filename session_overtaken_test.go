@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"vault-plugin-secrets-processmaker/engine/session"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -19,24 +21,24 @@ func TestALateReaderDoesNotReplaceANewUsersSession(t *testing.T) {
 	t.Parallel()
 	h := newPersonalHarness(t, nil)
 	ctx := context.Background()
-	former := h.lateReader()
-	h.issue(nil)
-	begun := h.session()
+	former := h.LateReader()
+	h.Issue(nil)
+	begun := h.Session()
 
-	_, err := h.backend.Engine().Sessions.Usable(ctx, former)
+	_, err := h.Backend.Engine().Sessions.Usable(ctx, former)
 	require.True(t, problem.IsConflict(err), err)
-	require.Equal(t, begun, h.session())
-	require.Len(t, h.pm.LiveTokens(), 2, "the session and the lease")
+	require.Equal(t, begun, h.Session())
+	require.Len(t, h.Pm.LiveTokens(), 2, "the session and the lease")
 
-	h.clock.Advance(time.Hour)
-	h.pm.RevokeTokenByID(begun.TokenID)
-	require.Equal(t, newUser, h.issue(nil).data["username"])
+	h.Clock.Advance(time.Hour)
+	h.Pm.RevokeTokenByID(begun.TokenID)
+	require.Equal(t, mounttest.NewUser, h.Issue(nil).Data["username"])
 
-	resp, err := h.do(logical.DeleteOperation, "roles/ci", nil)
-	require.Equal(t, 200, status(resp, err), message(resp, err))
-	_, err = h.backend.Engine().Sessions.Usable(ctx, former)
+	resp, err := h.Do(logical.DeleteOperation, "roles/ci", nil)
+	require.Equal(t, 200, mounttest.Status(resp, err), mounttest.Message(resp, err))
+	_, err = h.Backend.Engine().Sessions.Usable(ctx, former)
 	require.True(t, problem.IsConflict(err), err)
-	require.NotContains(t, h.snapshot(), "session/ci")
+	require.NotContains(t, h.Snapshot(), "session/ci")
 }
 
 // A reader whose session was refused, and who comes to renew it after the role's
@@ -45,13 +47,13 @@ func TestALateReaderDoesNotUseANewUsersSession(t *testing.T) {
 	t.Parallel()
 	h := newPersonalHarness(t, nil)
 	ctx := context.Background()
-	h.issue(nil)
-	seen := h.session()
-	former := h.lateReader()
-	h.issue(nil)
-	begun := h.session()
+	h.Issue(nil)
+	seen := h.Session()
+	former := h.LateReader()
+	h.Issue(nil)
+	begun := h.Session()
 
-	_, err := h.backend.Engine().Sessions.Renew(ctx, former, seen)
+	_, err := h.Backend.Engine().Sessions.Renew(ctx, former, seen)
 	require.ErrorIs(t, err, session.ErrOver)
-	require.Equal(t, begun, h.session())
+	require.Equal(t, begun, h.Session())
 }

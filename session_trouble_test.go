@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -13,36 +15,36 @@ import (
 // ProcessMaker refreshes for a deleted user and refuses what it gave.
 func TestTheSessionOfADeletedUser(t *testing.T) {
 	t.Parallel()
-	for name, start := range map[string]func(t *testing.T) *harness{
-		"password": func(t *testing.T) *harness { return newPersonalHarness(t, nil) },
-		"a person": func(t *testing.T) *harness {
+	for name, start := range map[string]func(t *testing.T) *mounttest.Mount{
+		"password": func(t *testing.T) *mounttest.Mount { return newPersonalHarness(t, nil) },
+		"a person": func(t *testing.T) *mounttest.Mount {
 			h := newSignInHarness(t, nil)
-			state, code := h.begin("alice")
-			resp, err := h.complete(state, code)
-			require.Equal(t, 200, status(resp, err), message(resp, err))
+			state, code := h.Begin("alice")
+			resp, err := h.Complete(state, code)
+			require.Equal(t, 200, mounttest.Status(resp, err), mounttest.Message(resp, err))
 			return h
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := start(t)
-			h.issue(nil)
-			h.clock.Advance(time.Hour)
-			h.pm.DeleteUser("alice")
-			h.pm.ResetLog()
-			h.refusedWrite(logical.ReadOperation, "creds/ci", nil, `session of user "alice" and refuses its token all the same: the user is deleted. Restore the user`)
-			require.Equal(t, 1, h.pm.Count(processmakertest.AnyToken))
-			require.Contains(t, h.read("status/ci")["cure"], "Restore the user in ProcessMaker, or give the role another one")
-			records := h.recordIDs()
+			h.Issue(nil)
+			h.Clock.Advance(time.Hour)
+			h.Pm.DeleteUser("alice")
+			h.Pm.ResetLog()
+			h.RefusedWrite(logical.ReadOperation, "creds/ci", nil, `session of user "alice" and refuses its token all the same: the user is deleted. Restore the user`)
+			require.Equal(t, 1, h.Pm.Count(processmakertest.AnyToken))
+			require.Contains(t, h.Read("status/ci")["cure"], "Restore the user in ProcessMaker, or give the role another one")
+			records := h.RecordIDs()
 
-			h.pm.ResetLog()
-			h.refusedWrite(logical.ReadOperation, "creds/ci", nil, "not tried again for 1m0s")
-			require.Zero(t, h.pm.Count(), "every read would cost a token call")
-			require.Equal(t, records, h.recordIDs(), "nothing was made that would have to be ended")
+			h.Pm.ResetLog()
+			h.RefusedWrite(logical.ReadOperation, "creds/ci", nil, "not tried again for 1m0s")
+			require.Zero(t, h.Pm.Count(), "every read would cost a token call")
+			require.Equal(t, records, h.RecordIDs(), "nothing was made that would have to be ended")
 
-			h.pm.RestoreUser("alice")
-			h.clock.Advance(time.Minute)
-			require.True(t, h.pm.Accepts(h.issue(nil).token()), "the role recovers by itself")
+			h.Pm.RestoreUser("alice")
+			h.Clock.Advance(time.Minute)
+			require.True(t, h.Pm.Accepts(h.Issue(nil).Token()), "the role recovers by itself")
 		})
 	}
 }
@@ -52,29 +54,29 @@ func TestTheSessionOfADeletedUser(t *testing.T) {
 func TestASessionOutlivesARefusedAuthClient(t *testing.T) {
 	t.Parallel()
 	h := newSignInHarness(t, nil)
-	state, code := h.begin("alice")
-	resp, err := h.complete(state, code)
-	require.Equal(t, 200, status(resp, err), message(resp, err))
-	h.issue(nil)
-	h.clock.Advance(time.Hour)
-	secret := h.pm.Client(2).Secret
-	h.pm.SetClientSecret(2, "another")
-	h.pm.RevokeTokenByID(h.session().TokenID)
-	h.refusedWrite(logical.ReadOperation, "creds/ci", nil, "Correct client_id and client_secret of the role")
-	require.Equal(t, "active", h.read("sessions/ci")["state"])
+	state, code := h.Begin("alice")
+	resp, err := h.Complete(state, code)
+	require.Equal(t, 200, mounttest.Status(resp, err), mounttest.Message(resp, err))
+	h.Issue(nil)
+	h.Clock.Advance(time.Hour)
+	secret := h.Pm.Client(2).Secret
+	h.Pm.SetClientSecret(2, "another")
+	h.Pm.RevokeTokenByID(h.Session().TokenID)
+	h.RefusedWrite(logical.ReadOperation, "creds/ci", nil, "Correct client_id and client_secret of the role")
+	require.Equal(t, "active", h.Read("sessions/ci")["state"])
 
-	h.pm.SetClientSecret(2, secret)
-	require.True(t, h.pm.Accepts(h.issue(nil).token()))
-	require.Len(t, h.pm.LiveTokens(), 3, "two leases and the session")
+	h.Pm.SetClientSecret(2, secret)
+	require.True(t, h.Pm.Accepts(h.Issue(nil).Token()))
+	require.Len(t, h.Pm.LiveTokens(), 3, "two leases and the session")
 }
 
 // The app server that takes a renewed token may be behind the one that made it.
 func TestARenewedSessionIsGivenTimeToo(t *testing.T) {
 	t.Parallel()
 	h := newPersonalHarness(t, nil)
-	h.issue(nil)
-	h.clock.Advance(time.Hour)
-	h.pm.RevokeTokenByID(h.session().TokenID)
-	h.pm.Inject(processmakertest.Fault{On: processmakertest.CreateToken, Times: 2, Do: processmakertest.Answer(401, jsonHeader(), `{"error":"Unauthenticated."}`)})
-	require.True(t, h.pm.Accepts(h.issue(nil).token()))
+	h.Issue(nil)
+	h.Clock.Advance(time.Hour)
+	h.Pm.RevokeTokenByID(h.Session().TokenID)
+	h.Pm.Inject(processmakertest.Fault{On: processmakertest.CreateToken, Times: 2, Do: processmakertest.Answer(401, mounttest.JsonHeader(), `{"error":"Unauthenticated."}`)})
+	require.True(t, h.Pm.Accepts(h.Issue(nil).Token()))
 }

@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"vault-plugin-secrets-processmaker/engine/session"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -18,21 +20,21 @@ import (
 func TestTwoAtOnceCompleteASignInOnce(t *testing.T) {
 	t.Parallel()
 	h := newSignInHarness(t, nil)
-	state, code := h.begin("alice")
+	state, code := h.Begin("alice")
 	var looked atomic.Int32
-	h.hook(hookedStorage{afterGet: func(key string) {
+	h.Hook(mounttest.HookedStorage{AfterGet: func(key string) {
 		if strings.HasPrefix(key, session.SignInPrefix) {
 			looked.Add(1)
-			until(func() bool { return looked.Load() == 2 || h.backend.Engine().Sessions.LocksInUse() > 0 })
+			mounttest.Until(func() bool { return looked.Load() == 2 || h.Backend.Engine().Sessions.LocksInUse() > 0 })
 		}
 	}})
-	h.pm.ResetLog()
+	h.Pm.ResetLog()
 	answers := make(chan int, 2)
 	for range 2 {
-		go func() { answers <- status(h.complete(state, code)) }()
+		go func() { answers <- mounttest.Status(h.Complete(state, code)) }()
 	}
 	require.ElementsMatch(t, []int{200, 400}, []int{<-answers, <-answers})
-	require.Equal(t, 1, h.pm.Count(processmakertest.AuthorizationCodeGrant))
+	require.Equal(t, 1, h.Pm.Count(processmakertest.AuthorizationCodeGrant))
 }
 
 // A refresh token is good once, also one that two bring along at once.
@@ -41,19 +43,19 @@ func TestTwoAtOnceImportARefreshTokenOnce(t *testing.T) {
 	h := newReadyHarness(t, nil)
 	roles := []string{"first", "second"}
 	for _, role := range roles {
-		h.mustWrite("roles/"+role, map[string]any{"grant_type": "refresh_token", "credential_type": "personal_access_token"})
+		h.MustWrite("roles/"+role, map[string]any{"grant_type": "refresh_token", "credential_type": "personal_access_token"})
 	}
-	brought := h.login("ci")
+	brought := h.Login("ci")
 	// Both meet, unless the one waits for the other.
-	h.pm.Inject(processmakertest.Fault{On: processmakertest.RefreshGrant, Do: processmakertest.MeetRefresh(2), Match: func(*http.Request) bool {
-		return h.backend.Engine().Sessions.LocksInUse() == 0
+	h.Pm.Inject(processmakertest.Fault{On: processmakertest.RefreshGrant, Do: processmakertest.MeetRefresh(2), Match: func(*http.Request) bool {
+		return h.Backend.Engine().Sessions.LocksInUse() == 0
 	}})
 	answers := make(chan int, 2)
 	for _, role := range roles {
 		go func() {
-			answers <- status(h.do(logical.UpdateOperation, "sessions/"+role, map[string]any{"refresh_token": brought.Refresh}))
+			answers <- mounttest.Status(h.Do(logical.UpdateOperation, "sessions/"+role, map[string]any{"refresh_token": brought.Refresh}))
 		}()
 	}
 	require.ElementsMatch(t, []int{200, 400}, []int{<-answers, <-answers})
-	require.Zero(t, h.pm.OverlappingRefreshes())
+	require.Zero(t, h.Pm.OverlappingRefreshes())
 }

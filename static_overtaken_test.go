@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"vault-plugin-secrets-processmaker/engine/credential"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -24,10 +26,10 @@ func TestWhatWasEndedDuringAFailedRotationIsNotServed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newStaticHarness(t, nil)
-			first := h.read("static-creds/ci")
-			h.clock.Advance(time.Hour)
+			first := h.Read("static-creds/ci")
+			h.Clock.Advance(time.Hour)
 			arrived, held := make(chan struct{}, 1), make(chan struct{})
-			h.pm.Inject(processmakertest.Fault{On: processmakertest.PasswordGrant, Times: -1, Do: processmakertest.ServerError(), Match: func(*http.Request) bool {
+			h.Pm.Inject(processmakertest.Fault{On: processmakertest.PasswordGrant, Times: -1, Do: processmakertest.ServerError(), Match: func(*http.Request) bool {
 				select {
 				case arrived <- struct{}{}:
 				default:
@@ -36,15 +38,15 @@ func TestWhatWasEndedDuringAFailedRotationIsNotServed(t *testing.T) {
 				return true
 			}})
 			read := make(chan int)
-			go func() { read <- status(h.do(logical.ReadOperation, "static-creds/ci", nil)) }()
+			go func() { read <- mounttest.Status(h.Do(logical.ReadOperation, "static-creds/ci", nil)) }()
 			<-arrived
 			ctx, leave := context.WithCancel(context.Background())
 			defer leave()
 			revoked := make(chan int)
 			go func() {
-				revoked <- status(h.request(ctx, logical.UpdateOperation, "credentials/"+first["credential_id"].(string)+"/revoke", nil))
+				revoked <- mounttest.Status(h.Request(ctx, logical.UpdateOperation, "credentials/"+first["credential_id"].(string)+"/revoke", nil))
 			}()
-			until(func() bool { return len(h.recordIDs()) == 0 })
+			mounttest.Until(func() bool { return len(h.RecordIDs()) == 0 })
 			if !patient {
 				leave()
 				require.Equal(t, 200, <-revoked)
@@ -54,7 +56,7 @@ func TestWhatWasEndedDuringAFailedRotationIsNotServed(t *testing.T) {
 			if patient {
 				require.Equal(t, 200, <-revoked)
 			}
-			require.NotEqual(t, 200, status(h.do(logical.ReadOperation, "static-creds/ci", nil)))
+			require.NotEqual(t, 200, mounttest.Status(h.Do(logical.ReadOperation, "static-creds/ci", nil)))
 		})
 	}
 }
@@ -64,19 +66,19 @@ func TestWhatWasEndedDuringAFailedRotationIsNotServed(t *testing.T) {
 func TestASharedCredentialWithoutARecordIsNotServed(t *testing.T) {
 	t.Parallel()
 	h := newStaticHarness(t, nil)
-	first := h.read("static-creds/ci")
-	h.hook(hookedStorage{beforeDelete: func(key string) error {
+	first := h.Read("static-creds/ci")
+	h.Hook(mounttest.HookedStorage{BeforeDelete: func(key string) error {
 		if strings.HasPrefix(key, credential.Prefix) {
-			return errDiskFull
+			return mounttest.ErrDiskFull
 		}
 		return nil
 	}})
-	h.mustWrite("credentials/"+first["credential_id"].(string)+"/revoke", nil)
-	require.True(t, h.pm.Accepts(h.read("static-creds/ci")["access_token"].(string)))
+	h.MustWrite("credentials/"+first["credential_id"].(string)+"/revoke", nil)
+	require.True(t, h.Pm.Accepts(h.Read("static-creds/ci")["access_token"].(string)))
 
-	h.mustWrite("tidy", map[string]any{"all": true})
-	h.restart()
-	require.True(t, h.pm.Accepts(h.read("static-creds/ci")["access_token"].(string)))
+	h.MustWrite("tidy", map[string]any{"all": true})
+	h.Restart()
+	require.True(t, h.Pm.Accepts(h.Read("static-creds/ci")["access_token"].(string)))
 }
 
 // A reader that loaded the role before its user was changed, and comes to make a
@@ -85,22 +87,22 @@ func TestALateReaderSharesNoFormerUsersCredential(t *testing.T) {
 	t.Parallel()
 	h := newStaticHarness(t, nil)
 	ctx := context.Background()
-	former := h.lateReader()
-	held := h.read("static-creds/ci")
-	require.Equal(t, newUser, held["username"])
-	live := h.liveIDs()
+	former := h.LateReader()
+	held := h.Read("static-creds/ci")
+	require.Equal(t, mounttest.NewUser, held["username"])
+	live := h.LiveIDs()
 
-	_, err := h.backend.Engine().Credentials.Shared(ctx, former)
+	_, err := h.Backend.Engine().Credentials.Shared(ctx, former)
 	require.True(t, problem.IsConflict(err), err)
-	stored, err := h.reader().Credentials.GetShared(ctx, "ci")
+	stored, err := h.Reader().Credentials.GetShared(ctx, "ci")
 	require.NoError(t, err)
-	require.Equal(t, newUser, stored.Record.Username)
-	require.Equal(t, live, h.liveIDs())
+	require.Equal(t, mounttest.NewUser, stored.Record.Username)
+	require.Equal(t, live, h.LiveIDs())
 
-	resp, err := h.do(logical.DeleteOperation, "roles/ci", nil)
-	require.Equal(t, 200, status(resp, err), message(resp, err))
-	_, err = h.backend.Engine().Credentials.Shared(ctx, former)
+	resp, err := h.Do(logical.DeleteOperation, "roles/ci", nil)
+	require.Equal(t, 200, mounttest.Status(resp, err), mounttest.Message(resp, err))
+	_, err = h.Backend.Engine().Credentials.Shared(ctx, former)
 	require.True(t, problem.IsConflict(err), err)
-	require.NotContains(t, h.snapshot(), "static/ci")
-	require.Empty(t, h.liveIDs())
+	require.NotContains(t, h.Snapshot(), "static/ci")
+	require.Empty(t, h.LiveIDs())
 }

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -14,36 +16,36 @@ func TestSharedCredentialsRotateOnRead(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"access_token", "personal_access_token"} {
 		h := newStaticHarness(t, map[string]any{"credential_type": kind})
-		first := h.read("static-creds/ci")
-		h.checkFields(staticAnswerFields(), first)
+		first := h.Read("static-creds/ci")
+		h.CheckFields(staticAnswerFields(), first)
 		require.Equal(t, int64(3600), first["ttl"])
 		require.Equal(t, int64(3600), first["rotation_period"])
-		require.Equal(t, noon.Format(time.RFC3339Nano), first["last_vault_rotation"])
-		require.True(t, h.pm.Accepts(first["access_token"].(string)))
+		require.Equal(t, mounttest.Noon.Format(time.RFC3339Nano), first["last_vault_rotation"])
+		require.True(t, h.Pm.Accepts(first["access_token"].(string)))
 
-		h.clock.Advance(time.Hour - time.Millisecond)
-		second := h.read("static-creds/ci")
+		h.Clock.Advance(time.Hour - time.Millisecond)
+		second := h.Read("static-creds/ci")
 		require.Equal(t, first["access_token"], second["access_token"])
 		require.Equal(t, int64(1), second["ttl"], "never 0")
 
-		h.clock.Advance(time.Millisecond)
-		third := h.read("static-creds/ci")
+		h.Clock.Advance(time.Millisecond)
+		third := h.Read("static-creds/ci")
 		require.NotEqual(t, first["access_token"], third["access_token"])
-		require.True(t, h.pm.Accepts(first["access_token"].(string)), "the one before lives on for the overlap")
+		require.True(t, h.Pm.Accepts(first["access_token"].(string)), "the one before lives on for the overlap")
 
-		h.clock.Advance(10*time.Minute - time.Second)
-		h.tick()
-		require.True(t, h.pm.Accepts(first["access_token"].(string)))
-		h.clock.Advance(time.Second)
-		h.tick()
-		require.False(t, h.pm.Accepts(first["access_token"].(string)))
-		require.True(t, h.pm.Accepts(third["access_token"].(string)))
+		h.Clock.Advance(10*time.Minute - time.Second)
+		h.Tick()
+		require.True(t, h.Pm.Accepts(first["access_token"].(string)))
+		h.Clock.Advance(time.Second)
+		h.Tick()
+		require.False(t, h.Pm.Accepts(first["access_token"].(string)))
+		require.True(t, h.Pm.Accepts(third["access_token"].(string)))
 
 		// One that nobody reads any more dies too.
-		h.clock.Advance(2 * time.Hour)
-		h.tick()
-		require.False(t, h.pm.Accepts(third["access_token"].(string)))
-		require.Empty(t, h.recordIDs())
+		h.Clock.Advance(2 * time.Hour)
+		h.Tick()
+		require.False(t, h.Pm.Accepts(third["access_token"].(string)))
+		require.Empty(t, h.RecordIDs())
 	}
 }
 
@@ -51,11 +53,11 @@ func TestAReaderWhoObeysTTLNeverHoldsADeadOne(t *testing.T) {
 	t.Parallel()
 	h := newStaticHarness(t, map[string]any{"rotation_period": "60s", "rotation_overlap": "5s"})
 	for range 20 {
-		held := h.read("static-creds/ci")
+		held := h.Read("static-creds/ci")
 		for range held["ttl"].(int64) {
-			h.clock.Advance(time.Second)
-			h.tick()
-			require.True(t, h.pm.Accepts(held["access_token"].(string)))
+			h.Clock.Advance(time.Second)
+			h.Tick()
+			require.True(t, h.Pm.Accepts(held["access_token"].(string)))
 		}
 	}
 }
@@ -63,136 +65,136 @@ func TestAReaderWhoObeysTTLNeverHoldsADeadOne(t *testing.T) {
 func TestSharedCredentialsCostNothingToRead(t *testing.T) {
 	t.Parallel()
 	h := newStaticHarness(t, nil)
-	h.read("static-creds/ci")
-	h.storage.reset()
-	h.pm.ResetLog()
-	h.read("static-creds/ci")
-	require.Equal(t, [4]int64{}, h.storage.counts())
-	require.Zero(t, h.pm.Count())
+	h.Read("static-creds/ci")
+	h.Storage.Reset()
+	h.Pm.ResetLog()
+	h.Read("static-creds/ci")
+	require.Equal(t, [4]int64{}, h.Storage.Counts())
+	require.Zero(t, h.Pm.Count())
 
 	// A plugin that starts anew takes over what is there.
-	h.forgetAll()
-	h.read("static-creds/ci")
-	require.Zero(t, h.pm.Count())
+	h.ForgetAll()
+	h.Read("static-creds/ci")
+	require.Zero(t, h.Pm.Count())
 }
 
 func TestManyReadersRotateOnce(t *testing.T) {
 	t.Parallel()
 	h := newStaticHarness(t, nil)
-	h.read("static-creds/ci")
-	h.clock.Advance(time.Hour)
-	h.pm.ResetLog()
-	h.readAtOnce("static-creds/ci", 200)
-	require.Equal(t, 1, h.pm.Count())
+	h.Read("static-creds/ci")
+	h.Clock.Advance(time.Hour)
+	h.Pm.ResetLog()
+	h.ReadAtOnce("static-creds/ci", 200)
+	require.Equal(t, 1, h.Pm.Count())
 }
 
 func TestTheOldOneIsServedWhileNoOtherCanBeHad(t *testing.T) {
 	t.Parallel()
 	h := newStaticHarness(t, nil)
-	first := h.read("static-creds/ci")
-	h.clock.Advance(time.Hour)
-	h.goDown()
-	resp, err := h.do(logical.ReadOperation, "static-creds/ci", nil)
+	first := h.Read("static-creds/ci")
+	h.Clock.Advance(time.Hour)
+	h.GoDown()
+	resp, err := h.Do(logical.ReadOperation, "static-creds/ci", nil)
 	require.NoError(t, err)
 	require.Equal(t, first["access_token"], resp.Data["access_token"])
 	require.Equal(t, int64(5), resp.Data["ttl"])
 	require.Contains(t, resp.Warnings[0], "cannot be reached")
 
-	h.clock.Advance(10 * time.Minute)
-	resp, err = h.do(logical.ReadOperation, "static-creds/ci", nil)
-	require.Equal(t, 502, status(resp, err), "past its own end it is not served")
-	require.NoError(t, h.pm.GoOnline())
-	h.clock.Advance(time.Minute)
-	h.read("static-creds/ci")
+	h.Clock.Advance(10 * time.Minute)
+	resp, err = h.Do(logical.ReadOperation, "static-creds/ci", nil)
+	require.Equal(t, 502, mounttest.Status(resp, err), "past its own end it is not served")
+	require.NoError(t, h.Pm.GoOnline())
+	h.Clock.Advance(time.Minute)
+	h.Read("static-creds/ci")
 }
 
 func TestAFailedStaticWriteEndsTheNewOne(t *testing.T) {
 	t.Parallel()
 	h := newStaticHarness(t, nil)
-	first := h.read("static-creds/ci")
-	h.clock.Advance(time.Hour)
-	h.storage.failPuts(func(key string) bool { return key == "static/ci" })
-	resp, err := h.do(logical.ReadOperation, "static-creds/ci", nil)
+	first := h.Read("static-creds/ci")
+	h.Clock.Advance(time.Hour)
+	h.Storage.FailPuts(func(key string) bool { return key == "static/ci" })
+	resp, err := h.Do(logical.ReadOperation, "static-creds/ci", nil)
 	require.NoError(t, err)
 	require.Equal(t, first["access_token"], resp.Data["access_token"])
-	require.Len(t, h.liveIDs(), 1)
-	require.Equal(t, h.recordedIDs(), h.liveIDs())
+	require.Len(t, h.LiveIDs(), 1)
+	require.Equal(t, h.RecordedIDs(), h.LiveIDs())
 }
 
 func TestAChangedRoleEndsItsSharedCredential(t *testing.T) {
 	t.Parallel()
 	h := newStaticHarness(t, nil)
-	first := h.read("static-creds/ci")
-	h.clock.Advance(time.Minute)
-	h.mustWrite("roles/ci", map[string]any{"rotation_overlap": "5m"})
-	require.Equal(t, first["access_token"], h.read("static-creds/ci")["access_token"])
-	h.mustWrite("roles/ci", map[string]any{"username": "admin", "password": h.pm.User("admin").Password})
-	require.Empty(t, h.liveIDs())
-	second := h.read("static-creds/ci")
+	first := h.Read("static-creds/ci")
+	h.Clock.Advance(time.Minute)
+	h.MustWrite("roles/ci", map[string]any{"rotation_overlap": "5m"})
+	require.Equal(t, first["access_token"], h.Read("static-creds/ci")["access_token"])
+	h.MustWrite("roles/ci", map[string]any{"username": "admin", "password": h.Pm.User("admin").Password})
+	require.Empty(t, h.LiveIDs())
+	second := h.Read("static-creds/ci")
 	require.Equal(t, "admin", second["username"])
-	h.clock.Advance(time.Minute)
-	_, err := h.do(logical.DeleteOperation, "roles/ci", nil)
+	h.Clock.Advance(time.Minute)
+	_, err := h.Do(logical.DeleteOperation, "roles/ci", nil)
 	require.NoError(t, err)
-	require.Empty(t, h.liveIDs())
-	require.Empty(t, h.recordIDs())
+	require.Empty(t, h.LiveIDs())
+	require.Empty(t, h.RecordIDs())
 }
 
 func TestStaticRefusals(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	h.refusedWrite(logical.ReadOperation, "static-creds/ci", nil, "set its rotation_period")
-	h.refusedWrite(logical.ReadOperation, "static-creds/none", nil, "no role")
-	h.refusedWrite(logical.ReadOperation, "static-creds/ci", map[string]any{"ttl": 1}, "unknown field")
-	h.refusedWrite(logical.UpdateOperation, "roles/ci", map[string]any{"rotation_period": "9s", "rotation_overlap": "1s"}, "at least 10s")
-	h.refusedWrite(logical.UpdateOperation, "roles/ci", map[string]any{"rotation_period": "10m"}, "above rotation_overlap")
-	h.refusedWrite(logical.UpdateOperation, "roles/ci", map[string]any{
+	h.RefusedWrite(logical.ReadOperation, "static-creds/ci", nil, "set its rotation_period")
+	h.RefusedWrite(logical.ReadOperation, "static-creds/none", nil, "no role")
+	h.RefusedWrite(logical.ReadOperation, "static-creds/ci", map[string]any{"ttl": 1}, "unknown field")
+	h.RefusedWrite(logical.UpdateOperation, "roles/ci", map[string]any{"rotation_period": "9s", "rotation_overlap": "1s"}, "at least 10s")
+	h.RefusedWrite(logical.UpdateOperation, "roles/ci", map[string]any{"rotation_period": "10m"}, "above rotation_overlap")
+	h.RefusedWrite(logical.UpdateOperation, "roles/ci", map[string]any{
 		"rotation_period": "1h", "credential_type": "personal_access_token", "user_id": "{{identity.entity.metadata.u}}",
 	}, "identity template")
-	resp := h.mustWrite("roles/ci", map[string]any{"rotation_period": "1h", "rotation_overlap": "29s"})
+	resp := h.MustWrite("roles/ci", map[string]any{"rotation_period": "1h", "rotation_overlap": "29s"})
 	require.Contains(t, resp.Warnings[0], "rotation_overlap")
 
-	h.pm.SetPassword("alice", "another")
-	resp, err := h.do(logical.ReadOperation, "static-creds/ci", nil)
-	require.Equal(t, 400, status(resp, err))
-	require.Equal(t, 1, h.pm.Count(processmakertest.PasswordGrant))
+	h.Pm.SetPassword("alice", "another")
+	resp, err := h.Do(logical.ReadOperation, "static-creds/ci", nil)
+	require.Equal(t, 400, mounttest.Status(resp, err))
+	require.Equal(t, 1, h.Pm.Count(processmakertest.PasswordGrant))
 }
 
 func TestASharedCredentialThatWasTidiedIsNotSharedAnyMore(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"access_token", "personal_access_token"} {
 		h := newStaticHarness(t, map[string]any{"credential_type": kind})
-		first := h.read("static-creds/ci")
-		h.clock.Advance(time.Minute)
-		resp, err := h.do(logical.UpdateOperation, "tidy", map[string]any{"role": "ci"})
+		first := h.Read("static-creds/ci")
+		h.Clock.Advance(time.Minute)
+		resp, err := h.Do(logical.UpdateOperation, "tidy", map[string]any{"role": "ci"})
 		require.NoError(t, err)
 		require.Equal(t, 1, resp.Data["ended"])
-		require.False(t, h.pm.Accepts(first["access_token"].(string)))
-		require.True(t, h.pm.Accepts(h.read("static-creds/ci")["access_token"].(string)))
+		require.False(t, h.Pm.Accepts(first["access_token"].(string)))
+		require.True(t, h.Pm.Accepts(h.Read("static-creds/ci")["access_token"].(string)))
 	}
 }
 
 func TestSharedPersonalTokensEndWithoutAListing(t *testing.T) {
 	t.Parallel()
 	h := newStaticHarness(t, map[string]any{"credential_type": "personal_access_token"})
-	h.read("static-creds/ci")
-	h.clock.Advance(2 * time.Hour)
-	h.pm.ResetLog()
-	h.tick()
-	require.Empty(t, h.livePersonal())
-	require.Zero(t, h.pm.Count(processmakertest.ListTokens))
+	h.Read("static-creds/ci")
+	h.Clock.Advance(2 * time.Hour)
+	h.Pm.ResetLog()
+	h.Tick()
+	require.Empty(t, h.LivePersonal())
+	require.Zero(t, h.Pm.Count(processmakertest.ListTokens))
 }
 
 func TestAChangedPeriodNeverSharesADeadToken(t *testing.T) {
 	t.Parallel()
 	h := newStaticHarness(t, nil)
-	first := h.read("static-creds/ci")
-	h.mustWrite("roles/ci", map[string]any{"rotation_period": "10h"})
-	require.Equal(t, int64(3600), h.read("static-creds/ci")["ttl"], "its deadline is fixed")
-	h.clock.Advance(time.Hour)
-	second := h.read("static-creds/ci")
+	first := h.Read("static-creds/ci")
+	h.MustWrite("roles/ci", map[string]any{"rotation_period": "10h"})
+	require.Equal(t, int64(3600), h.Read("static-creds/ci")["ttl"], "its deadline is fixed")
+	h.Clock.Advance(time.Hour)
+	second := h.Read("static-creds/ci")
 	require.NotEqual(t, first["access_token"], second["access_token"])
 	require.Equal(t, int64(36000), second["ttl"])
 
-	h.mustWrite("roles/ci", map[string]any{"rotation_period": "30m"})
-	require.Equal(t, int64(1800), h.read("static-creds/ci")["ttl"])
+	h.MustWrite("roles/ci", map[string]any{"rotation_period": "30m"})
+	require.Equal(t, int64(1800), h.Read("static-creds/ci")["ttl"])
 }

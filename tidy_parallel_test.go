@@ -53,19 +53,19 @@ func (s *crowdStorage) Get(ctx context.Context, key string) (*logical.StorageEnt
 func TestTidyOfARoleReadsManyRecordsAtATime(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	h.mustWrite("roles/other", h.roleData(nil))
+	h.MustWrite("roles/other", h.RoleData(nil))
 	for range 3 * reaper.SweepWidth {
-		h.read("creds/other")
+		h.Read("creds/other")
 	}
-	mine := h.issue(nil)
-	crowd := &crowdStorage{Storage: h.storage.Storage, waits: reaper.SweepWidth, open: make(chan struct{})}
-	h.storage.Storage = crowd
-	resp := h.mustWrite("tidy", map[string]any{"role": "ci"})
+	mine := h.Issue(nil)
+	crowd := &crowdStorage{Storage: h.Storage.Storage, waits: reaper.SweepWidth, open: make(chan struct{})}
+	h.Storage.Storage = crowd
+	resp := h.MustWrite("tidy", map[string]any{"role": "ci"})
 	require.Equal(t, map[string]any{"ended": 1, "failed": 0, "remaining_due": 0}, resp.Data)
 	require.False(t, crowd.late.Load(), "records were read one at a time")
 	require.EqualValues(t, reaper.SweepWidth, crowd.most.Load())
-	require.False(t, h.pm.Accepts(mine.token()))
-	require.Len(t, h.recordIDs(), 3*reaper.SweepWidth)
+	require.False(t, h.Pm.Accepts(mine.Token()))
+	require.Len(t, h.RecordIDs(), 3*reaper.SweepWidth)
 }
 
 // After an outage the first finds out whether ProcessMaker is back, and all others
@@ -73,16 +73,16 @@ func TestTidyOfARoleReadsManyRecordsAtATime(t *testing.T) {
 func TestTidyOfARoleAfterAnOutage(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	h.mustWrite("roles/other", h.roleData(nil))
+	h.MustWrite("roles/other", h.RoleData(nil))
 	for range 2 * reaper.SweepWidth {
-		h.issue(nil)
-		h.read("creds/other")
+		h.Issue(nil)
+		h.Read("creds/other")
 	}
-	h.goDown()
-	resp := h.mustWrite("tidy", map[string]any{"role": "ci"})
+	h.GoDown()
+	resp := h.MustWrite("tidy", map[string]any{"role": "ci"})
 	require.Equal(t, 2*reaper.SweepWidth, resp.Data["failed"])
-	require.NoError(t, h.pm.GoOnline())
-	h.clock.Advance(time.Minute)
-	resp = h.mustWrite("tidy", map[string]any{"role": "ci"})
+	require.NoError(t, h.Pm.GoOnline())
+	h.Clock.Advance(time.Minute)
+	resp = h.MustWrite("tidy", map[string]any{"role": "ci"})
 	require.Equal(t, map[string]any{"ended": 2 * reaper.SweepWidth, "failed": 0, "remaining_due": 0}, resp.Data)
 }

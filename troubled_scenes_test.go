@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"vault-plugin-secrets-processmaker/client/processmakertest"
 )
 
@@ -18,15 +20,15 @@ func troubles() map[string]processmakertest.Effect {
 		"truncated":              processmakertest.Truncated(),
 		"proxy's 502":            processmakertest.HTMLPage(502),
 		"proxy's 502 after work": processmakertest.AnswerAfter(502, nil, "<html>"),
-		"proxy's 504 after work": processmakertest.AnswerAfter(504, jsonHeader(), `{}`),
+		"proxy's 504 after work": processmakertest.AnswerAfter(504, mounttest.JsonHeader(), `{}`),
 		"login page":             processmakertest.HTMLPage(200),
 		"login page after work":  processmakertest.AnswerAfter(200, nil, "<html>"),
 		"login page, redirected": processmakertest.Redirect("/login"),
 		"proxy's 401":            processmakertest.HTMLPage(401),
-		"forbidden":              processmakertest.Answer(403, jsonHeader(), `{}`),
-		"not found":              processmakertest.Answer(404, jsonHeader(), `{"error":"Not Found"}`),
+		"forbidden":              processmakertest.Answer(403, mounttest.JsonHeader(), `{}`),
+		"not found":              processmakertest.Answer(404, mounttest.JsonHeader(), `{"error":"Not Found"}`),
 		"no tenant":              processmakertest.Answer(499, nil, "{}"),
-		"empty success":          processmakertest.Answer(200, jsonHeader(), `{}`),
+		"empty success":          processmakertest.Answer(200, mounttest.JsonHeader(), `{}`),
 		"huge":                   processmakertest.Huge(),
 		"throttled":              processmakertest.Throttled(7),
 		"server error":           processmakertest.ServerError(),
@@ -52,18 +54,18 @@ func TestEveryExchangeMayFailInEveryWay(t *testing.T) {
 					var happened bool
 					t.Run(fmt.Sprint(nth), func(t *testing.T) {
 						s := prepare(t)
-						s.pm.ResetLog()
+						s.Pm.ResetLog()
 						var seen atomic.Int64
-						remove := s.pm.Inject(processmakertest.Fault{
+						remove := s.Pm.Inject(processmakertest.Fault{
 							On: processmakertest.Any, Times: -1, Do: effect,
 							Match: func(*http.Request) bool { return seen.Add(1) == nth },
 						})
 						s.act()
 						remove()
 						happened = seen.Load() >= nth
-						s.clock.Advance(time.Minute)
+						s.Clock.Advance(time.Minute)
 						var unread []string
-						for _, token := range s.pm.UnreadTokens() {
+						for _, token := range s.Pm.UnreadTokens() {
 							unread = append(unread, token.ID)
 						}
 						s.settle(unread...)

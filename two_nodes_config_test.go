@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"vault-plugin-secrets-processmaker/engine"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -19,24 +21,24 @@ import (
 func TestAnOldNodeRemovesNoConfigOfTheNewOne(t *testing.T) {
 	t.Parallel()
 	c := newCluster(newPersonalHarness(t, nil))
-	c.tick()
-	l := c.issue(nil)
-	c.clock.Advance(time.Minute)
-	_, err := c.do(logical.DeleteOperation, "config", nil)
+	c.Tick()
+	l := c.Issue(nil)
+	c.Clock.Advance(time.Minute)
+	_, err := c.Do(logical.DeleteOperation, "config", nil)
 	require.NoError(t, err)
-	require.NoError(t, l.tryRevoke())
-	c.clock.Advance(engine.UpkeepInterval)
-	arrived, release := c.heldRefreshes()
-	c.backend.Engine().Tick()
+	require.NoError(t, l.TryRevoke())
+	c.Clock.Advance(engine.UpkeepInterval)
+	arrived, release := c.HeldRefreshes()
+	c.Backend.Engine().Tick()
 	<-arrived
-	resp, err := c.onNext(&logical.Request{Operation: logical.UpdateOperation, Path: "config", Data: c.configData()})
-	require.Equal(t, 200, status(resp, err), message(resp, err))
+	resp, err := c.onNext(&logical.Request{Operation: logical.UpdateOperation, Path: "config", Data: c.ConfigData()})
+	require.Equal(t, 200, mounttest.Status(resp, err), mounttest.Message(resp, err))
 	release()
-	require.NoError(t, c.backend.Engine().Background.Wait(context.Background()))
-	c.harness.backend = c.newNode(c.random)
-	t.Cleanup(func() { c.harness.backend.Cleanup(context.Background()) })
-	require.Equal(t, c.pm.URL(), c.read("config")["url"])
-	c.issue(nil)
+	require.NoError(t, c.Backend.Engine().Background.Wait(context.Background()))
+	c.Mount.Backend = c.NewNode(c.Random)
+	t.Cleanup(func() { c.Mount.Backend.Cleanup(context.Background()) })
+	require.Equal(t, c.Pm.URL(), c.Read("config")["url"])
+	c.Issue(nil)
 }
 
 // A write is checked with ProcessMaker before it is stored.
@@ -52,23 +54,23 @@ func TestAnOldNodeReplacesNothingThatTheNewOneWrote(t *testing.T) {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
 			c := newCluster(newReadyHarness(t, nil))
-			c.pm.Inject(processmakertest.Fault{On: test.during, Do: processmakertest.Replace(func(code int, body []byte) (int, []byte) {
+			c.Pm.Inject(processmakertest.Fault{On: test.during, Do: processmakertest.Replace(func(code int, body []byte) (int, []byte) {
 				resp, err := c.onNext(&logical.Request{Operation: logical.UpdateOperation, Path: path, Data: test.new})
-				if status(resp, err) != 200 {
-					t.Error(message(resp, err))
+				if mounttest.Status(resp, err) != 200 {
+					t.Error(mounttest.Message(resp, err))
 				}
 				return code, body
 			})})
 			resp, err := c.onOld(&logical.Request{Operation: logical.UpdateOperation, Path: path, Data: test.old})
-			require.Equal(t, http.StatusConflict, status(resp, err), message(resp, err))
-			c.harness.backend = c.newNode(c.random)
-			t.Cleanup(func() { c.harness.backend.Cleanup(context.Background()) })
+			require.Equal(t, http.StatusConflict, mounttest.Status(resp, err), mounttest.Message(resp, err))
+			c.Mount.Backend = c.NewNode(c.Random)
+			t.Cleanup(func() { c.Mount.Backend.Cleanup(context.Background()) })
 			for field, want := range map[string]any{"request_timeout": int64(25), "ttl": int64(1500)} {
-				if got, ok := c.read(path)[field]; ok {
+				if got, ok := c.Read(path)[field]; ok {
 					require.Equal(t, want, got)
 				}
 			}
-			c.issue(nil)
+			c.Issue(nil)
 		})
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"testing"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -23,23 +25,23 @@ func TestAnOldNodeLeavesAPasswordAloneThatWasRotatedSince(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newReadyHarness(t, nil)
-			h.drawFrom(rand.Reader)
+			h.DrawFrom(rand.Reader)
 			c := newCluster(h)
-			c.pm.Inject(processmakertest.Fault{On: during, Do: processmakertest.Replace(func(code int, body []byte) (int, []byte) {
+			c.Pm.Inject(processmakertest.Fault{On: during, Do: processmakertest.Replace(func(code int, body []byte) (int, []byte) {
 				resp, err := c.onNext(&logical.Request{Operation: logical.UpdateOperation, Path: "rotate-role/ci", MountPoint: "processmaker/"})
-				if status(resp, err) != 200 {
-					t.Error(message(resp, err))
+				if mounttest.Status(resp, err) != 200 {
+					t.Error(mounttest.Message(resp, err))
 				}
 				return code, body
 			})})
 			resp, err := c.onOld(&logical.Request{Operation: logical.UpdateOperation, Path: "rotate-role/ci", MountPoint: "processmaker/"})
-			require.Equal(t, http.StatusConflict, status(resp, err), message(resp, err))
-			require.Contains(t, message(resp, err), `role "ci"`)
-			require.Equal(t, c.password(), c.storedPassword("ci"))
-			c.harness.backend = c.newNode(c.random)
-			t.Cleanup(func() { c.harness.backend.Cleanup(context.Background()) })
-			c.issue(nil)
-			require.Empty(t, c.openChanges())
+			require.Equal(t, http.StatusConflict, mounttest.Status(resp, err), mounttest.Message(resp, err))
+			require.Contains(t, mounttest.Message(resp, err), `role "ci"`)
+			require.Equal(t, c.Password(), c.StoredPassword("ci"))
+			c.Mount.Backend = c.NewNode(c.Random)
+			t.Cleanup(func() { c.Mount.Backend.Cleanup(context.Background()) })
+			c.Issue(nil)
+			require.Empty(t, c.OpenChanges())
 		})
 	}
 }

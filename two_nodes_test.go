@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"vault-plugin-secrets-processmaker/engine/credential"
 
 	"vault-plugin-secrets-processmaker/engine/session"
@@ -21,28 +23,28 @@ import (
 // cluster is two nodes over one storage: the harness's own backend, which
 // believes to be active while the other has taken over.
 type cluster struct {
-	*harness
-	next Backend
+	*mounttest.Mount
+	next mounttest.Backend
 	// view is the old node's way to the storage.
-	view *watchedStorage
+	view *mounttest.WatchedStorage
 }
 
-func newCluster(h *harness) *cluster {
-	c := &cluster{harness: h, next: h.newNode(h.random), view: &watchedStorage{Storage: h.storage.Storage}}
-	h.backend = h.newNodeOn(c.view, h.random)
-	h.t.Cleanup(func() { c.next.Cleanup(context.Background()) })
+func newCluster(h *mounttest.Mount) *cluster {
+	c := &cluster{Mount: h, next: h.NewNode(h.Random), view: &mounttest.WatchedStorage{Storage: h.Storage.Storage}}
+	h.Backend = h.NewNodeOn(c.view, h.Random)
+	h.T.Cleanup(func() { c.next.Cleanup(context.Background()) })
 	return c
 }
 
 // onOld makes a request of the node that has lost the mount.
 func (c *cluster) onOld(req *logical.Request) (*logical.Response, error) {
 	req.Storage = c.view
-	return c.backend.HandleRequest(context.Background(), req)
+	return c.Backend.HandleRequest(context.Background(), req)
 }
 
 // onNext makes a request of the node that has taken over.
 func (c *cluster) onNext(req *logical.Request) (*logical.Response, error) {
-	req.Storage = c.storage
+	req.Storage = c.Storage
 	return c.next.HandleRequest(context.Background(), req)
 }
 
@@ -53,14 +55,14 @@ func overlaps() map[string]func(c *cluster, during processmakertest.Endpoint, ne
 		var done atomic.Bool // not a sync.Once: next makes exchanges itself
 		return func() {
 			if done.CompareAndSwap(false, true) {
-				c.clock.Advance(ledger.TakeoverTime)
+				c.Clock.Advance(ledger.TakeoverTime)
 				next()
 			}
 		}
 	}
 	answered := func(c *cluster, during processmakertest.Endpoint, next func()) {
 		do := takeOver(c, next)
-		c.pm.Inject(processmakertest.Fault{On: during, Do: processmakertest.Replace(func(status int, body []byte) (int, []byte) {
+		c.Pm.Inject(processmakertest.Fault{On: during, Do: processmakertest.Replace(func(status int, body []byte) (int, []byte) {
 			do()
 			return status, body
 		})})
@@ -69,11 +71,11 @@ func overlaps() map[string]func(c *cluster, during processmakertest.Endpoint, ne
 		"after the old node's exchange": answered,
 		"before the old node's exchange": func(c *cluster, during processmakertest.Endpoint, next func()) {
 			do := takeOver(c, next)
-			c.pm.Inject(processmakertest.Fault{On: during, Times: -1, Match: func(*http.Request) bool { do(); return false }})
+			c.Pm.Inject(processmakertest.Fault{On: during, Times: -1, Match: func(*http.Request) bool { do(); return false }})
 		},
 		"after the old node's exchange, and its writes are refused": func(c *cluster, during processmakertest.Endpoint, next func()) {
 			answered(c, during, func() {
-				c.view.failPuts(anyKey)
+				c.view.FailPuts(mounttest.AnyKey)
 				next()
 			})
 		},
@@ -86,16 +88,16 @@ func TestTwoNodesRefreshOneCredential(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := newCluster(newReadyHarness(t, nil))
-			l := c.issue(nil)
-			c.clock.Advance(30 * time.Minute)
+			l := c.Issue(nil)
+			c.Clock.Advance(30 * time.Minute)
 			overlap(c, processmakertest.RefreshGrant, func() {
-				resp, err := c.onNext(l.renewRequest(0))
+				resp, err := c.onNext(l.RenewRequest(0))
 				require.NoError(t, err)
-				l.data, l.secret = resp.Data, *resp.Secret
+				l.Data, l.Secret = resp.Data, *resp.Secret
 			})
-			_, err := c.onOld(l.renewRequest(0))
+			_, err := c.onOld(l.RenewRequest(0))
 			require.Error(t, err, "the old node's pair is nobody's")
-			c.harness.backend = c.next
+			c.Mount.Backend = c.next
 			c.oneCredential(l)
 		})
 	}
@@ -105,45 +107,45 @@ func TestTwoNodesRefreshInTheSameMoment(t *testing.T) {
 	t.Parallel()
 	// ProcessMaker lets both refreshes win. The storage refuses the old node.
 	c := newCluster(newReadyHarness(t, nil))
-	l := c.issue(nil)
-	c.clock.Advance(30 * time.Minute)
+	l := c.Issue(nil)
+	c.Clock.Advance(30 * time.Minute)
 	arrived := make(chan struct{}, 2)
-	c.pm.Inject(processmakertest.Fault{On: processmakertest.RefreshGrant, Do: processmakertest.MeetRefresh(2), Match: func(*http.Request) bool {
+	c.Pm.Inject(processmakertest.Fault{On: processmakertest.RefreshGrant, Do: processmakertest.MeetRefresh(2), Match: func(*http.Request) bool {
 		arrived <- struct{}{}
 		return true
 	}})
-	c.view.failPuts(anyKey)
+	c.view.FailPuts(mounttest.AnyKey)
 	ended := make(chan error, 1)
-	request := l.renewRequest(0)
+	request := l.RenewRequest(0)
 	go func() {
 		_, err := c.onOld(request)
 		ended <- err
 	}()
 	<-arrived
-	c.clock.Advance(ledger.TakeoverTime)
-	resp, err := c.onNext(l.renewRequest(0))
+	c.Clock.Advance(ledger.TakeoverTime)
+	resp, err := c.onNext(l.RenewRequest(0))
 	require.NoError(t, err)
-	l.data, l.secret = resp.Data, *resp.Secret
+	l.Data, l.Secret = resp.Data, *resp.Secret
 	require.Error(t, <-ended)
-	require.Equal(t, 1, c.pm.OverlappingRefreshes())
-	c.harness.backend = c.next
+	require.Equal(t, 1, c.Pm.OverlappingRefreshes())
+	c.Mount.Backend = c.next
 	c.oneCredential(l)
 }
 
 // oneCredential requires that the holder of l has the one live token, which
 // storage knows, and goes on with it.
-func (c *cluster) oneCredential(l *heldLease) {
-	c.t.Helper()
-	require.True(c.t, c.pm.Accepts(l.token()))
-	require.Equal(c.t, c.recordedIDs(), c.liveIDs())
-	require.Len(c.t, c.liveIDs(), 1)
-	c.clock.Advance(30 * time.Minute)
-	l.renew()
-	require.True(c.t, c.pm.Accepts(l.token()))
-	require.Equal(c.t, c.recordedIDs(), c.liveIDs())
-	require.NoError(c.t, l.tryRevoke())
-	require.Empty(c.t, c.liveIDs())
-	require.Empty(c.t, c.recordIDs())
+func (c *cluster) oneCredential(l *mounttest.Lease) {
+	c.T.Helper()
+	require.True(c.T, c.Pm.Accepts(l.Token()))
+	require.Equal(c.T, c.RecordedIDs(), c.LiveIDs())
+	require.Len(c.T, c.LiveIDs(), 1)
+	c.Clock.Advance(30 * time.Minute)
+	l.Renew()
+	require.True(c.T, c.Pm.Accepts(l.Token()))
+	require.Equal(c.T, c.RecordedIDs(), c.LiveIDs())
+	require.NoError(c.T, l.TryRevoke())
+	require.Empty(c.T, c.LiveIDs())
+	require.Empty(c.T, c.RecordIDs())
 }
 
 func TestAnOldNodeDoubtsNothingThatWasRenewedSince(t *testing.T) {
@@ -151,22 +153,22 @@ func TestAnOldNodeDoubtsNothingThatWasRenewedSince(t *testing.T) {
 	// Its refresh comes late, is refused, and it can log in no more: what it
 	// then puts down must not be the pair that it once read.
 	c := newCluster(newReadyHarness(t, nil))
-	l := c.issue(nil)
-	c.clock.Advance(30 * time.Minute)
+	l := c.Issue(nil)
+	c.Clock.Advance(30 * time.Minute)
 	var done atomic.Bool
-	c.pm.Inject(processmakertest.Fault{On: processmakertest.RefreshGrant, Times: -1, Match: func(*http.Request) bool {
+	c.Pm.Inject(processmakertest.Fault{On: processmakertest.RefreshGrant, Times: -1, Match: func(*http.Request) bool {
 		if done.CompareAndSwap(false, true) {
-			resp, err := c.onNext(l.renewRequest(0))
+			resp, err := c.onNext(l.RenewRequest(0))
 			require.NoError(t, err)
-			l.data, l.secret = resp.Data, *resp.Secret
+			l.Data, l.Secret = resp.Data, *resp.Secret
 		}
 		return false
 	}})
-	inject(processmakertest.PasswordGrant, processmakertest.ServerError())(c.harness)
-	request := l.renewRequest(0)
+	mounttest.Inject(processmakertest.PasswordGrant, processmakertest.ServerError())(c.Mount)
+	request := l.RenewRequest(0)
 	_, err := c.onOld(request)
 	require.Error(t, err)
-	c.harness.backend = c.next
+	c.Mount.Backend = c.next
 	c.oneCredential(l)
 }
 
@@ -177,15 +179,15 @@ func TestTwoNodesRenewOneSession(t *testing.T) {
 		arrange func(c *cluster)
 	}{
 		"refreshed": {processmakertest.RefreshGrant, func(c *cluster) {
-			require.NoError(c.t, c.issue(nil).tryRevoke())
-			c.clock.Advance(time.Hour)
-			c.pm.RevokeTokenByID(c.session().TokenID)
+			require.NoError(c.T, c.Issue(nil).TryRevoke())
+			c.Clock.Advance(time.Hour)
+			c.Pm.RevokeTokenByID(c.Session().TokenID)
 		}},
 		"replaced by a login": {processmakertest.PasswordGrant, func(c *cluster) {
-			require.NoError(c.t, c.issue(nil).tryRevoke())
-			c.clock.Advance(time.Hour)
-			c.pm.RevokeTokenByID(c.session().TokenID)
-			c.pm.RotateAppKey()
+			require.NoError(c.T, c.Issue(nil).TryRevoke())
+			c.Clock.Advance(time.Hour)
+			c.Pm.RevokeTokenByID(c.Session().TokenID)
+			c.Pm.RotateAppKey()
 		}},
 		"started": {processmakertest.PasswordGrant, func(*cluster) {}},
 	} {
@@ -197,28 +199,28 @@ func TestTwoNodesRenewOneSession(t *testing.T) {
 				read := func() *logical.Request {
 					return &logical.Request{Operation: logical.ReadOperation, Path: "creds/ci", MountPoint: "processmaker/"}
 				}
-				var leases []*heldLease
+				var leases []*mounttest.Lease
 				keep := func(resp *logical.Response, err error) {
-					if status(resp, err) == 200 {
-						leases = append(leases, c.register("creds/ci", resp))
+					if mounttest.Status(resp, err) == 200 {
+						leases = append(leases, c.Register("creds/ci", resp))
 					}
 				}
 				overlap(c, test.during, func() {
 					resp, err := c.onNext(read())
-					require.Equal(t, 200, status(resp, err), message(resp, err))
+					require.Equal(t, 200, mounttest.Status(resp, err), mounttest.Message(resp, err))
 					keep(resp, err)
 				})
 				keep(c.onOld(read()))
-				require.Empty(t, c.census())
-				sessions := len(c.liveIDs()) - len(c.livePersonal())
+				require.Empty(t, c.Census())
+				sessions := len(c.LiveIDs()) - len(c.LivePersonal())
 				require.Equal(t, 1, sessions, "one pair is left")
-				require.True(t, c.pm.Accepts(c.session().AccessToken), "and it is the one that is stored")
-				c.harness.backend = c.next
-				leases = append(leases, c.issue(nil))
+				require.True(t, c.Pm.Accepts(c.Session().AccessToken), "and it is the one that is stored")
+				c.Mount.Backend = c.next
+				leases = append(leases, c.Issue(nil))
 				for _, l := range leases {
-					require.NoError(t, l.tryRevoke())
+					require.NoError(t, l.TryRevoke())
 				}
-				require.Len(t, c.liveIDs(), 1)
+				require.Len(t, c.LiveIDs(), 1)
 			})
 		}
 	}
@@ -227,25 +229,25 @@ func TestTwoNodesRenewOneSession(t *testing.T) {
 func TestWhatAnotherNodeChangedIsForgotten(t *testing.T) {
 	t.Parallel()
 	c := newCluster(newStaticHarness(t, map[string]any{"credential_type": "personal_access_token"}))
-	c.issue(nil)
-	first := c.read("static-creds/ci")
-	c.clock.Advance(time.Minute)
+	c.Issue(nil)
+	first := c.Read("static-creds/ci")
+	c.Clock.Advance(time.Minute)
 	for _, path := range []string{"sessions/ci", "credentials/" + first["credential_id"].(string) + "/revoke"} {
 		operation := logical.Operation(logical.UpdateOperation)
 		if path == "sessions/ci" {
 			operation = logical.DeleteOperation
 		}
 		resp, err := c.onNext(&logical.Request{Operation: operation, Path: path})
-		require.Equal(t, 200, status(resp, err), message(resp, err))
+		require.Equal(t, 200, mounttest.Status(resp, err), mounttest.Message(resp, err))
 	}
-	c.backend.InvalidateKey(context.Background(), credential.Prefix+"ci")
-	c.backend.InvalidateKey(context.Background(), session.Prefix+"ci")
-	c.pm.ResetLog()
-	second := c.read("static-creds/ci")
-	require.True(t, c.pm.Accepts(second["access_token"].(string)))
-	require.Equal(t, 1, c.pm.Count(processmakertest.PasswordGrant), "a new session was started")
-	require.Zero(t, c.pm.Count(processmakertest.RefreshGrant), "and the ended one was not tried")
+	c.Backend.InvalidateKey(context.Background(), credential.Prefix+"ci")
+	c.Backend.InvalidateKey(context.Background(), session.Prefix+"ci")
+	c.Pm.ResetLog()
+	second := c.Read("static-creds/ci")
+	require.True(t, c.Pm.Accepts(second["access_token"].(string)))
+	require.Equal(t, 1, c.Pm.Count(processmakertest.PasswordGrant), "a new session was started")
+	require.Zero(t, c.Pm.Count(processmakertest.RefreshGrant), "and the ended one was not tried")
 	// Of roles that are not in memory there is nothing to forget.
-	c.backend.InvalidateKey(context.Background(), credential.Prefix+"none")
-	c.backend.InvalidateKey(context.Background(), session.Prefix+"none")
+	c.Backend.InvalidateKey(context.Background(), credential.Prefix+"none")
+	c.Backend.InvalidateKey(context.Background(), session.Prefix+"none")
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"testing"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 )
@@ -13,7 +15,7 @@ func TestUnknownFieldsAreRefusedEverywhere(t *testing.T) {
 	t.Parallel()
 	a := newAttack(t)
 	tried := 0
-	for _, path := range a.backend.Framework().Paths {
+	for _, path := range a.Backend.Framework().Paths {
 		for operation := range path.Operations {
 			if operation == logical.ListOperation {
 				continue
@@ -38,18 +40,18 @@ func TestUnknownFieldsAreRefusedEverywhere(t *testing.T) {
 func TestLeasesMayHoldUnknownFields(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	l := h.issue(nil)
-	l.data["of_a_newer_release"] = "x"
-	l.renew()
-	l.data["of_a_newer_release"] = "x"
-	require.NoError(t, l.tryRevoke())
-	require.Empty(t, h.liveIDs())
+	l := h.Issue(nil)
+	l.Data["of_a_newer_release"] = "x"
+	l.Renew()
+	l.Data["of_a_newer_release"] = "x"
+	require.NoError(t, l.TryRevoke())
+	require.Empty(t, h.LiveIDs())
 }
 
 // Vault passes its own parameter on where a read says that it is no list.
 func TestAReadMaySayThatItIsNoList(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	resp, err := h.do(logical.ReadOperation, "roles/ci", map[string]any{"list": "false"})
-	require.Equal(t, 200, status(resp, err), message(resp, err))
+	resp, err := h.Do(logical.ReadOperation, "roles/ci", map[string]any{"list": "false"})
+	require.Equal(t, 200, mounttest.Status(resp, err), mounttest.Message(resp, err))
 }

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"vault-plugin-secrets-processmaker/engine/role"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -69,45 +71,45 @@ type keptToken struct {
 }
 
 // kept returns what the mount has stored in the form of the files.
-func kept(h *harness, leases map[string]*heldLease, begun *logical.Response) map[string]string {
-	h.t.Helper()
+func kept(h *mounttest.Mount, leases map[string]*mounttest.Lease, begun *logical.Response) map[string]string {
+	h.T.Helper()
 	files := map[string]string{}
-	keys, err := logical.CollectKeys(context.Background(), h.storage.Storage)
-	require.NoError(h.t, err)
+	keys, err := logical.CollectKeys(context.Background(), h.Storage.Storage)
+	require.NoError(h.T, err)
 	for _, key := range keys {
-		entry, err := h.storage.Storage.Get(context.Background(), key)
-		require.NoError(h.t, err)
+		entry, err := h.Storage.Storage.Get(context.Background(), key)
+		require.NoError(h.T, err)
 		files[storageSection+rekeyed(key, entry.Value, keptURL)] = string(entry.Value)
 	}
 	for name, l := range leases {
-		files[leaseSection+name] = asText(h.t, keptLease{
-			Path: l.path, IssueTime: l.secret.IssueTime, TTL: l.secret.TTL, MaxTTL: l.secret.MaxTTL,
-			Renewable: l.secret.Renewable, InternalData: l.secret.InternalData, Data: l.data,
+		files[leaseSection+name] = asText(h.T, keptLease{
+			Path: l.Path, IssueTime: l.Secret.IssueTime, TTL: l.Secret.TTL, MaxTTL: l.Secret.MaxTTL,
+			Renewable: l.Secret.Renewable, InternalData: l.Secret.InternalData, Data: l.Data,
 		})
 	}
-	facts := keptFacts{Time: h.clock.Now(), Tokens: map[string]keptToken{}}
+	facts := keptFacts{Time: h.Clock.Now(), Tokens: map[string]keptToken{}}
 	facts.SignIn.State = begun.Data["state"].(string)
 	facts.SignIn.URL = begun.Data["authorization_url"].(string)
 
 	live := map[string]processmakertest.Token{}
-	for _, token := range h.pm.LiveTokens() {
+	for _, token := range h.Pm.LiveTokens() {
 		live[token.ID] = token
 	}
 	users := map[int64]string{}
-	for _, user := range h.pm.Users() {
+	for _, user := range h.Pm.Users() {
 		users[user.ID] = user.Username
 	}
-	replace := []string{h.pm.URL(), keptURL}
+	replace := []string{h.Pm.URL(), keptURL}
 	known := map[string]string{}
 	for _, file := range sortedNames(files) {
-		walkTokens(h.t, files[file], func(token map[string]any) {
+		walkTokens(h.T, files[file], func(token map[string]any) {
 			id := token["token_id"].(string)
 			name := known[id]
 			if name == "" {
 				name = fmt.Sprintf("token-%02d", len(known)+1)
 				known[id] = name
 				held, ok := live[id]
-				require.True(h.t, ok, "%s holds a token that is not live", file)
+				require.True(h.T, ok, "%s holds a token that is not live", file)
 				facts.Tokens[name] = keptToken{Username: users[held.UserID], ClientID: held.ClientID, Name: held.Name}
 				replace = append(replace, id, name+idEnding)
 			}
@@ -118,11 +120,11 @@ func kept(h *harness, leases map[string]*heldLease, begun *logical.Response) map
 			}
 		})
 	}
-	files[factsFile] = asText(h.t, facts)
+	files[factsFile] = asText(h.T, facts)
 	kept := map[string]string{}
 	for file, text := range files {
-		text = strings.NewReplacer(append(replace, url.QueryEscape(h.pm.URL()), keptURL)...).Replace(text)
-		require.NotContains(h.t, text, "eyJ", "%s: a real token", file)
+		text = strings.NewReplacer(append(replace, url.QueryEscape(h.Pm.URL()), keptURL)...).Replace(text)
+		require.NotContains(h.T, text, "eyJ", "%s: a real token", file)
 		if file != factsFile {
 			file += ".json"
 		}
@@ -201,37 +203,37 @@ func writeKept(t *testing.T, release string, files map[string]string) {
 
 // restore gives a new mount what a release has stored, with live tokens in the
 // place of those that were live then.
-func restore(h *harness, files map[string]string) (facts keptFacts, leases map[string]*heldLease) {
-	h.t.Helper()
-	require.NoError(h.t, json.Unmarshal([]byte(files[factsFile]), &facts))
-	h.clock.Advance(facts.Time.Sub(h.clock.Now()))
-	replace := []string{keptURL, h.pm.URL()}
+func restore(h *mounttest.Mount, files map[string]string) (facts keptFacts, leases map[string]*mounttest.Lease) {
+	h.T.Helper()
+	require.NoError(h.T, json.Unmarshal([]byte(files[factsFile]), &facts))
+	h.Clock.Advance(facts.Time.Sub(h.Clock.Now()))
+	replace := []string{keptURL, h.Pm.URL()}
 	for _, name := range sortedNames(facts.Tokens) {
 		fresh := newFreshToken(h, facts.Tokens[name])
 		replace = append(replace, name+idEnding, fresh.id, name+accessEnding, fresh.access, name+refreshEnding, fresh.refresh)
 	}
 	fit := strings.NewReplacer(replace...).Replace
-	require.NoError(h.t, json.Unmarshal([]byte(fit(files[factsFile])), &facts))
-	leases = map[string]*heldLease{}
+	require.NoError(h.T, json.Unmarshal([]byte(fit(files[factsFile])), &facts))
+	leases = map[string]*mounttest.Lease{}
 	for file, text := range files {
 		name := strings.TrimSuffix(file, ".json")
 		if key, ok := strings.CutPrefix(name, storageSection); ok {
-			key = rekeyed(key, []byte(text), h.pm.URL())
-			require.NoError(h.t, h.storage.Storage.Put(context.Background(), &logical.StorageEntry{Key: key, Value: []byte(fit(text))}))
+			key = rekeyed(key, []byte(text), h.Pm.URL())
+			require.NoError(h.T, h.Storage.Storage.Put(context.Background(), &logical.StorageEntry{Key: key, Value: []byte(fit(text))}))
 		}
 		if lease, ok := strings.CutPrefix(name, leaseSection); ok {
 			leases[lease] = restoreLease(h, fit(text))
 		}
 	}
-	h.pm.ResetLog()
+	h.Pm.ResetLog()
 	return facts, leases
 }
 
-func restoreLease(h *harness, text string) *heldLease {
-	h.t.Helper()
+func restoreLease(h *mounttest.Mount, text string) *mounttest.Lease {
+	h.T.Helper()
 	var kept keptLease
-	require.NoError(h.t, json.Unmarshal([]byte(text), &kept))
-	return &heldLease{h: h, path: kept.Path, data: kept.Data, secret: logical.Secret{
+	require.NoError(h.T, json.Unmarshal([]byte(text), &kept))
+	return &mounttest.Lease{H: h, Path: kept.Path, Data: kept.Data, Secret: logical.Secret{
 		LeaseOptions: logical.LeaseOptions{TTL: kept.TTL, MaxTTL: kept.MaxTTL, Renewable: kept.Renewable, IssueTime: kept.IssueTime},
 		InternalData: kept.InternalData,
 	}}

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -12,15 +14,15 @@ import (
 )
 
 // newUpgradeHarness has the accounts and secrets that kept entries are for.
-func newUpgradeHarness(t *testing.T) *harness {
+func newUpgradeHarness(t *testing.T) *mounttest.Mount {
 	h := newHarness(t)
 	for _, id := range []int64{2, 3, 4} {
-		h.pm.SetClientSecret(id, upgradeSecret)
+		h.Pm.SetClientSecret(id, upgradeSecret)
 	}
 	for _, name := range []string{"admin", "alice"} {
-		h.pm.SetPassword(name, upgradePass)
+		h.Pm.SetPassword(name, upgradePass)
 	}
-	h.pm.AddUser(processmakertest.User{Username: "erin", Password: upgradePass})
+	h.Pm.AddUser(processmakertest.User{Username: "erin", Password: upgradePass})
 	return h
 }
 
@@ -28,8 +30,8 @@ func newUpgradeHarness(t *testing.T) *harness {
 // name of the file that it belongs into.
 func keep(t *testing.T) map[string]string {
 	h := newUpgradeHarness(t)
-	h.mustWrite("config", map[string]any{
-		"url": h.pm.URL(), "client_id": "3", "client_secret": upgradeSecret,
+	h.MustWrite("config", map[string]any{
+		"url": h.Pm.URL(), "client_id": "3", "client_secret": upgradeSecret,
 		"token_requests_per_minute": 0, "request_timeout": "10s", "max_concurrent_requests": 8,
 	})
 	alice := map[string]any{"username": "alice", "password": upgradePass}
@@ -43,31 +45,31 @@ func keep(t *testing.T) map[string]string {
 		"jobs":     join(alice, personal),
 		"reports":  join(administrator, personal, map[string]any{"user_id": "2"}),
 		"robot":    join(personal, map[string]any{"grant_type": "refresh_token", "client_id": "4", "client_secret": upgradeSecret}),
-		"people":   join(personal, map[string]any{"grant_type": "authorization_code", "redirect_uri": callback, "client_id": "2", "client_secret": upgradeSecret}),
+		"people":   join(personal, map[string]any{"grant_type": "authorization_code", "redirect_uri": mounttest.Callback, "client_id": "2", "client_secret": upgradeSecret}),
 		"shared":   join(alice, personal, map[string]any{"rotation_period": "1h"}),
 		"changing": {"username": "erin", "password": upgradePass},
 		"rotated":  join(alice, map[string]any{"rotation_period": "2h", "rotation_overlap": "20m"}),
 	} {
-		h.mustWrite("roles/"+name, data)
+		h.MustWrite("roles/"+name, data)
 	}
 	// A cursor is stored when it is far enough ahead of the last one.
-	h.tick()
-	h.clock.Advance(30 * time.Minute)
-	h.tick()
+	h.Tick()
+	h.Clock.Advance(30 * time.Minute)
+	h.Tick()
 
-	h.mustWrite("sessions/robot", map[string]any{"refresh_token": newFreshToken(h, keptToken{Username: "alice", ClientID: 4}).refresh})
-	leases := map[string]*heldLease{}
+	h.MustWrite("sessions/robot", map[string]any{"refresh_token": newFreshToken(h, keptToken{Username: "alice", ClientID: 4}).refresh})
+	leases := map[string]*mounttest.Lease{}
 	for _, name := range []string{"ci", "doubt", "steady", "once", "jobs", "reports", "robot"} {
 		leases[name] = issueFrom(h, name)
 	}
-	h.read("static-creds/shared")
-	h.read("static-creds/rotated")
-	uncertain := h.record(leases["doubt"].id())
+	h.Read("static-creds/shared")
+	h.Read("static-creds/rotated")
+	uncertain := h.Record(leases["doubt"].Id())
 	uncertain.Doubtful = true
-	require.NoError(h.t, h.backend.Engine().Ledger.Put(uncertain))
+	require.NoError(h.T, h.Backend.Engine().Ledger.Put(uncertain))
 	leaveDue(h)
 	leaveOpen(h)
-	begun := h.mustWrite("authorize/people", nil)
+	begun := h.MustWrite("authorize/people", nil)
 	return kept(h, leases, begun)
 }
 
@@ -79,29 +81,29 @@ func join(all ...map[string]any) map[string]any {
 	return joined
 }
 
-func issueFrom(h *harness, role string) *heldLease {
-	h.t.Helper()
-	resp, err := h.do(logical.ReadOperation, "creds/"+role, nil)
-	require.NoError(h.t, err)
-	require.False(h.t, resp.IsError(), "%v", resp)
-	return h.register("creds/"+role, resp)
+func issueFrom(h *mounttest.Mount, role string) *mounttest.Lease {
+	h.T.Helper()
+	resp, err := h.Do(logical.ReadOperation, "creds/"+role, nil)
+	require.NoError(h.T, err)
+	require.False(h.T, resp.IsError(), "%v", resp)
+	return h.Register("creds/"+role, resp)
 }
 
 // leaveDue leaves a token behind that could not be ended.
-func leaveDue(h *harness) {
-	h.t.Helper()
-	remove := h.pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Do: processmakertest.Refuse()})
-	h.mustWrite("roles/steady", map[string]any{"verify": true})
+func leaveDue(h *mounttest.Mount) {
+	h.T.Helper()
+	remove := h.Pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Do: processmakertest.Refuse()})
+	h.MustWrite("roles/steady", map[string]any{"verify": true})
 	remove()
 }
 
 // leaveOpen leaves a change of a password open that ProcessMaker never got.
-func leaveOpen(h *harness) {
-	h.t.Helper()
-	remove := h.pm.Inject(processmakertest.Fault{On: processmakertest.ChangePassword, Do: processmakertest.Refuse()})
-	h.clock.Advance(10 * time.Second) // of leaving ProcessMaker alone
-	_, err := h.do(logical.UpdateOperation, "rotate-role/changing", nil)
-	require.Error(h.t, err)
+func leaveOpen(h *mounttest.Mount) {
+	h.T.Helper()
+	remove := h.Pm.Inject(processmakertest.Fault{On: processmakertest.ChangePassword, Do: processmakertest.Refuse()})
+	h.Clock.Advance(10 * time.Second) // of leaving ProcessMaker alone
+	_, err := h.Do(logical.UpdateOperation, "rotate-role/changing", nil)
+	require.Error(h.T, err)
 	remove()
-	require.Len(h.t, h.openChanges(), 1)
+	require.Len(h.T, h.OpenChanges(), 1)
 }

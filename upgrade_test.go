@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"vault-plugin-secrets-processmaker/engine/credential"
 
 	"vault-plugin-secrets-processmaker/engine/session"
@@ -72,112 +74,112 @@ func TestEntriesOfEarlierReleases(t *testing.T) {
 	}
 }
 
-func requireSettingsWork(h *harness, files map[string]string) {
-	h.t.Helper()
-	config := h.read("config")
-	require.Equal(h.t, h.pm.URL(), config["url"])
-	require.Equal(h.t, true, config["client_secret_set"])
+func requireSettingsWork(h *mounttest.Mount, files map[string]string) {
+	h.T.Helper()
+	config := h.Read("config")
+	require.Equal(h.T, h.Pm.URL(), config["url"])
+	require.Equal(h.T, true, config["client_secret_set"])
 	roles, sessions := 0, 0
 	for file := range files {
 		name := strings.TrimSuffix(strings.TrimPrefix(file, storageSection), ".json")
 		if role, ok := strings.CutPrefix(name, role.Prefix); ok {
 			roles++
-			read := h.read("roles/" + role)
-			require.NotNil(h.t, read, role)
-			require.True(h.t, read["password_set"] == true || read["client_secret_set"] == true, role)
+			read := h.Read("roles/" + role)
+			require.NotNil(h.T, read, role)
+			require.True(h.T, read["password_set"] == true || read["client_secret_set"] == true, role)
 		}
 		if role, ok := strings.CutPrefix(name, session.Prefix); ok {
 			sessions++
-			require.Equal(h.t, "active", h.read("sessions/" + role)["state"], role)
+			require.Equal(h.T, "active", h.Read("sessions/" + role)["state"], role)
 		}
 		if role, ok := strings.CutPrefix(name, credential.Prefix); ok {
-			h.pm.ResetLog()
-			read := h.read("static-creds/" + role)
-			require.True(h.t, h.pm.Accepts(read["access_token"].(string)), role)
-			require.Zero(h.t, h.pm.Count(processmakertest.AnyToken, processmakertest.CreateToken), "%s: another credential than the stored one", role)
+			h.Pm.ResetLog()
+			read := h.Read("static-creds/" + role)
+			require.True(h.T, h.Pm.Accepts(read["access_token"].(string)), role)
+			require.Zero(h.T, h.Pm.Count(processmakertest.AnyToken, processmakertest.CreateToken), "%s: another credential than the stored one", role)
 		}
 	}
-	require.GreaterOrEqual(h.t, roles, 10)
-	require.GreaterOrEqual(h.t, sessions, 3)
+	require.GreaterOrEqual(h.T, roles, 10)
+	require.GreaterOrEqual(h.T, sessions, 3)
 }
 
 // requireOpenChangesWork completes the changes of passwords that were cut off.
-func requireOpenChangesWork(h *harness) {
-	h.t.Helper()
-	if len(h.openChanges()) == 0 {
+func requireOpenChangesWork(h *mounttest.Mount) {
+	h.T.Helper()
+	if len(h.OpenChanges()) == 0 {
 		return // of a release before there were any
 	}
-	h.mustWrite("rotate-role/changing", nil)
-	require.Empty(h.t, h.openChanges())
-	require.Equal(h.t, h.pm.User("erin").Password, h.storedPassword("changing"))
+	h.MustWrite("rotate-role/changing", nil)
+	require.Empty(h.T, h.OpenChanges())
+	require.Equal(h.T, h.Pm.User("erin").Password, h.StoredPassword("changing"))
 }
 
 // requireSignInWorks completes the sign-in that was begun before the upgrade.
-func requireSignInWorks(h *harness, facts keptFacts) {
-	h.t.Helper()
-	back, err := h.pm.SignIn(&http.Client{}, facts.SignIn.URL, "alice", upgradePass)
-	require.NoError(h.t, err)
-	resp, err := h.do(logical.UpdateOperation, "sessions/people", map[string]any{"state": facts.SignIn.State, "code": back.Query().Get("code")})
-	require.Equal(h.t, 200, status(resp, err), message(resp, err))
+func requireSignInWorks(h *mounttest.Mount, facts keptFacts) {
+	h.T.Helper()
+	back, err := h.Pm.SignIn(&http.Client{}, facts.SignIn.URL, "alice", upgradePass)
+	require.NoError(h.T, err)
+	resp, err := h.Do(logical.UpdateOperation, "sessions/people", map[string]any{"state": facts.SignIn.State, "code": back.Query().Get("code")})
+	require.Equal(h.T, 200, mounttest.Status(resp, err), mounttest.Message(resp, err))
 }
 
-func requireLeasesWork(h *harness, leases map[string]*heldLease) {
-	h.t.Helper()
-	h.clock.Advance(time.Minute)
+func requireLeasesWork(h *mounttest.Mount, leases map[string]*mounttest.Lease) {
+	h.T.Helper()
+	h.Clock.Advance(time.Minute)
 	for _, name := range sortedNames(leases) {
 		l := leases[name]
-		before := l.token()
-		require.True(h.t, h.pm.Accepts(before), name)
-		if l.secret.Renewable {
-			l.renew()
-			require.True(h.t, h.pm.Accepts(l.token()), name)
-			refreshes := l.data["renew_mode"] == string(lease.Refresh)
-			require.Equal(h.t, refreshes, before != l.token(), name)
+		before := l.Token()
+		require.True(h.T, h.Pm.Accepts(before), name)
+		if l.Secret.Renewable {
+			l.Renew()
+			require.True(h.T, h.Pm.Accepts(l.Token()), name)
+			refreshes := l.Data["renew_mode"] == string(lease.Refresh)
+			require.Equal(h.T, refreshes, before != l.Token(), name)
 		}
-		require.NoError(h.t, l.tryRevoke(), name)
-		require.False(h.t, h.pm.Accepts(l.token()), name)
-		require.Nil(h.t, h.record(l.id()), name)
+		require.NoError(h.T, l.TryRevoke(), name)
+		require.False(h.T, h.Pm.Accepts(l.Token()), name)
+		require.Nil(h.T, h.Record(l.Id()), name)
 	}
 }
 
 // requireLedgerWorks lets everything end that is in the ledger, at its time and
 // not before.
-func requireLedgerWorks(h *harness) {
-	h.t.Helper()
+func requireLedgerWorks(h *mounttest.Mount) {
+	h.T.Helper()
 	due := 0
-	for _, id := range h.recordIDs() {
-		if h.record(id).State == ledger.Due {
+	for _, id := range h.RecordIDs() {
+		if h.Record(id).State == ledger.Due {
 			due++
 		}
 	}
-	require.Equal(h.t, 1, due)
-	h.tick()
-	for _, id := range h.recordIDs() {
-		record := h.record(id)
-		require.Equal(h.t, ledger.Live, record.State)
-		require.True(h.t, record.Shared)
+	require.Equal(h.T, 1, due)
+	h.Tick()
+	for _, id := range h.RecordIDs() {
+		record := h.Record(id)
+		require.Equal(h.T, ledger.Live, record.State)
+		require.True(h.T, record.Shared)
 	}
-	h.clock.Advance(3 * time.Hour)
-	h.tick()
-	require.Empty(h.t, h.recordIDs())
+	h.Clock.Advance(3 * time.Hour)
+	h.Tick()
+	require.Empty(h.T, h.RecordIDs())
 }
 
 // requireSessionsWork lets the sessions grow old, when they are refreshed, and
 // ends them with their roles.
-func requireSessionsWork(h *harness) {
-	h.t.Helper()
-	sessions, err := h.storage.List(context.Background(), session.Prefix)
-	require.NoError(h.t, err)
-	h.clock.Advance(300 * 24 * time.Hour)
-	h.pm.ResetLog()
-	h.tick()
-	require.Equal(h.t, len(sessions), h.pm.Count(processmakertest.RefreshGrant))
-	require.Zero(h.t, h.pm.Count(processmakertest.PasswordGrant))
-	names, err := h.storage.List(context.Background(), role.Prefix)
-	require.NoError(h.t, err)
+func requireSessionsWork(h *mounttest.Mount) {
+	h.T.Helper()
+	sessions, err := h.Storage.List(context.Background(), session.Prefix)
+	require.NoError(h.T, err)
+	h.Clock.Advance(300 * 24 * time.Hour)
+	h.Pm.ResetLog()
+	h.Tick()
+	require.Equal(h.T, len(sessions), h.Pm.Count(processmakertest.RefreshGrant))
+	require.Zero(h.T, h.Pm.Count(processmakertest.PasswordGrant))
+	names, err := h.Storage.List(context.Background(), role.Prefix)
+	require.NoError(h.T, err)
 	for _, name := range names {
-		resp, err := h.do(logical.DeleteOperation, "roles/"+name, nil)
-		require.Equal(h.t, 200, status(resp, err), message(resp, err))
+		resp, err := h.Do(logical.DeleteOperation, "roles/"+name, nil)
+		require.Equal(h.T, 200, mounttest.Status(resp, err), mounttest.Message(resp, err))
 	}
-	require.Empty(h.t, h.liveIDs())
+	require.Empty(h.T, h.LiveIDs())
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
@@ -19,17 +21,17 @@ import (
 type freshToken struct{ id, access, refresh string }
 
 // freshToken makes a token by the grant that its auth client has.
-func newFreshToken(h *harness, like keptToken) freshToken {
-	h.t.Helper()
+func newFreshToken(h *mounttest.Mount, like keptToken) freshToken {
+	h.T.Helper()
 	if like.Name != "" {
 		return freshPersonalToken(h, like)
 	}
-	c := h.pm.Client(like.ClientID)
+	c := h.Pm.Client(like.ClientID)
 	form := url.Values{"client_id": {fmt.Sprint(c.ID)}, "client_secret": {c.Secret}}
 	if c.AuthorizationCode {
 		form.Set("grant_type", "authorization_code")
 		form.Set("redirect_uri", c.Redirect)
-		form.Set("code", h.pm.AuthorizationCode(processmakertest.Approval{ClientID: c.ID, Username: like.Username, RedirectURI: c.Redirect}))
+		form.Set("code", h.Pm.AuthorizationCode(processmakertest.Approval{ClientID: c.ID, Username: like.Username, RedirectURI: c.Redirect}))
 	} else {
 		form.Set("grant_type", "password")
 		form.Set("username", like.Username)
@@ -40,35 +42,35 @@ func newFreshToken(h *harness, like keptToken) freshToken {
 		Refresh string `json:"refresh_token"`
 	}
 	call(h, http.MethodPost, "/oauth/token", "", "application/x-www-form-urlencoded", form.Encode(), &got)
-	return freshToken{id: tokenID(h.t, got.Access), access: got.Access, refresh: got.Refresh}
+	return freshToken{id: tokenID(h.T, got.Access), access: got.Access, refresh: got.Refresh}
 }
 
-func freshPersonalToken(h *harness, like keptToken) freshToken {
-	h.t.Helper()
+func freshPersonalToken(h *mounttest.Mount, like keptToken) freshToken {
+	h.T.Helper()
 	maker := newFreshToken(h, keptToken{Username: "admin", ClientID: 3})
-	defer h.pm.RevokeTokenByID(maker.id)
+	defer h.Pm.RevokeTokenByID(maker.id)
 	var made struct {
 		Access string `json:"accessToken"`
 	}
-	path := fmt.Sprintf("/api/1.0/users/%d/tokens", h.pm.User(like.Username).ID)
-	call(h, http.MethodPost, path, maker.access, "application/json", asText(h.t, map[string]any{"name": like.Name, "scopes": []string{}}), &made)
-	return freshToken{id: tokenID(h.t, made.Access), access: made.Access}
+	path := fmt.Sprintf("/api/1.0/users/%d/tokens", h.Pm.User(like.Username).ID)
+	call(h, http.MethodPost, path, maker.access, "application/json", asText(h.T, map[string]any{"name": like.Name, "scopes": []string{}}), &made)
+	return freshToken{id: tokenID(h.T, made.Access), access: made.Access}
 }
 
-func call(h *harness, method, path, bearer, contentType, body string, answer any) {
-	h.t.Helper()
-	request, err := http.NewRequest(method, h.pm.URL()+path, bytes.NewBufferString(body))
-	require.NoError(h.t, err)
+func call(h *mounttest.Mount, method, path, bearer, contentType, body string, answer any) {
+	h.T.Helper()
+	request, err := http.NewRequest(method, h.Pm.URL()+path, bytes.NewBufferString(body))
+	require.NoError(h.T, err)
 	request.Header.Set("Content-Type", contentType)
 	request.Header.Set("Accept", "application/json")
 	if bearer != "" {
 		request.Header.Set("Authorization", "Bearer "+bearer)
 	}
 	response, err := http.DefaultClient.Do(request)
-	require.NoError(h.t, err)
+	require.NoError(h.T, err)
 	defer response.Body.Close()
-	require.Equal(h.t, http.StatusOK, response.StatusCode, path)
-	require.NoError(h.t, json.NewDecoder(response.Body).Decode(answer))
+	require.Equal(h.T, http.StatusOK, response.StatusCode, path)
+	require.NoError(h.T, json.NewDecoder(response.Body).Decode(answer))
 }
 
 func tokenID(t *testing.T, access string) string {

@@ -4,6 +4,8 @@ import (
 	"sync"
 	"testing"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
@@ -14,43 +16,43 @@ func TestUpstreamTroubleAtIssue(t *testing.T) {
 	t.Parallel()
 	const on = processmakertest.PasswordGrant
 	for name, test := range map[string]struct {
-		arrange func(h *harness)
+		arrange func(h *mounttest.Mount)
 		status  int
 		says    string
 	}{
-		"wrong password":        {func(h *harness) { h.pm.SetPassword("alice", "another") }, 400, "wrong username or password"},
-		"deleted user":          {func(h *harness) { h.pm.DeleteUser("alice") }, 400, "wrong username or password"},
-		"wrong client secret":   {func(h *harness) { h.pm.SetClientSecret(3, "another") }, 400, "client_secret of the config"},
-		"revoked client":        {func(h *harness) { h.pm.RevokeClient(3) }, 400, `auth client "3"`},
-		"down":                  {func(h *harness) { h.pm.GoOffline() }, 502, "cannot be reached"},
-		"refused connection":    {inject(on, processmakertest.Refuse()), 502, "closed before the answer was complete"},
-		"server error":          {inject(on, processmakertest.ServerError()), 502, "HTTP 500"},
-		"maintenance":           {inject(on, processmakertest.Maintenance(90)), 502, "try again in 1m30s"},
-		"throttled":             {inject(on, processmakertest.Throttled(33)), 503, "33s"},
-		"login page":            {inject(on, processmakertest.HTMLPage(200)), 502, "not JSON"},
-		"proxy's error page":    {inject(on, processmakertest.HTMLPage(502)), 502, "HTTP 502"},
-		"redirect":              {inject(on, processmakertest.Redirect("http://127.0.0.1:1/login")), 502, "redirect"},
-		"truncated":             {inject(on, processmakertest.Truncated()), 502, "broke off"},
-		"huge":                  {inject(on, processmakertest.Huge()), 502, "larger than 1 MiB"},
-		"wrong host":            {inject(on, processmakertest.Answer(499, nil, "{}")), 502, "no tenant"},
-		"not found":             {inject(on, processmakertest.Answer(404, jsonHeader(), "{}")), 502, "check the url"},
-		"success without token": {inject(on, processmakertest.Answer(200, jsonHeader(), "{}")), 502, "no access_token"},
-		"token is a number":     {inject(on, processmakertest.Answer(200, jsonHeader(), `{"access_token":12}`)), 502, "the access_token of the answer is no text"},
-		"token is opaque":       {inject(on, processmakertest.Answer(200, jsonHeader(), `{"access_token":"SECRETabc","token_type":"bearer"}`)), 502, "ProcessMaker 3 is not supported"},
-		"malformed request":     {inject(on, processmakertest.Answer(400, jsonHeader(), `{"error":"invalid_request"}`)), 500, "malformed"},
-		"league 7":              {inject(on, processmakertest.Answer(401, jsonHeader(), `{"error":"invalid_credentials"}`)), 400, "wrong username or password"},
+		"wrong password":        {func(h *mounttest.Mount) { h.Pm.SetPassword("alice", "another") }, 400, "wrong username or password"},
+		"deleted user":          {func(h *mounttest.Mount) { h.Pm.DeleteUser("alice") }, 400, "wrong username or password"},
+		"wrong client secret":   {func(h *mounttest.Mount) { h.Pm.SetClientSecret(3, "another") }, 400, "client_secret of the config"},
+		"revoked client":        {func(h *mounttest.Mount) { h.Pm.RevokeClient(3) }, 400, `auth client "3"`},
+		"down":                  {func(h *mounttest.Mount) { h.Pm.GoOffline() }, 502, "cannot be reached"},
+		"refused connection":    {mounttest.Inject(on, processmakertest.Refuse()), 502, "closed before the answer was complete"},
+		"server error":          {mounttest.Inject(on, processmakertest.ServerError()), 502, "HTTP 500"},
+		"maintenance":           {mounttest.Inject(on, processmakertest.Maintenance(90)), 502, "try again in 1m30s"},
+		"throttled":             {mounttest.Inject(on, processmakertest.Throttled(33)), 503, "33s"},
+		"login page":            {mounttest.Inject(on, processmakertest.HTMLPage(200)), 502, "not JSON"},
+		"proxy's error page":    {mounttest.Inject(on, processmakertest.HTMLPage(502)), 502, "HTTP 502"},
+		"redirect":              {mounttest.Inject(on, processmakertest.Redirect("http://127.0.0.1:1/login")), 502, "redirect"},
+		"truncated":             {mounttest.Inject(on, processmakertest.Truncated()), 502, "broke off"},
+		"huge":                  {mounttest.Inject(on, processmakertest.Huge()), 502, "larger than 1 MiB"},
+		"wrong host":            {mounttest.Inject(on, processmakertest.Answer(499, nil, "{}")), 502, "no tenant"},
+		"not found":             {mounttest.Inject(on, processmakertest.Answer(404, mounttest.JsonHeader(), "{}")), 502, "check the url"},
+		"success without token": {mounttest.Inject(on, processmakertest.Answer(200, mounttest.JsonHeader(), "{}")), 502, "no access_token"},
+		"token is a number":     {mounttest.Inject(on, processmakertest.Answer(200, mounttest.JsonHeader(), `{"access_token":12}`)), 502, "the access_token of the answer is no text"},
+		"token is opaque":       {mounttest.Inject(on, processmakertest.Answer(200, mounttest.JsonHeader(), `{"access_token":"SECRETabc","token_type":"bearer"}`)), 502, "ProcessMaker 3 is not supported"},
+		"malformed request":     {mounttest.Inject(on, processmakertest.Answer(400, mounttest.JsonHeader(), `{"error":"invalid_request"}`)), 500, "malformed"},
+		"league 7":              {mounttest.Inject(on, processmakertest.Answer(401, mounttest.JsonHeader(), `{"error":"invalid_credentials"}`)), 400, "wrong username or password"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newReadyHarness(t, nil)
 			test.arrange(h)
-			resp, err := h.do(logical.ReadOperation, "creds/ci", nil)
-			require.Equal(t, test.status, status(resp, err), message(resp, err))
-			require.Contains(t, message(resp, err), test.says)
-			require.Contains(t, message(resp, err), `role "ci"`)
-			require.NotContains(t, message(resp, err), "SECRET")
-			require.LessOrEqual(t, h.pm.Count(), 1, "nothing is sent twice")
-			require.Empty(t, h.recordedIDs())
+			resp, err := h.Do(logical.ReadOperation, "creds/ci", nil)
+			require.Equal(t, test.status, mounttest.Status(resp, err), mounttest.Message(resp, err))
+			require.Contains(t, mounttest.Message(resp, err), test.says)
+			require.Contains(t, mounttest.Message(resp, err), `role "ci"`)
+			require.NotContains(t, mounttest.Message(resp, err), "SECRET")
+			require.LessOrEqual(t, h.Pm.Count(), 1, "nothing is sent twice")
+			require.Empty(t, h.RecordedIDs())
 		})
 	}
 }
@@ -58,33 +60,33 @@ func TestUpstreamTroubleAtIssue(t *testing.T) {
 func TestPasswordGrantSwitchedOff(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil, func(c *processmakertest.Config) { c.Release = "4.14.0" })
-	resp, err := h.do(logical.ReadOperation, "creds/ci", nil)
-	require.Equal(t, 400, status(resp, err))
-	require.Contains(t, message(resp, err), "4.14.2")
+	resp, err := h.Do(logical.ReadOperation, "creds/ci", nil)
+	require.Equal(t, 400, mounttest.Status(resp, err))
+	require.Contains(t, mounttest.Message(resp, err), "4.14.2")
 }
 
 func TestAWrongPasswordCostsOneLogin(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	h.pm.SetPassword("alice", "another")
+	h.Pm.SetPassword("alice", "another")
 	var wg sync.WaitGroup
 	for range 20 {
 		wg.Go(func() {
-			resp, err := h.do(logical.ReadOperation, "creds/ci", nil)
-			if status(resp, err) != 400 {
-				t.Errorf("status %d", status(resp, err))
+			resp, err := h.Do(logical.ReadOperation, "creds/ci", nil)
+			if mounttest.Status(resp, err) != 400 {
+				t.Errorf("status %d", mounttest.Status(resp, err))
 			}
 		})
 	}
 	wg.Wait()
-	require.Equal(t, 1, h.pm.Count(processmakertest.PasswordGrant))
+	require.Equal(t, 1, h.Pm.Count(processmakertest.PasswordGrant))
 
-	h.mustWrite("roles/ci", map[string]any{"password": "another"})
-	h.issue(nil)
+	h.MustWrite("roles/ci", map[string]any{"password": "another"})
+	h.Issue(nil)
 
-	h.pm.SetPassword("alice", "third")
-	h.refusedWrite(logical.ReadOperation, "creds/ci", nil, "wrong username or password")
-	h.mustWrite("config", map[string]any{"request_timeout": "10s"})
-	h.pm.SetPassword("alice", "another")
-	h.issue(nil)
+	h.Pm.SetPassword("alice", "third")
+	h.RefusedWrite(logical.ReadOperation, "creds/ci", nil, "wrong username or password")
+	h.MustWrite("config", map[string]any{"request_timeout": "10s"})
+	h.Pm.SetPassword("alice", "another")
+	h.Issue(nil)
 }

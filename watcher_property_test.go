@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/stretchr/testify/require"
 
@@ -28,68 +30,68 @@ func TestWatchersNeverSpin(t *testing.T) {
 			maxTTL := 10*time.Second + seconds(100_000)
 			ttl := min(10*time.Second+seconds(20_000), maxTTL)
 			h := newReadyHarness(t, map[string]any{"renew_mode": mode, "ttl": int(ttl.Seconds()), "max_ttl": int(maxTTL.Seconds())})
-			h.system.MaxLeaseTTLVal = 10*time.Second + seconds(100_000)
+			h.System.MaxLeaseTTLVal = 10*time.Second + seconds(100_000)
 
 			calls := 0
-			start := h.clock.Now()
+			start := h.Clock.Now()
 			for range 4 {
-				l := h.issue(nil)
-				end := h.clock.Now().Add(l.secret.TTL)
-				begin := h.clock.Now()
+				l := h.Issue(nil)
+				end := h.Clock.Now().Add(l.Secret.TTL)
+				begin := h.Clock.Now()
 				for round := 0; ; round++ {
-					refreshes := h.pm.Count(processmakertest.RefreshGrant)
-					all := h.pm.Count()
+					refreshes := h.Pm.Count(processmakertest.RefreshGrant)
+					all := h.Pm.Count()
 					calls++
-					_, err := l.tryRenew(context.Background())
+					_, err := l.TryRenew(context.Background())
 					if err != nil {
 						require.ErrorContains(t, err, "max_ttl")
 						break
 					}
 					newEnd := vaultsEnd(h, l)
-					require.True(t, l.secret.Renewable)
+					require.True(t, l.Secret.Renewable)
 					require.False(t, newEnd.Before(end.Add(-2*time.Second)), "a renewal shortened the lease")
-					require.False(t, newEnd.After(h.record(l.id()).Deadline), "outlives its deadline")
-					require.False(t, newEnd.After(h.record(l.id()).TokenExpireTime), "outlives its token")
-					require.True(t, h.pm.Accepts(l.token()))
+					require.False(t, newEnd.After(h.Record(l.Id()).Deadline), "outlives its deadline")
+					require.False(t, newEnd.After(h.Record(l.Id()).TokenExpireTime), "outlives its token")
+					require.True(t, h.Pm.Accepts(l.Token()))
 					if mode == "extend" {
-						require.Equal(t, all, h.pm.Count(), "extend makes no call")
+						require.Equal(t, all, h.Pm.Count(), "extend makes no call")
 					}
-					if h.pm.Count(processmakertest.RefreshGrant) > refreshes {
+					if h.Pm.Count(processmakertest.RefreshGrant) > refreshes {
 						require.False(t, newEnd.Before(end.Add(lease.LeastGrowth-time.Second)), "rotated without a gain")
 					}
 					end = newEnd
-					left := end.Sub(h.clock.Now())
-					grace := l.secret.TTL / 10
+					left := end.Sub(h.Clock.Now())
+					grace := l.Secret.TTL / 10
 					if left <= grace || round > 1000 {
 						break
 					}
-					h.clock.Advance(left * 2 / 3)
+					h.Clock.Advance(left * 2 / 3)
 					if random.IntN(10) == 0 {
-						h.clock.Advance(-time.Duration(random.IntN(1000)) * time.Millisecond)
+						h.Clock.Advance(-time.Duration(random.IntN(1000)) * time.Millisecond)
 					}
 				}
-				if h.clock.Now().Before(begin.Add(time.Second)) {
-					h.clock.Advance(time.Second)
+				if h.Clock.Now().Before(begin.Add(time.Second)) {
+					h.Clock.Advance(time.Second)
 				}
 			}
 			// Each turn takes two thirds of what is left of a lease, so there is
 			// one for every half of a ttl, and some as a lease runs out.
-			lived, lease := h.clock.Now().Sub(start), min(ttl, h.system.MaxLeaseTTLVal)
+			lived, lease := h.Clock.Now().Sub(start), min(ttl, h.System.MaxLeaseTTLVal)
 			require.LessOrEqual(t, calls, int(2*lived/lease)+4*25, "in %s", lived)
-			require.LessOrEqual(t, h.pm.Count(processmakertest.PasswordGrant), 4)
+			require.LessOrEqual(t, h.Pm.Count(processmakertest.PasswordGrant), 4)
 		})
 	}
 }
 
 // vaultsEnd is where Vault puts the end of a lease that was just renewed, by its
 // own arithmetic on the injected clock.
-func vaultsEnd(h *harness, l *heldLease) time.Time {
-	h.t.Helper()
+func vaultsEnd(h *mounttest.Mount, l *mounttest.Lease) time.Time {
+	h.T.Helper()
 	// CalculateTTL reads the real clock: what counts is how far apart the
 	// times are.
-	shift := time.Since(h.clock.Now())
-	ttl, warnings, err := framework.CalculateTTL(h.system, 0, l.secret.TTL, 0, l.secret.MaxTTL, 0, l.secret.IssueTime.Add(shift))
-	require.NoError(h.t, err)
-	require.LessOrEqual(h.t, len(warnings), 1)
-	return h.clock.Now().Add(ttl)
+	shift := time.Since(h.Clock.Now())
+	ttl, warnings, err := framework.CalculateTTL(h.System, 0, l.Secret.TTL, 0, l.Secret.MaxTTL, 0, l.Secret.IssueTime.Add(shift))
+	require.NoError(h.T, err)
+	require.LessOrEqual(h.T, len(warnings), 1)
+	return h.Clock.Now().Add(ttl)
 }

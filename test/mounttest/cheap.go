@@ -1,4 +1,4 @@
-package main
+package mounttest
 
 import (
 	"bytes"
@@ -16,17 +16,17 @@ import (
 // counted around a request is the engine's own. It speaks just enough HTTP for
 // one client: a request fits a packet, and connections stay.
 type cheapUpstream struct {
-	url                              string
+	Url                              string
 	grant, personal, deleted, failed []byte
 	refused                          []byte
 }
 
-func newCheapUpstream(t testing.TB) *cheapUpstream {
+func NewCheapUpstream(t testing.TB) *cheapUpstream {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	u := &cheapUpstream{
-		url:      "http://" + listener.Addr().String(),
+		Url:      "http://" + listener.Addr().String(),
 		grant:    jsonReply(200, fmt.Sprintf(`{"token_type":"Bearer","expires_in":31536000,"access_token":%q,"refresh_token":%q}`, cheapToken("a"), "def50200"+strings.Repeat("ab", 350))),
 		personal: jsonReply(200, fmt.Sprintf(`{"accessToken":%q,"token":{"id":"b"}}`, cheapToken("b"))),
 		deleted:  []byte("HTTP/1.1 204 No Content\r\n\r\n"),

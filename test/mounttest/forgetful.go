@@ -1,4 +1,4 @@
-package main
+package mounttest
 
 import (
 	"context"
@@ -17,7 +17,7 @@ type forgetful struct {
 	last atomic.Pointer[logical.StorageEntry]
 }
 
-func newForgetful() *forgetful { return &forgetful{} }
+func NewForgetful() *forgetful { return &forgetful{} }
 
 func (s *forgetful) Put(ctx context.Context, entry *logical.StorageEntry) error {
 	if strings.HasPrefix(entry.Key, ledger.Prefix) {

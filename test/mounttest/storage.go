@@ -1,4 +1,4 @@
-package main
+package mounttest
 
 import (
 	"context"
@@ -11,68 +11,68 @@ import (
 )
 
 // watchedStorage counts operations and fails on demand.
-type watchedStorage struct {
+type WatchedStorage struct {
 	logical.Storage
-	gets, puts, deletes, lists atomic.Int64
+	gets, Puts, deletes, lists atomic.Int64
 
 	mu      sync.Mutex
 	failGet func(key string) bool
 	failPut func(key string) bool
 	failDel bool
-	keys    []string
+	Keys    []string
 	onPut   func(key string)
 	gate    func() error
 }
 
 var (
-	errDiskFull = errors.New("disk full")
+	ErrDiskFull = errors.New("disk full")
 	// errRelative is what Vault's own storage answers.
 	errRelative = errors.New("relative paths not supported")
 )
 
-func (s *watchedStorage) reset() {
+func (s *WatchedStorage) Reset() {
 	s.gets.Store(0)
-	s.puts.Store(0)
+	s.Puts.Store(0)
 	s.deletes.Store(0)
 	s.lists.Store(0)
 }
 
-func (s *watchedStorage) counts() [4]int64 {
-	return [4]int64{s.gets.Load(), s.puts.Load(), s.deletes.Load(), s.lists.Load()}
+func (s *WatchedStorage) Counts() [4]int64 {
+	return [4]int64{s.gets.Load(), s.Puts.Load(), s.deletes.Load(), s.lists.Load()}
 }
 
-func (s *watchedStorage) failPuts(match func(key string) bool) {
+func (s *WatchedStorage) FailPuts(match func(key string) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.failPut = match
 }
 
-func (s *watchedStorage) failGets(match func(key string) bool) {
+func (s *WatchedStorage) FailGets(match func(key string) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.failGet = match
 }
 
-func (s *watchedStorage) failDeletes(fail bool) {
+func (s *WatchedStorage) FailDeletes(fail bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.failDel = fail
 }
 
-func (s *watchedStorage) beforePut(call func(key string)) {
+func (s *WatchedStorage) BeforePut(call func(key string)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.onPut = call
 }
 
 // beforeAny has a word before every operation, which fails with its error.
-func (s *watchedStorage) beforeAny(gate func() error) {
+func (s *WatchedStorage) BeforeAny(gate func() error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.gate = gate
 }
 
-func (s *watchedStorage) pass(key string) error {
+func (s *WatchedStorage) pass(key string) error {
 	if strings.Contains(key, "..") {
 		return errRelative
 	}
@@ -85,7 +85,7 @@ func (s *watchedStorage) pass(key string) error {
 	return gate()
 }
 
-func (s *watchedStorage) Get(ctx context.Context, key string) (*logical.StorageEntry, error) {
+func (s *WatchedStorage) Get(ctx context.Context, key string) (*logical.StorageEntry, error) {
 	s.gets.Add(1)
 	if err := s.pass(key); err != nil {
 		return nil, err
@@ -94,31 +94,31 @@ func (s *watchedStorage) Get(ctx context.Context, key string) (*logical.StorageE
 	fails := s.failGet != nil && s.failGet(key)
 	s.mu.Unlock()
 	if fails {
-		return nil, errDiskFull
+		return nil, ErrDiskFull
 	}
 	return s.Storage.Get(ctx, key)
 }
 
-func (s *watchedStorage) Put(ctx context.Context, entry *logical.StorageEntry) error {
-	s.puts.Add(1)
+func (s *WatchedStorage) Put(ctx context.Context, entry *logical.StorageEntry) error {
+	s.Puts.Add(1)
 	if err := s.pass(entry.Key); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	fails := s.failPut != nil && s.failPut(entry.Key)
-	s.keys = append(s.keys, entry.Key)
+	s.Keys = append(s.Keys, entry.Key)
 	onPut := s.onPut
 	s.mu.Unlock()
 	if onPut != nil {
 		onPut(entry.Key)
 	}
 	if fails {
-		return errDiskFull
+		return ErrDiskFull
 	}
 	return s.Storage.Put(ctx, entry)
 }
 
-func (s *watchedStorage) Delete(ctx context.Context, key string) error {
+func (s *WatchedStorage) Delete(ctx context.Context, key string) error {
 	s.deletes.Add(1)
 	if err := s.pass(key); err != nil {
 		return err
@@ -127,12 +127,12 @@ func (s *watchedStorage) Delete(ctx context.Context, key string) error {
 	fails := s.failDel
 	s.mu.Unlock()
 	if fails {
-		return errDiskFull
+		return ErrDiskFull
 	}
 	return s.Storage.Delete(ctx, key)
 }
 
-func (s *watchedStorage) List(ctx context.Context, prefix string) ([]string, error) {
+func (s *WatchedStorage) List(ctx context.Context, prefix string) ([]string, error) {
 	s.lists.Add(1)
 	if err := s.pass(prefix); err != nil {
 		return nil, err
@@ -140,7 +140,7 @@ func (s *watchedStorage) List(ctx context.Context, prefix string) ([]string, err
 	return s.Storage.List(ctx, prefix)
 }
 
-func anyKey(string) bool { return true }
+func AnyKey(string) bool { return true }
 
 // countingReader gives different bytes each time, and the same in every run.
 type countingReader struct {

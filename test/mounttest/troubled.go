@@ -1,4 +1,4 @@
-package main
+package mounttest
 
 import (
 	"context"
@@ -8,32 +8,32 @@ import (
 )
 
 // troubledStorage goes wrong at one operation.
-type troubledStorage struct {
+type TroubledStorage struct {
 	logical.Storage
 	mu sync.Mutex
 	// at is the operation that goes wrong, counted from 1.
-	at, count int
+	At, Count int
 	// effective: it is done all the same, and only its answer is lost.
-	effective bool
+	Effective bool
 	// onwards: so does every one after it.
-	onwards bool
-	then    func()
+	Onwards bool
+	Then    func()
 }
 
-func (s *troubledStorage) goesWrong() (wrong, effective bool) {
+func (s *TroubledStorage) goesWrong() (wrong, effective bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.count++
-	if s.count != s.at && (!s.onwards || s.count < s.at) {
+	s.Count++
+	if s.Count != s.At && (!s.Onwards || s.Count < s.At) {
 		return false, true
 	}
-	if s.count == s.at && s.then != nil {
-		s.then()
+	if s.Count == s.At && s.Then != nil {
+		s.Then()
 	}
-	return true, s.effective && s.count == s.at
+	return true, s.Effective && s.Count == s.At
 }
 
-func (s *troubledStorage) do(operation func() error) error {
+func (s *TroubledStorage) do(operation func() error) error {
 	wrong, effective := s.goesWrong()
 	if effective {
 		if err := operation(); err != nil {
@@ -41,25 +41,25 @@ func (s *troubledStorage) do(operation func() error) error {
 		}
 	}
 	if wrong {
-		return errDiskFull
+		return ErrDiskFull
 	}
 	return nil
 }
 
-func (s *troubledStorage) Get(ctx context.Context, key string) (entry *logical.StorageEntry, err error) {
+func (s *TroubledStorage) Get(ctx context.Context, key string) (entry *logical.StorageEntry, err error) {
 	err = s.do(func() error { entry, err = s.Storage.Get(ctx, key); return err })
 	return entry, err
 }
 
-func (s *troubledStorage) Put(ctx context.Context, entry *logical.StorageEntry) error {
+func (s *TroubledStorage) Put(ctx context.Context, entry *logical.StorageEntry) error {
 	return s.do(func() error { return s.Storage.Put(ctx, entry) })
 }
 
-func (s *troubledStorage) Delete(ctx context.Context, key string) error {
+func (s *TroubledStorage) Delete(ctx context.Context, key string) error {
 	return s.do(func() error { return s.Storage.Delete(ctx, key) })
 }
 
-func (s *troubledStorage) List(ctx context.Context, prefix string) (keys []string, err error) {
+func (s *TroubledStorage) List(ctx context.Context, prefix string) (keys []string, err error) {
 	err = s.do(func() error { keys, err = s.Storage.List(ctx, prefix); return err })
 	return keys, err
 }

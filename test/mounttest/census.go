@@ -1,4 +1,4 @@
-package main
+package mounttest
 
 import (
 	"context"
@@ -15,23 +15,23 @@ import (
 )
 
 // stored are the ids and names of the tokens that storage knows.
-func (h *harness) stored() map[string]bool {
-	h.t.Helper()
+func (h *Mount) Stored() map[string]bool {
+	h.T.Helper()
 	known := map[string]bool{}
-	for _, id := range h.recordIDs() {
-		record := h.record(id)
+	for _, id := range h.RecordIDs() {
+		record := h.Record(id)
 		known[record.TokenID], known[record.TokenName] = true, true
 	}
 	for _, prefix := range []string{session.Prefix, credential.Prefix} {
-		keys, err := logical.CollectKeysWithPrefix(context.Background(), h.storage.Storage, prefix)
-		require.NoError(h.t, err)
+		keys, err := logical.CollectKeysWithPrefix(context.Background(), h.Storage.Storage, prefix)
+		require.NoError(h.T, err)
 		for _, key := range keys {
-			entry, err := h.storage.Storage.Get(context.Background(), key)
-			require.NoError(h.t, err)
+			entry, err := h.Storage.Storage.Get(context.Background(), key)
+			require.NoError(h.T, err)
 			var held struct {
 				TokenID string `json:"token_id"`
 			}
-			require.NoError(h.t, entry.DecodeJSON(&held))
+			require.NoError(h.T, entry.DecodeJSON(&held))
 			known[held.TokenID] = true
 		}
 	}
@@ -40,10 +40,10 @@ func (h *harness) stored() map[string]bool {
 }
 
 // census gives the live tokens that nothing knows, but for the foreign ones.
-func (h *harness) census(foreign ...string) (strays []processmakertest.Token) {
-	h.t.Helper()
-	known := h.stored()
-	for _, token := range h.pm.LiveTokens() {
+func (h *Mount) Census(foreign ...string) (strays []processmakertest.Token) {
+	h.T.Helper()
+	known := h.Stored()
+	for _, token := range h.Pm.LiveTokens() {
 		if !known[token.ID] && !known[token.Name] && !slices.Contains(foreign, token.ID) {
 			strays = append(strays, token)
 		}

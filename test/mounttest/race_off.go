@@ -1,11 +1,11 @@
 //go:build !race
 
-package main
+package mounttest
 
 // massExpiry is how many leases end together.
-const massExpiry = 10_000
+const MassExpiry = 10_000
 
 // oneIn is which share of the large tables is run.
-const oneIn = 1
+const OneIn = 1
 
-const raceDetector = false
+const RaceDetector = false
