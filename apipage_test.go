@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
@@ -30,7 +32,7 @@ func TestAPIPageIsComplete(t *testing.T) {
 	for _, path := range newHarness(t).Backend.Framework().Paths {
 		paths[pagePath(path.Pattern)] = path
 	}
-	page := textOf(t, apiPage)
+	page := mounttest.TextOf(t, apiPage)
 	described := map[string]bool{}
 	generated := generatedPart.ReplaceAllStringFunc(page, func(part string) string {
 		found := generatedPart.FindStringSubmatch(part)

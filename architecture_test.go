@@ -6,13 +6,15 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"github.com/stretchr/testify/require"
 )
 
 // The page names files and tests; they are there.
 func TestTheArchitecturePageIsTrue(t *testing.T) {
 	t.Parallel()
-	page, prose := textOf(t, "ARCHITECTURE.md"), proseOf(t, "ARCHITECTURE.md")
+	page, prose := mounttest.TextOf(t, "ARCHITECTURE.md"), proseOf(t, "ARCHITECTURE.md")
 	tests := sourceOf(t, true, ".", "test/acceptance", "client")
 	named := 0
 	for _, found := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(prose, -1) {
@@ -41,7 +43,7 @@ func TestTheArchitecturePageIsTrue(t *testing.T) {
 func TestEveryDependencyIsJustified(t *testing.T) {
 	t.Parallel()
 	table := sectionOf(t, "CONTRIBUTING.md", "Dependencies")
-	direct := regexp.MustCompile(`(?m)^\t(\S+) v\S+$`).FindAllStringSubmatch(textOf(t, "go.mod"), -1)
+	direct := regexp.MustCompile(`(?m)^\t(\S+) v\S+$`).FindAllStringSubmatch(mounttest.TextOf(t, "go.mod"), -1)
 	require.NotEmpty(t, direct)
 	for _, required := range direct {
 		require.Contains(t, table, "`"+required[1]+"`")

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-processmaker/test/load"
+
 	"github.com/stretchr/testify/require"
 )
 
@@ -35,7 +37,7 @@ func TestNothingIsLeftRunning(t *testing.T) {
 
 	for _, kind := range []string{"access_token", "personal_access_token"} {
 		h.MustWrite("roles/ci", map[string]any{"credential_type": kind})
-		leases := issueMany(h, 100)
+		leases := load.IssueMany(h, 100)
 		h.Clock.Advance(30 * time.Minute)
 		for _, l := range leases {
 			l.Renew()

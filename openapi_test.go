@@ -6,6 +6,8 @@ import (
 	"os"
 	"testing"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 )
@@ -30,5 +32,5 @@ func TestOpenAPIIsAsPublished(t *testing.T) {
 		require.NoError(t, os.MkdirAll("testdata", 0o755))
 		require.NoError(t, os.WriteFile(openAPIFile, document, 0o644))
 	}
-	require.Equal(t, textOf(t, openAPIFile), string(document))
+	require.Equal(t, mounttest.TextOf(t, openAPIFile), string(document))
 }

@@ -1,11 +1,12 @@
 package main
 
 import (
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"vault-plugin-secrets-processmaker/test/mounttest"
 
 	"github.com/stretchr/testify/require"
 )
@@ -15,24 +16,16 @@ var pageFence = regexp.MustCompile("(?ms)^```.*?^```$")
 // proseOf is a page without its fenced blocks.
 func proseOf(t *testing.T, page string) string {
 	t.Helper()
-	return pageFence.ReplaceAllString(textOf(t, page), "")
+	return pageFence.ReplaceAllString(mounttest.TextOf(t, page), "")
 }
 
 // sectionOf is what a page has below a heading of the second level.
 func sectionOf(t *testing.T, page, title string) string {
 	t.Helper()
-	_, section, found := strings.Cut(textOf(t, page), "\n## "+title+"\n")
+	_, section, found := strings.Cut(mounttest.TextOf(t, page), "\n## "+title+"\n")
 	require.True(t, found, "%s has no section %q", page, title)
 	section, _, _ = strings.Cut(section, "\n## ")
 	return section
-}
-
-// textOf is a file of the repository.
-func textOf(t *testing.T, path string) string {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	require.NoError(t, err)
-	return string(text)
 }
 
 // sourceOf is the source in these folders: their tests or what they test.
@@ -44,7 +37,7 @@ func sourceOf(t *testing.T, tests bool, folders ...string) string {
 		require.NoError(t, err)
 		for _, file := range files {
 			if strings.HasSuffix(file, "_test.go") == tests {
-				source.WriteString(textOf(t, file))
+				source.WriteString(mounttest.TextOf(t, file))
 			}
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-processmaker/test/mounttest"
+
 	"vault-plugin-secrets-processmaker/engine/credential"
 
 	"vault-plugin-secrets-processmaker/engine/session"
@@ -25,8 +27,8 @@ func FuzzStored(f *testing.F) {
 	f.Add([]byte(`{"version":1,"url":"https://bpm","grant_type":"password","credential_type":"access_token","renew_mode":"refresh","ttl":1,"max_ttl":1}`))
 	f.Add([]byte(`{"version":1,"record":{"credential_id":"0s5f3g0000000000000000"},"token_id":"a","access_token":"b"}`))
 	f.Add([]byte(`{"version":1,"fingerprint":{"url":"https://bpm"},"token_id":"a","access_token":"b"}`))
-	f.Add([]byte(`{"version":2,"password":"` + canary + `"}`))
-	f.Add([]byte(`{"version":1,"password":["` + canary + `"]}`))
+	f.Add([]byte(`{"version":2,"password":"` + mounttest.Canary + `"}`))
+	f.Add([]byte(`{"version":1,"password":["` + mounttest.Canary + `"]}`))
 	f.Fuzz(func(t *testing.T, value []byte) {
 		ctx, storage := context.Background(), &logical.InmemStorage{}
 		for _, key := range []string{instance.Key, role.Prefix + "ci", session.Prefix + "ci", credential.Prefix + "ci"} {
@@ -39,7 +41,7 @@ func FuzzStored(f *testing.F) {
 			}
 			require.True(t, store.IsUnreadable(err))
 			require.True(t, strings.HasPrefix(err.Error(), "the stored "), err)
-			require.NotContains(t, err.Error(), canary)
+			require.NotContains(t, err.Error(), mounttest.Canary)
 		}
 		c, err := store.Get[instance.Config](ctx, storage, instance.Key, instance.ConfigName)
 		check(err == nil && c.Usable(), err)

@@ -3,6 +3,8 @@ package main
 import (
 	"testing"
 
+	"vault-plugin-secrets-processmaker/test/hostile"
+
 	"vault-plugin-secrets-processmaker/test/mounttest"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -13,20 +15,20 @@ import (
 // write, a read or a deletion: what was meant by it is not done.
 func TestUnknownFieldsAreRefusedEverywhere(t *testing.T) {
 	t.Parallel()
-	a := newAttack(t)
+	a := hostile.NewAttack(t, thisMount)
 	tried := 0
 	for _, path := range a.Backend.Framework().Paths {
 		for operation := range path.Operations {
 			if operation == logical.ListOperation {
 				continue
 			}
-			for _, address := range a.pathsOf(path.Pattern, "ci") {
-				data := a.wanted(operation, address)
+			for _, address := range a.PathsOf(path.Pattern, "ci") {
+				data := a.Wanted(operation, address)
 				if data == nil {
 					data = map[string]any{}
 				}
 				data["tll"] = "5m"
-				code, text := a.try(string(operation)+" "+address, operation, address, data)
+				code, text := a.Try(string(operation)+" "+address, operation, address, data)
 				require.Equal(t, 400, code, "%s %s: %s", operation, address, text)
 				require.Contains(t, text, `unknown field "tll"`, "%s %s", operation, address)
 				tried++

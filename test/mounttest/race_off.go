@@ -2,10 +2,10 @@
 
 package mounttest
 
-// massExpiry is how many leases end together.
+// MassExpiry is how many leases end together.
 const MassExpiry = 10_000
 
-// oneIn is which share of the large tables is run.
+// OneIn is which share of the large tables is run.
 const OneIn = 1
 
 const RaceDetector = false
