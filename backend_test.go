@@ -3,11 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
+	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
-
-	"vault-plugin-secrets-processmaker/engine"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/helper/consts"
@@ -15,8 +16,49 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
+	"vault-plugin-secrets-processmaker/engine"
+	"vault-plugin-secrets-processmaker/internal/clock"
 	"vault-plugin-secrets-processmaker/internal/telemetry"
+	"vault-plugin-secrets-processmaker/test/load"
+	"vault-plugin-secrets-processmaker/test/mounttest"
 )
+
+// Engine and Framework are for tests.
+func (b *backend) Engine() *engine.Engine        { return b.engine }
+func (b *backend) Framework() *framework.Backend { return b.Backend }
+
+// thisMount makes the mounts of the suites.
+func thisMount(clk clock.Clock, random io.Reader) mounttest.Backend { return newBackend(clk, random) }
+
+func newHarness(t *testing.T, configure ...func(*processmakertest.Config)) *mounttest.Mount {
+	t.Helper()
+	return mounttest.New(t, thisMount, configure...)
+}
+
+func newReadyHarness(t *testing.T, role map[string]any, configure ...func(*processmakertest.Config)) *mounttest.Mount {
+	t.Helper()
+	return mounttest.NewReady(t, thisMount, role, configure...)
+}
+
+func newPersonalHarness(t *testing.T, role map[string]any) *mounttest.Mount {
+	t.Helper()
+	return mounttest.NewPersonal(t, thisMount, role)
+}
+
+func newSignInHarness(t *testing.T, role map[string]any) *mounttest.Mount {
+	t.Helper()
+	return mounttest.NewSignIn(t, thisMount, role)
+}
+
+func newStaticHarness(t *testing.T, role map[string]any) *mounttest.Mount {
+	t.Helper()
+	return mounttest.NewStatic(t, thisMount, role)
+}
+
+func newSharedUserHarness(t *testing.T) *mounttest.Mount {
+	t.Helper()
+	return mounttest.NewSharedUser(t, thisMount)
+}
 
 func TestFactoryTakesAnEmptyConfiguration(t *testing.T) {
 	t.Parallel()
@@ -214,4 +256,112 @@ func TestPeriodicKeepsAwayFromForeignStorage(t *testing.T) {
 			require.Equal(t, test.writes, stored == nil, "the deleted config is dropped by who may write it")
 		})
 	}
+}
+
+// Not parallel: it counts the goroutines of the whole process.
+func TestNoGoroutineOutlivesItsMount(t *testing.T) {
+	before := runtime.NumGoroutine()
+	t.Run("a mount with every trouble", func(t *testing.T) {
+		h := newStaticHarness(t, map[string]any{"credential_type": "personal_access_token"})
+		h.MustWrite("roles/login", h.RoleData(nil))
+		for _, effect := range []processmakertest.Effect{
+			processmakertest.Refuse(), processmakertest.LoseAnswer(), processmakertest.Truncated(),
+			processmakertest.ServerError(), processmakertest.HTMLPage(http.StatusBadGateway), processmakertest.HalfRefresh(),
+		} {
+			for _, endpoint := range []processmakertest.Endpoint{
+				processmakertest.PasswordGrant, processmakertest.RefreshGrant, processmakertest.CreateToken,
+				processmakertest.DeleteToken, processmakertest.ListTokens,
+			} {
+				useUnder(h, processmakertest.Fault{On: endpoint, Do: effect})
+			}
+		}
+	})
+	// Not require.Eventually, which counts itself.
+	for deadline := time.Now().Add(time.Minute); runtime.NumGoroutine() > before; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			stacks := make([]byte, 1<<20)
+			t.Fatalf("goroutines that are left over:\n%s", stacks[:runtime.Stack(stacks, true)])
+		}
+	}
+}
+
+// useUnder does a bit of everything while a fault waits to happen, and gives the
+// engine time to get over it.
+func useUnder(h *mounttest.Mount, fault processmakertest.Fault) {
+	h.T.Helper()
+	remove := h.Pm.Inject(fault)
+	defer remove()
+	for _, path := range []string{"creds/ci", "creds/login", "static-creds/ci"} {
+		resp, err := h.Do(logical.ReadOperation, path, nil)
+		if err != nil || resp.IsError() || resp.Secret == nil {
+			continue
+		}
+		l := h.Register(path, resp)
+		h.Clock.Advance(time.Minute)
+		if resp, err := h.Backend.HandleRequest(context.Background(), l.RenewRequest(0)); err == nil && !resp.IsError() {
+			l.Data, l.Secret = resp.Data, *resp.Secret
+		}
+		_ = l.TryRevoke()
+	}
+	h.Tick()
+	h.Clock.Advance(time.Hour)
+}
+
+// TestNothingIsLeftRunning is not parallel: it counts what runs in the process.
+func TestNothingIsLeftRunning(t *testing.T) {
+	patience := time.Minute
+	comesDown := func(what string, count func() int, to int) {
+		t.Helper()
+		for start := time.Now(); count() > to; {
+			if time.Since(start) > patience {
+				t.Fatalf("%d %s are left, there were %d", count(), what, to)
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+	outside := runtime.NumGoroutine()
+	h := newReadyHarness(t, nil)
+	// changeConfig makes a client that has no connection yet.
+	changeConfig := func() {
+		h.MustWrite("config", map[string]any{"verify_connection": false})
+		comesDown("connections", h.Pm.OpenConnections, 0)
+	}
+	h.Issue(nil)
+	require.Positive(t, h.Pm.OpenConnections(), "connections are kept for the next exchange")
+	changeConfig()
+	before := runtime.NumGoroutine()
+
+	for _, kind := range []string{"access_token", "personal_access_token"} {
+		h.MustWrite("roles/ci", map[string]any{"credential_type": kind})
+		leases := load.IssueMany(h, 100)
+		h.Clock.Advance(30 * time.Minute)
+		for _, l := range leases {
+			l.Renew()
+		}
+		for _, l := range leases[:50] {
+			require.NoError(t, l.TryRevoke())
+		}
+		h.GoDown()
+		h.Clock.Advance(20 * time.Minute)
+		for _, l := range leases[50:] {
+			_, _ = l.TryRenew(context.Background())
+			_ = l.TryRevoke()
+		}
+		h.Clock.Advance(24 * time.Hour)
+		h.Tick()
+		require.NoError(t, h.Pm.GoOnline())
+		h.Clock.Advance(time.Minute)
+		h.Tick()
+		require.Empty(t, h.RecordIDs())
+	}
+	require.Zero(t, h.Backend.Engine().LocksInUse(), "locks")
+	changeConfig()
+	comesDown("goroutines", runtime.NumGoroutine, before)
+
+	h.Issue(nil)
+	require.Positive(t, h.Pm.OpenConnections())
+	h.Backend.Cleanup(context.Background())
+	comesDown("connections", h.Pm.OpenConnections, 0)
+	h.Pm.Close()
+	comesDown("goroutines", runtime.NumGoroutine, outside)
 }

@@ -5,14 +5,12 @@ import (
 	"testing"
 	"time"
 
-	"vault-plugin-secrets-processmaker/test/mounttest"
-
-	"vault-plugin-secrets-processmaker/engine/credential"
-
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
+	"vault-plugin-secrets-processmaker/engine/credential"
 	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/test/mounttest"
 )
 
 func TestCredentialsCanBeLookedUpAndEnded(t *testing.T) {

@@ -4,12 +4,11 @@ import (
 	"testing"
 	"time"
 
-	"vault-plugin-secrets-processmaker/test/mounttest"
-
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
+	"vault-plugin-secrets-processmaker/test/mounttest"
 )
 
 func TestSharedCredentialsRotateOnRead(t *testing.T) {

@@ -8,18 +8,15 @@ import (
 	"testing"
 	"time"
 
-	"vault-plugin-secrets-processmaker/test/mounttest"
-
-	"vault-plugin-secrets-processmaker/engine/session"
-
-	"vault-plugin-secrets-processmaker/engine/instance"
-
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/client/processmakertest"
+	"vault-plugin-secrets-processmaker/engine/instance"
+	"vault-plugin-secrets-processmaker/engine/session"
 	"vault-plugin-secrets-processmaker/internal/problem"
+	"vault-plugin-secrets-processmaker/test/mounttest"
 )
 
 // Another node stores another session while this one refreshes a dead one.

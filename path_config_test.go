@@ -13,10 +13,12 @@ import (
 	"testing"
 	"time"
 
-	"vault-plugin-secrets-processmaker/test/mounttest"
-
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/client/processmakertest"
+	"vault-plugin-secrets-processmaker/engine"
+	"vault-plugin-secrets-processmaker/test/mounttest"
 )
 
 func TestConfigReadsBackWithoutSecrets(t *testing.T) {
@@ -200,4 +202,112 @@ func TestANewConfigDoesNotSpendTheSameMinuteAgain(t *testing.T) {
 	resp, err := h.Do(logical.ReadOperation, "creds/ci", nil)
 	require.Equal(t, 503, mounttest.Status(resp, err), mounttest.Message(resp, err))
 	require.Zero(t, h.Pm.Count())
+}
+
+func TestConfigLooksForAProcessMaker(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		arrange func(h *mounttest.Mount)
+		says    string
+	}{
+		"down":          {func(h *mounttest.Mount) { h.Pm.GoOffline() }, "connection refused"},
+		"something web": {mounttest.Inject(processmakertest.Any, processmakertest.HTMLPage(200)), "not JSON"},
+		"another API":   {mounttest.Inject(processmakertest.Any, processmakertest.Answer(401, mounttest.JsonHeader(), `{"error":"unauthorized"}`)), "HTTP 401"},
+		"open API":      {mounttest.Inject(processmakertest.Any, processmakertest.Answer(200, mounttest.JsonHeader(), `{"data":[]}`)), "HTTP 200"},
+		"redirect":      {mounttest.Inject(processmakertest.Any, processmakertest.Redirect("https://elsewhere.example.com")), "redirect"},
+		"maintenance":   {mounttest.Inject(processmakertest.Any, processmakertest.Maintenance(0)), "HTTP 503"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHarness(t)
+			test.arrange(h)
+			h.RefusedWrite(logical.CreateOperation, "config", h.ConfigData(), test.says)
+			require.Nil(t, h.Read("config"))
+			data := h.ConfigData()
+			data["verify_connection"] = false
+			h.MustWrite("config", data)
+		})
+	}
+}
+
+func TestConfigOverTLS(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, func(c *processmakertest.Config) { c.TLS = true })
+	h.RefusedWrite(logical.CreateOperation, "config", h.ConfigData(), "set ca_cert")
+	data := h.ConfigData()
+	data["ca_cert"] = h.Pm.CACertPEM()
+	data["tls_min_version"] = "tls13"
+	h.MustWrite("config", data)
+	h.MustWrite("roles/ci", h.RoleData(nil))
+	h.Issue(nil)
+
+	resp := h.MustWrite("config", map[string]any{"ca_cert": nil, "insecure_tls": true, "client_secret": h.Pm.Client(3).Secret})
+	require.Contains(t, resp.Warnings[0], "insecure_tls")
+	h.Issue(nil)
+
+	h.RefusedWrite(logical.UpdateOperation, "config", map[string]any{"ca_cert": h.Pm.CACertPEM(), "insecure_tls": false, "tls_server_name": "bpm.example.com", "client_secret": "x"}, "set tls_server_name")
+}
+
+func TestURLStaysWhileCredentialsLive(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	other := newHarness(t)
+	l := h.Issue(nil)
+	move := map[string]any{"url": other.Pm.URL(), "client_secret": other.Pm.Client(3).Secret}
+	h.RefusedWrite(logical.UpdateOperation, "config", move, "1 credentials")
+
+	// Taking the config away and writing it anew is no way around.
+	_, err := h.Do(logical.DeleteOperation, "config", nil)
+	require.NoError(t, err)
+	again := h.ConfigData()
+	again["url"] = other.Pm.URL()
+	h.RefusedWrite(logical.CreateOperation, "config", again, "1 credentials")
+
+	require.NoError(t, l.TryRevoke())
+	h.MustWrite("config", again)
+
+	// The role was written for the old instance.
+	h.RefusedWrite(logical.ReadOperation, "creds/ci", nil, "it was written for "+h.Pm.URL())
+	h.RefusedWrite(logical.UpdateOperation, "roles/ci", map[string]any{"ttl": "5m"}, "give its password")
+	require.Zero(t, other.Pm.Count(processmakertest.PasswordGrant))
+	h.MustWrite("roles/ci", map[string]any{"password": other.Pm.User("alice").Password})
+	h.Issue(nil)
+	require.Len(t, other.Pm.LiveTokens(), 1)
+}
+
+func TestDeletingTheConfigErasesItsSecrets(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	secret := h.Pm.Client(3).Secret
+	l := h.Issue(nil)
+	resp, err := h.Do(logical.DeleteOperation, "config", nil)
+	require.NoError(t, err)
+	require.Contains(t, resp.Warnings[0], "vault write processmaker/tidy all=true")
+	entry, err := h.Storage.Storage.Get(context.Background(), "config")
+	require.NoError(t, err)
+	require.NotContains(t, string(entry.Value), secret)
+	h.Tick()
+	h.Clock.Advance(time.Minute)
+	require.NoError(t, l.TryRevoke(), "while credentials live, the way to them is kept")
+
+	// What was kept goes with the last credential, within the hour.
+	h.Clock.Advance(engine.UpkeepInterval)
+	h.Tick()
+	entry, err = h.Storage.Storage.Get(context.Background(), "config")
+	require.NoError(t, err)
+	require.Nil(t, entry)
+
+	_, err = h.Do(logical.DeleteOperation, "config", nil)
+	require.NoError(t, err, "deleting what is not there is no error")
+}
+
+func TestDeletingTheConfigOfAQuietMountRemovesIt(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	resp, err := h.Do(logical.DeleteOperation, "config", nil)
+	require.NoError(t, err)
+	require.Nil(t, resp)
+	entry, err := h.Storage.Storage.Get(context.Background(), "config")
+	require.NoError(t, err)
+	require.Nil(t, entry)
 }

@@ -8,14 +8,12 @@ import (
 	"testing"
 	"time"
 
-	"vault-plugin-secrets-processmaker/test/mounttest"
-
-	"vault-plugin-secrets-processmaker/engine/role"
-
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
+	"vault-plugin-secrets-processmaker/engine/role"
+	"vault-plugin-secrets-processmaker/test/mounttest"
 )
 
 func TestRotateRole(t *testing.T) {

@@ -6,14 +6,12 @@ import (
 	"sync"
 	"testing"
 
-	"vault-plugin-secrets-processmaker/test/mounttest"
-
-	"vault-plugin-secrets-processmaker/engine/role"
-
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
+	"vault-plugin-secrets-processmaker/engine/role"
+	"vault-plugin-secrets-processmaker/test/mounttest"
 )
 
 func TestRoleReadsBackWithoutSecrets(t *testing.T) {

@@ -1,24 +1,19 @@
-package main
+package engine_test
 
 import (
 	"context"
 	"strings"
 	"testing"
 
-	"vault-plugin-secrets-processmaker/test/mounttest"
-
-	"vault-plugin-secrets-processmaker/engine/credential"
-
-	"vault-plugin-secrets-processmaker/engine/session"
-
-	"vault-plugin-secrets-processmaker/engine/role"
-
-	"vault-plugin-secrets-processmaker/engine/instance"
-
-	"vault-plugin-secrets-processmaker/internal/store"
-
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/engine/credential"
+	"vault-plugin-secrets-processmaker/engine/instance"
+	"vault-plugin-secrets-processmaker/engine/role"
+	"vault-plugin-secrets-processmaker/engine/session"
+	"vault-plugin-secrets-processmaker/internal/store"
+	"vault-plugin-secrets-processmaker/test/mounttest"
 )
 
 // FuzzStored reads anything as each kind of entry: what comes of it is whole, or

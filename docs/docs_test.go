@@ -1,0 +1,160 @@
+package docs_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/test/mounttest"
+)
+
+// The tests name files as a reader of the repository does.
+func TestMain(m *testing.M) {
+	if err := os.Chdir(".."); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
+var pageFence = regexp.MustCompile("(?ms)^```.*?^```$")
+
+// proseOf is a page without its fenced blocks.
+func proseOf(t *testing.T, page string) string {
+	t.Helper()
+	return pageFence.ReplaceAllString(mounttest.TextOf(t, page), "")
+}
+
+// sectionOf is what a page has below a heading of the second level.
+func sectionOf(t *testing.T, page, title string) string {
+	t.Helper()
+	_, section, found := strings.Cut(mounttest.TextOf(t, page), "\n## "+title+"\n")
+	require.True(t, found, "%s has no section %q", page, title)
+	section, _, _ = strings.Cut(section, "\n## ")
+	return section
+}
+
+// sourceOf is the source in these folders: their tests or what they test.
+func sourceOf(t *testing.T, tests bool, folders ...string) string {
+	t.Helper()
+	var source strings.Builder
+	for _, folder := range folders {
+		files, err := filepath.Glob(filepath.Join(folder, "*.go"))
+		require.NoError(t, err)
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") == tests {
+				source.WriteString(mounttest.TextOf(t, file))
+			}
+		}
+	}
+	return source.String()
+}
+
+// The page names files and tests; they are there.
+func TestTheArchitecturePageIsTrue(t *testing.T) {
+	t.Parallel()
+	page, prose := mounttest.TextOf(t, "ARCHITECTURE.md"), proseOf(t, "ARCHITECTURE.md")
+	tests := sourceOf(t, true, ".", "test/acceptance", "client")
+	named := 0
+	for _, found := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(prose, -1) {
+		name := found[1]
+		switch {
+		case strings.HasPrefix(name, "Test"):
+			require.Contains(t, tests, "func "+name+"(", "a test that is not there")
+			named++
+		case strings.HasSuffix(name, ".go") && !strings.Contains(name, "<"):
+			require.FileExists(t, name)
+			named++
+		case strings.HasPrefix(name, "internal/"):
+			require.DirExists(t, name)
+			named++
+		}
+	}
+	require.Greater(t, named, 40)
+	rooms, err := filepath.Glob("internal/*")
+	require.NoError(t, err)
+	for _, room := range rooms {
+		require.Contains(t, page, "`"+room+"`", "a reader has to find it")
+	}
+}
+
+// Each direct dependency is justified.
+func TestEveryDependencyIsJustified(t *testing.T) {
+	t.Parallel()
+	table := sectionOf(t, "CONTRIBUTING.md", "Dependencies")
+	direct := regexp.MustCompile(`(?m)^\t(\S+) v\S+$`).FindAllStringSubmatch(mounttest.TextOf(t, "go.mod"), -1)
+	require.NotEmpty(t, direct)
+	for _, required := range direct {
+		require.Contains(t, table, "`"+required[1]+"`")
+	}
+	require.Len(t, regexp.MustCompile("(?m)^\\| `").FindAllString(table, -1), len(direct), "a dependency that is not there any more")
+}
+
+var (
+	pageLink  = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	pageTitle = regexp.MustCompile(`(?m)^#+ (.+)$`)
+)
+
+// Whoever follows a link of a page comes to where it says, and the first page of
+// the documentation leads to all the others.
+func TestLinksOfPages(t *testing.T) {
+	t.Parallel()
+	var pages []string
+	for _, pattern := range []string{"*.md", "docs/*.md", "examples/*/*.md"} {
+		found, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		pages = append(pages, found...)
+	}
+	require.Contains(t, pages, "docs/index.md")
+	ledTo := map[string]bool{}
+	for _, page := range pages {
+		for _, link := range pageLink.FindAllStringSubmatch(proseOf(t, page), -1) {
+			if strings.Contains(link[1], "://") {
+				continue
+			}
+			file, title, _ := strings.Cut(link[1], "#")
+			target := page
+			if file != "" {
+				target = filepath.Join(filepath.Dir(page), file)
+			}
+			_, err := os.Stat(target)
+			require.NoError(t, err, "%s has a link to %s", page, link[1])
+			if title != "" {
+				require.Contains(t, titlesOf(t, target), title, "%s has a link to %s", page, link[1])
+			}
+			if page == "docs/index.md" {
+				ledTo[filepath.ToSlash(target)] = true
+			}
+		}
+	}
+	for _, page := range pages {
+		if filepath.Dir(page) == "docs" && page != "docs/index.md" {
+			require.True(t, ledTo[filepath.ToSlash(page)], "docs/index.md does not lead to %s", page)
+		}
+	}
+}
+
+// titlesOf are the names that a page's headings have in links.
+func titlesOf(t *testing.T, page string) (titles []string) {
+	t.Helper()
+	for _, found := range pageTitle.FindAllStringSubmatch(proseOf(t, page), -1) {
+		title := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(found[1]), "")
+		titles = append(titles, strings.ReplaceAll(title, " ", "-"))
+	}
+	return titles
+}
+
+// Whoever looks a message up finds it in the product's own words.
+func TestTroubleshootingQuotesRealMessages(t *testing.T) {
+	t.Parallel()
+	source := sourceOf(t, false, ".", "client", "engine/*", "internal/*")
+	table := sectionOf(t, "docs/index.md", "Troubleshooting")
+	quoted := regexp.MustCompile("(?m)^\\| `([^`]+)` \\|").FindAllStringSubmatch(table, -1)
+	require.Greater(t, len(quoted), 10)
+	for _, message := range quoted {
+		require.Contains(t, source, message[1])
+	}
+}
