@@ -55,7 +55,7 @@ lint: ## vet, staticcheck, format, tidy modules, generated files
 .PHONY: unit
 unit: ## unit tests with the race detector, and their coverage
 	@$(RACE_NOTE)
-	@$(STEP) "unit tests" scripts/gotest.sh $(RACE) -timeout 20m -coverpkg=.,./client -coverprofile=coverage.out \
+	@$(STEP) "unit tests" scripts/gotest.sh $(RACE) -timeout 20m -coverpkg=.,./client,./engine/...,./internal/... -coverprofile=coverage.out \
 		$$(go list ./... | grep -v '/acceptance$$')
 	@if [ -n "$(RACE)" ]; then $(STEP) "allocations without the race detector" scripts/gotest.sh -count=1 -run '^TestAllocations' .; fi
 	@$(STEP) "coverage" scripts/coverage.sh coverage.out $(COVERAGE_MIN)

@@ -21,7 +21,7 @@ import (
 // update writes golden files anew instead of comparing with them.
 var update = flag.Bool("update", false, "write golden files anew")
 
-const openAPIFile = "testdata/openapi.json"
+const openAPIFile = "test/testdata/openapi.json"
 
 // TestOpenAPIIsAsPublished: what tools and people were told of paths, fields
 // and answers changes only on purpose. After a wanted change, run
@@ -35,7 +35,7 @@ func TestOpenAPIIsAsPublished(t *testing.T) {
 	require.NoError(t, err)
 	document = append(document, '\n')
 	if *update {
-		require.NoError(t, os.MkdirAll("testdata", 0o755))
+		require.NoError(t, os.MkdirAll("test/testdata", 0o755))
 		require.NoError(t, os.WriteFile(openAPIFile, document, 0o644))
 	}
 	require.Equal(t, mounttest.TextOf(t, openAPIFile), string(document))

@@ -21,6 +21,6 @@ END {
 	for (name in all) printf "%6.1f %%  %s\n", 100 * covered[name] / all[name], name | "sort -k3"
 	close("sort -k3")
 	if (total == 0) { print "coverage: the profile is empty"; exit 1 }
-	printf "coverage of client and the root package together: %.1f %% of %d statements (at least %s %% wanted)\n", 100 * reached / total, total, minimum
+	printf "coverage of the root, client, engine and internal together: %.1f %% of %d statements (at least %s %% wanted)\n", 100 * reached / total, total, minimum
 	exit 100 * reached / total < minimum
 }' "$profile"

@@ -19,7 +19,7 @@ import (
 // TestNoSecretLeaksAnywhere drives every operation of every path through
 // success, mistakes and failures, and every event, and then looks for every
 // secret in the log at trace, in the events, in the answers, and in what Vault
-// keeps with leases. acceptance/ has the same through a real Vault, which knows
+// keeps with leases. test/acceptance has the same through a real Vault, which knows
 // no events.
 func NoSecretLeaksAnywhere(t *testing.T, mount mounttest.Maker) {
 	t.Parallel()

@@ -27,7 +27,7 @@ import (
 // byte by byte, and the leases as Vault keeps them. Only what differs from run
 // to run is replaced: the URL by keptURL, and the parts of each token by its
 // name with an ending.
-const upgradeFolder = "testdata/upgrade"
+const upgradeFolder = "test/testdata/upgrade"
 
 const (
 	keptURL        = "https://processmaker.invalid"
