@@ -60,6 +60,12 @@ unit: ## unit tests with the race detector, and their coverage
 	@if [ -n "$(RACE)" ]; then $(STEP) "allocations without the race detector" scripts/gotest.sh -count=1 -run '^TestAllocations' .; fi
 	@$(STEP) "coverage" scripts/coverage.sh coverage.out $(COVERAGE_MIN)
 
+.PHONY: generate
+generate: ## write what can be generated: the OpenAPI file, the tables of docs/api.md, the stored forms
+	@$(STEP) "go generate" go generate ./...
+	@$(STEP) "OpenAPI and the tables of docs/api.md" go test -count=1 -run '^Test(OpenAPI|APIPage)' . -update
+	@$(STEP) "the stored forms of this version" env UPDATE_UPGRADE_FILES=1 go test -count=1 -run '^TestTheStoredFormIsKept$$' .
+
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (10s)
 	@$(STEP) "fuzz targets, $(FUZZTIME) each" scripts/fuzz.sh $(FUZZTIME)
