@@ -7,11 +7,10 @@ import (
 	"io"
 	"strings"
 
-	"vault-plugin-secrets-processmaker/engine"
-
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-processmaker/engine"
 	"vault-plugin-secrets-processmaker/internal/clock"
 	"vault-plugin-secrets-processmaker/internal/store"
 )

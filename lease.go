@@ -7,11 +7,10 @@ import (
 	"maps"
 	"time"
 
-	"vault-plugin-secrets-processmaker/engine/credential"
-
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-processmaker/engine/credential"
 	"vault-plugin-secrets-processmaker/engine/lease"
 	"vault-plugin-secrets-processmaker/engine/ledger"
 )

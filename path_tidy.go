@@ -3,12 +3,11 @@ package main
 import (
 	"context"
 
-	"vault-plugin-secrets-processmaker/engine/reaper"
-
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/engine/reaper"
 	"vault-plugin-secrets-processmaker/internal/problem"
 )
 

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"vault-plugin-secrets-processmaker/engine/instance"
-
 	"vault-plugin-secrets-processmaker/internal/problem"
 )
 

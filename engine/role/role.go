@@ -7,9 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"vault-plugin-secrets-processmaker/engine/instance"
-
 	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/engine/instance"
 	"vault-plugin-secrets-processmaker/engine/lease"
 	"vault-plugin-secrets-processmaker/engine/ledger"
 	"vault-plugin-secrets-processmaker/internal/fields"

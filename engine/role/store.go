@@ -5,10 +5,9 @@ import (
 	"fmt"
 	"sync/atomic"
 
-	"vault-plugin-secrets-processmaker/engine/instance"
-
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-processmaker/engine/instance"
 	"vault-plugin-secrets-processmaker/internal/clock"
 	"vault-plugin-secrets-processmaker/internal/keylock"
 	"vault-plugin-secrets-processmaker/internal/logingate"

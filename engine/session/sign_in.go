@@ -9,10 +9,9 @@ import (
 	"io"
 	"time"
 
-	"vault-plugin-secrets-processmaker/engine/role"
-
 	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/engine/role"
 	"vault-plugin-secrets-processmaker/internal/problem"
 	"vault-plugin-secrets-processmaker/internal/store"
 )
