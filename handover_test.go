@@ -42,7 +42,7 @@ func TestALongOutageHandsRevocationsOverToTheLedger(t *testing.T) {
 		require.False(t, h.pm.Accepts(l.token()))
 		require.Empty(t, h.recordIDs())
 		require.Zero(t, h.pm.Count(processmakertest.ListTokens), "the token went along")
-		require.Zero(t, h.backend.engine.Credentials.Remembered())
+		require.Zero(t, h.backend.engine.Credentials.Attempts.Len())
 	}
 }
 

@@ -109,7 +109,7 @@ func (b *backend) addOverdue(ctx context.Context, resp *logical.Response) error 
 	var unreadable int
 	var why error
 	for _, id := range late.IDs {
-		if err := b.engine.Credentials.WhyHopeless(id); err != nil {
+		if err := b.engine.Credentials.Attempts.WhyHopeless(id); err != nil {
 			unreadable, why = unreadable+1, err
 		}
 	}

@@ -114,7 +114,7 @@ func TestManyLeasesExpireTogether(t *testing.T) {
 			require.Empty(t, e.waiting)
 			require.Empty(t, h.livePersonal())
 			require.Empty(t, h.recordIDs())
-			require.Zero(t, h.backend.engine.Credentials.Remembered())
+			require.Zero(t, h.backend.engine.Credentials.Attempts.Len())
 			require.Empty(t, h.census(), "the session alone is left")
 			require.LessOrEqual(t, h.pm.PeakInFlight(processmakertest.DeleteToken, processmakertest.ShowToken, processmakertest.ListTokens), instance.DefaultMaxConcurrentRequests/2)
 			require.LessOrEqual(t, h.pm.Count(processmakertest.DeleteToken), test.count+vaultRevocations, "no token is ended twice, but for those whose connection broke")

@@ -86,14 +86,16 @@ func New(m Mount) *Engine {
 	group := background.New(func(panicked any, what string) bool { return report.Recovered(panicked, what) })
 	report = telemetry.New(m.Logger, m.Clock, m.Host, m.ErrNoEvents, group)
 	instances := instance.NewStore(m.Storage, m.Clock, report, m.UserAgent)
-	roles := role.NewStore(m.Storage, m.Clock, instances, report, m.FillTemplate)
+	roles := role.NewStore(m.Storage, instances, report, m.FillTemplate)
 	records := ledger.New(m.Storage, m.Clock, m.Random, ShortID(m.ID))
-	tokens := &token.Broker{Clock: m.Clock, Instances: instances, Roles: roles, Ledger: records, Report: report, Writable: m.Writable}
-	sessions := session.NewManager(m.Storage, m.Random, tokens)
-	credentials := credential.NewService(m.Storage, m.Host, tokens, sessions)
+	tokens := &token.Broker{
+		Storage: m.Storage, Clock: m.Clock, Random: m.Random, Instances: instances, Roles: roles, Ledger: records, Report: report, Writable: m.Writable,
+	}
+	sessions := session.NewManager(tokens)
+	credentials := credential.NewService(m.Host, tokens, sessions)
 	return &Engine{
 		Instances: instances, Roles: roles, Ledger: records, Tokens: tokens, Sessions: sessions, Credentials: credentials,
-		Reaper: reaper.New(tokens, sessions, credentials), Passwords: password.New(m.Random, m.Host, tokens), Report: report, Background: group, Mount: m,
+		Reaper: reaper.New(tokens, sessions, credentials), Passwords: password.New(m.Host, tokens), Report: report, Background: group, Mount: m,
 	}
 }
 

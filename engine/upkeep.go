@@ -38,7 +38,7 @@ func (e *Engine) KeepUp(ctx context.Context) {
 		return
 	}
 	e.kept = now
-	e.Credentials.ForgetOldAttempts()
+	e.Credentials.Attempts.ForgetOld(now)
 	e.warn("expired sign-ins could not be dropped", e.Sessions.DropExpiredSignIns(ctx))
 	if e.Mount.Writable() { // the roles are the primary's
 		e.warn("open changes of passwords could not be looked after", e.Passwords.Settle(ctx))

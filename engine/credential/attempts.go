@@ -3,14 +3,16 @@ package credential
 import (
 	"sync"
 	"time"
+
+	"vault-plugin-secrets-processmaker/engine/ledger"
 )
 
-// attempts remembers which endings have failed, how often, and since when because
+// Attempts remembers which endings have failed, how often, and since when because
 // ProcessMaker was unreachable. It is in memory alone: after a restart it counts
 // anew. The zero value is empty.
-type attempts struct {
+type Attempts struct {
 	mu   sync.Mutex
-	byID map[string]*attempt
+	byID map[ledger.ID]*attempt
 }
 
 type attempt struct {
@@ -20,9 +22,9 @@ type attempt struct {
 	hopeless         error     // nil unless further attempts are of no use
 }
 
-// failed records a failure and tells since when ProcessMaker has been unreachable;
+// Failed records a failure and tells since when ProcessMaker has been unreachable;
 // zero if that is not what failed.
-func (l *attempts) failed(id string, now time.Time, unreachable bool) time.Time {
+func (l *Attempts) Failed(id ledger.ID, now time.Time, unreachable bool) time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	known := l.counted(id, now)
@@ -37,9 +39,9 @@ func (l *attempts) failed(id string, now time.Time, unreachable bool) time.Time 
 }
 
 // counted is the entry of an id with a failure more. The mutex is held.
-func (l *attempts) counted(id string, now time.Time) *attempt {
+func (l *Attempts) counted(id ledger.ID, now time.Time) *attempt {
 	if l.byID == nil {
-		l.byID = map[string]*attempt{}
+		l.byID = map[ledger.ID]*attempt{}
 	}
 	known := l.byID[id]
 	if known == nil {
@@ -51,54 +53,51 @@ func (l *attempts) counted(id string, now time.Time) *attempt {
 	return known
 }
 
-// hopeless records a failure that no repetition mends.
-func (l *attempts) hopeless(id string, now time.Time, why error) {
+// Hopeless records a failure that no repetition mends.
+func (l *Attempts) Hopeless(id ledger.ID, now time.Time, why error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.counted(id, now).hopeless = why
 }
 
-// whyHopeless is the failure of the last attempt if no repetition mends it, and
+// get is a copy of what is known of id, all zero where nothing is.
+func (l *Attempts) get(id ledger.ID) attempt {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if known := l.byID[id]; known != nil {
+		return *known
+	}
+	return attempt{}
+}
+
+// WhyHopeless is the failure of the last attempt if no repetition mends it, and
 // otherwise nil.
-func (l *attempts) whyHopeless(id string) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if known := l.byID[id]; known != nil {
-		return known.hopeless
-	}
-	return nil
-}
+func (l *Attempts) WhyHopeless(id ledger.ID) error { return l.get(id).hopeless }
 
-// number is that of the attempt that is under way, from 1.
-func (l *attempts) number(id string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if known := l.byID[id]; known != nil {
-		return known.count + 1
-	}
-	return 1
-}
+// Number is that of the attempt that is under way, from 1.
+func (l *Attempts) Number(id ledger.ID) int { return l.get(id).count + 1 }
 
-// over forgets an id that needs no further attempt.
-func (l *attempts) over(id string) {
+// Over forgets an id that needs no further attempt.
+func (l *Attempts) Over(id ledger.ID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.byID, id)
 }
 
-// forgetBefore drops the ids that have not failed since then.
-func (l *attempts) forgetBefore(then time.Time) {
+// ForgetOld drops the ids that have not failed for longer than Vault repeats a
+// revocation.
+func (l *Attempts) ForgetOld(now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for id, known := range l.byID {
-		if known.last.Before(then) {
+		if now.Sub(known.last) > forgetFailuresAfter {
 			delete(l.byID, id)
 		}
 	}
 }
 
-// count is how many ids are remembered.
-func (l *attempts) count() int {
+// Len is how many ids are remembered.
+func (l *Attempts) Len() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.byID)

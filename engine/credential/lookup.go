@@ -73,7 +73,7 @@ func (f *Lookup) of(userID string, now func() time.Time, list func() ([]client.N
 // endByName ends a personal access token of which only the name is known, with the
 // session of its role.
 func (s *Service) endByName(ctx context.Context, inst *instance.Instance, record *ledger.Record, lookup *Lookup) error {
-	entry, err := s.roles.Get(ctx, record.Role)
+	entry, err := s.Roles.Get(ctx, record.Role)
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func (s *Service) endByName(ctx context.Context, inst *instance.Instance, record
 }
 
 func (s *Service) endNamed(ctx context.Context, bound *role.Binding, record *ledger.Record, session *session.Session, lookup *Lookup) error {
-	tokens, err := lookup.of(record.UserID, s.clock.Now, func() ([]client.NamedToken, error) {
+	tokens, err := lookup.of(record.UserID, s.Clock.Now, func() ([]client.NamedToken, error) {
 		return bound.Client.PersonalTokens(ctx, session.Token(), record.UserID)
 	})
 	if err != nil {

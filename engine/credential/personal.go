@@ -25,16 +25,16 @@ const personalTokenLife = role.LongestTTL + lease.DeadlineSlack
 // first: the token's name is known beforehand, so that the token can be found and
 // ended whatever happens on the way.
 func (s *Service) mint(ctx context.Context, bound *role.Binding, facts ledger.Facts) (*Credential, error) {
-	target, err := s.roles.Target(&bound.Role, facts.EntityID)
+	target, err := s.Roles.Target(&bound.Role, facts.EntityID)
 	if err != nil {
-		return nil, s.Failed(bound.Name, &bound.Gate, token.Explain(bound, err, s.clock.Now()))
+		return nil, s.Failed(bound.Name, &bound.Gate, token.Explain(bound, err, s.Clock.Now()))
 	}
-	now := s.clock.Now()
-	record, err := s.ledger.Draft(facts)
+	now := s.Clock.Now()
+	record, err := s.Ledger.Draft(facts)
 	if err != nil {
 		return nil, err
 	}
-	record.TokenName = ledger.TokenName(s.ledger.Mount(), bound.Name, record.ID)
+	record.TokenName = ledger.TokenName(s.Ledger.Mount(), bound.Name, record.ID)
 	record.TokenReceivedAt = now
 	record.TokenExpireTime = now.Add(personalTokenLife)
 	m := &minting{Service: s, bound: bound, target: target, record: record}
@@ -70,7 +70,7 @@ func (m *minting) mint(ctx context.Context, session *session.Session) error {
 	if !m.recorded || m.record.UserID != user.ID || m.record.Fingerprint != session.Fingerprint {
 		m.record.Fingerprint = session.Fingerprint
 		m.record.UserID, m.record.Username = user.ID, user.Username
-		if err := m.ledger.Put(m.record); err != nil {
+		if err := m.Ledger.Put(m.record); err != nil {
 			return err
 		}
 		m.recorded = true
@@ -107,17 +107,17 @@ func (m *minting) abandon() {
 		return
 	}
 	if !m.mayExist {
-		err := store.OnOwnTime(func(ctx context.Context) error { return m.ledger.Drop(ctx, m.record.ID) })
+		err := store.OnOwnTime(func(ctx context.Context) error { return m.Ledger.Drop(ctx, m.record.ID) })
 		if err != nil {
-			m.report.Log(hclog.Warn, m.record.Subject(), "the record of a token that was not made could not be deleted; it goes at its deadline", "error", err)
+			m.Report.Log(hclog.Warn, m.record.Subject(), "the record of a token that was not made could not be deleted; it goes at its deadline", "error", err)
 		}
 		return
 	}
-	if err := m.ledger.MarkDue(m.record); err != nil {
-		m.report.Log(hclog.Warn, m.record.Subject(), "a token that may have been made is ended only at its deadline", "error", err)
+	if err := m.Ledger.MarkDue(m.record); err != nil {
+		m.Report.Log(hclog.Warn, m.record.Subject(), "a token that may have been made is ended only at its deadline", "error", err)
 		return
 	}
-	m.report.Happened(hclog.Debug, telemetry.LedgerDue, m.record.Subject(), "a token that may have been made is looked for by the ledger", "token_name", m.record.TokenName)
+	m.Report.Happened(hclog.Debug, telemetry.LedgerDue, m.record.Subject(), "a token that may have been made is looked for by the ledger", "token_name", m.record.TokenName)
 }
 
 // mayHaveMinted tells whether a failed creation may have left a token.
@@ -135,7 +135,7 @@ func mayHaveMinted(err error) bool {
 
 // explain says why no personal access token could be had, and what cures it.
 func (m *minting) explain(err error) *problem.Error {
-	told := *token.Explain(m.bound, err, m.clock.Now())
+	told := *token.Explain(m.bound, err, m.Clock.Now())
 	switch client.KindOf(err) {
 	case client.Forbidden:
 		told.Text = fmt.Sprintf("ProcessMaker does not let the role's user %q make tokens of user %s", m.bound.Username, m.record.UserID)

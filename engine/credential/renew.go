@@ -59,15 +59,15 @@ type renewal struct {
 
 // Renew lengthens a lease. Its errors are plain: Vault makes each a 400.
 func (s *Service) Renew(ctx context.Context, held Lease) (renewed *Credential, err error) {
-	began := s.clock.Now()
+	began := s.Clock.Now()
 	workCtx, cancel := context.WithTimeout(context.Background(), token.ExchangesTimeout)
 	defer cancel()
-	unlock, err := s.ledger.Lock(ctx, workCtx, held.ID)
+	unlock, err := s.Ledger.Lock(ctx, workCtx, held.ID)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	record, err := s.ledger.Get(ctx, held.ID)
+	record, err := s.Ledger.Get(ctx, held.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -84,15 +84,15 @@ func (s *Service) Renew(ctx context.Context, held Lease) (renewed *Credential, e
 // renewalEnded tells the outcome of a renewal.
 func (s *Service) renewalEnded(subject telemetry.Subject, record *ledger.Record, err error) {
 	if err == nil {
-		s.report.Happened(hclog.Debug, telemetry.CredsRenewed, subject, "credential renewed", "token_id", record.TokenID)
+		s.Report.Happened(hclog.Debug, telemetry.CredsRenewed, subject, "credential renewed", "token_id", record.TokenID)
 		return
 	}
-	s.report.Count(telemetry.CredsRenewFailed)
+	s.Report.Count(telemetry.CredsRenewFailed)
 	// A role that was deleted since is not brought back to memory.
-	if known := s.report.Health.Known(record.Role); known != nil && !errors.Is(err, errEnded) && !errors.Is(err, lease.ErrOver) {
-		known.Failed(s.clock.Now(), "renewal: "+err.Error(), "", time.Time{})
+	if known := s.Report.Health.Known(record.Role); known != nil && !errors.Is(err, errEnded) && !errors.Is(err, lease.ErrOver) {
+		known.Failed(s.Clock.Now(), "renewal: "+err.Error(), "", time.Time{})
 	}
-	s.report.Log(hclog.Debug, subject, "credential not renewed", "error", err)
+	s.Report.Log(hclog.Debug, subject, "credential not renewed", "error", err)
 }
 
 func (s *Service) renewRecord(ctx, workCtx context.Context, held Lease, record *ledger.Record) (*Credential, error) {
@@ -100,7 +100,7 @@ func (s *Service) renewRecord(ctx, workCtx context.Context, held Lease, record *
 		return nil, errEnded
 	}
 	r := &renewal{record: record, token: held.token(record), Renewal: lease.Renewal{
-		Now:         s.clock.Now(),
+		Now:         s.Clock.Now(),
 		Issued:      held.Issued,
 		End:         held.End,
 		Deadline:    record.Deadline,
@@ -151,7 +151,7 @@ func (s *Service) refresh(ctx, workCtx context.Context, r *renewal) (*Credential
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	outcome, err := s.tokens.Refresh(workCtx, token.Holding{
+	outcome, err := s.Broker.Refresh(workCtx, token.Holding{
 		Bound:        bound,
 		Fingerprint:  r.record.Fingerprint,
 		Token:        r.record.Token(),
@@ -160,7 +160,7 @@ func (s *Service) refresh(ctx, workCtx context.Context, r *renewal) (*Credential
 		Store: func(grant *client.Grant) error {
 			next := *r.record
 			next.Hold(grant)
-			if err := s.ledger.Update(r.record, &next, r.Now); err != nil {
+			if err := s.Ledger.Update(r.record, &next, r.Now); err != nil {
 				return err
 			}
 			*r.record = next
@@ -182,7 +182,7 @@ func (s *Service) refresh(ctx, workCtx context.Context, r *renewal) (*Credential
 	}
 	// The time has moved on while ProcessMaker worked, and Vault counts from when
 	// it gets the answer.
-	r.Now = s.clock.Now()
+	r.Now = s.Clock.Now()
 	return r.extend(warnings...)
 }
 
@@ -201,9 +201,9 @@ func (s *Service) markUncertain(record *ledger.Record) {
 	}
 	next := *record
 	next.Doubtful = true
-	if err := s.ledger.Update(record, &next, time.Time{}); err != nil && !problem.IsConflict(err) {
+	if err := s.Ledger.Update(record, &next, time.Time{}); err != nil && !problem.IsConflict(err) {
 		s.uncertain.Store(record.ID, struct{}{})
-		s.report.Log(hclog.Warn, record.Subject(), "the doubt about a token is remembered in memory alone", "error", err)
+		s.Report.Log(hclog.Warn, record.Subject(), "the doubt about a token is remembered in memory alone", "error", err)
 	}
 }
 
@@ -212,14 +212,14 @@ func (s *Service) sameRole(ctx context.Context, record *ledger.Record) (*role.Bi
 	refuse := func(format string, args ...any) (*role.Binding, error) {
 		return nil, fmt.Errorf("role %q: %s; read the role again", record.Role, fmt.Sprintf(format, args...))
 	}
-	inst, err := s.instances.Current(ctx)
+	inst, err := s.Instances.Current(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if inst == nil || inst.Config.Deleted {
 		return refuse("the mount's config was deleted, so its leases cannot be renewed by refresh")
 	}
-	entry, err := s.roles.Get(ctx, record.Role)
+	entry, err := s.Roles.Get(ctx, record.Role)
 	if err != nil {
 		return nil, err
 	}

@@ -25,29 +25,29 @@ const (
 // and Vault tries again. It needs neither the role nor the config's secrets, and
 // may be repeated. The warning says that the ledger ends the credential later.
 func (s *Service) Revoke(ctx context.Context, held Lease) (warning string, err error) {
-	began := s.clock.Now()
-	unlock, err := s.ledger.Lock(ctx, ctx, held.ID)
+	began := s.Clock.Now()
+	unlock, err := s.Ledger.Lock(ctx, ctx, held.ID)
 	if err != nil {
 		return "", err
 	}
 	defer unlock()
-	readAt := s.clock.Now()
-	record, err := s.ledger.Get(ctx, held.ID)
+	readAt := s.Clock.Now()
+	record, err := s.Ledger.Get(ctx, held.ID)
 	if err != nil {
 		return "", err
 	}
 	if record == nil {
-		s.report.Log(hclog.Debug, telemetry.Subject{ID: string(held.ID)}, "credential was already ended")
+		s.Report.Log(hclog.Debug, telemetry.Subject{ID: string(held.ID)}, "credential was already ended")
 		return "", nil
 	}
 	ending := record
 	if token := held.token(record); !record.HasToken() && token.Value != "" {
 		ending = record.With(token)
 	}
-	subject := record.Subject().StartedAt(began).Try(s.attempts.number(string(held.ID)))
+	subject := record.Subject().StartedAt(began).Try(s.Attempts.Number(held.ID))
 	if err := s.End(ctx, ending, NewLookup()); err != nil {
-		s.report.Count(telemetry.CredsRevokeFailed)
-		s.report.Log(hclog.Debug, subject, "credential could not be ended", "error", err)
+		s.Report.Count(telemetry.CredsRevokeFailed)
+		s.Report.Log(hclog.Debug, subject, "credential could not be ended", "error", err)
 		if !s.deferRevocation(record, ending, err) {
 			return "", err
 		}
@@ -57,17 +57,17 @@ func (s *Service) Revoke(ctx context.Context, held Lease) (warning string, err e
 	if err := s.Forget(ctx, record, readAt); err != nil {
 		return "", err
 	}
-	s.report.Happened(hclog.Debug, telemetry.CredsRevoked, subject, "credential ended", "token_id", record.TokenID)
+	s.Report.Happened(hclog.Debug, telemetry.CredsRevoked, subject, "credential ended", "token_id", record.TokenID)
 	return "", nil
 }
 
 // End makes sure that the token of a record is dead. A token that the record does
 // not hold is looked for by its name.
 func (s *Service) End(ctx context.Context, record *ledger.Record, lookup *Lookup) error {
-	if !s.clock.Now().Before(record.TokenExpireTime) {
+	if !s.Clock.Now().Before(record.TokenExpireTime) {
 		return nil
 	}
-	inst, err := s.instances.Current(ctx)
+	inst, err := s.Instances.Current(ctx)
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (s *Service) End(ctx context.Context, record *ledger.Record, lookup *Lookup
 // and what else remembers the credential. It is a Conflict where another node has
 // given the record another token since.
 func (s *Service) Forget(ctx context.Context, record *ledger.Record, readAt time.Time) error {
-	if err := s.ledger.Remove(ctx, record, readAt); err != nil {
+	if err := s.Ledger.Remove(ctx, record, readAt); err != nil {
 		return err
 	}
 	s.unshare(ctx, record)
@@ -100,48 +100,23 @@ func (s *Service) Forget(ctx context.Context, record *ledger.Record, readAt time
 // tells whether it did. While the mount is being disabled it does not: the ledger
 // goes with the mount. ending holds the token of the lease, which is about to go.
 func (s *Service) deferRevocation(record, ending *ledger.Record, failure error) bool {
-	now := s.clock.Now()
-	since := s.attempts.failed(string(record.ID), now, client.KindOf(failure) == client.Unavailable)
+	now := s.Clock.Now()
+	since := s.Attempts.Failed(record.ID, now, client.KindOf(failure) == client.Unavailable)
 	if since.IsZero() || now.Sub(since) < DeferAfter || s.host.Tainted() {
 		return false
 	}
 	due := *ending
-	if err := s.ledger.MarkDueFrom(record, &due); err != nil {
-		s.report.Log(hclog.Warn, record.Subject(), "a revocation could not be handed over to the ledger", "error", err)
+	if err := s.Ledger.MarkDueFrom(record, &due); err != nil {
+		s.Report.Log(hclog.Warn, record.Subject(), "a revocation could not be handed over to the ledger", "error", err)
 		return false
 	}
 	s.ForgetAttempts(record.ID)
-	s.report.Happened(hclog.Warn, telemetry.LedgerDue, record.Subject(), "ProcessMaker has been unreachable; the credential is ended by the ledger once it is back", "due_as", due.ID, "token_id", due.TokenID)
+	s.Report.Happened(hclog.Warn, telemetry.LedgerDue, record.Subject(), "ProcessMaker has been unreachable; the credential is ended by the ledger once it is back", "due_as", due.ID, "token_id", due.TokenID)
 	return true
 }
 
-// EndFailed records an attempt of the ledger that failed, and Hopeless one that no
-// repetition mends.
-func (s *Service) EndFailed(id ledger.ID) {
-	s.attempts.failed(string(id), s.clock.Now(), false)
-}
-func (s *Service) Hopeless(id ledger.ID, why error) {
-	s.attempts.hopeless(string(id), s.clock.Now(), why)
-}
-
-// WhyHopeless is what Hopeless recorded of the latest attempt; nil for none.
-func (s *Service) WhyHopeless(id ledger.ID) error {
-	return s.attempts.whyHopeless(string(id))
-}
-
-// Attempt is the number of the attempt under way, from 1.
-func (s *Service) Attempt(id ledger.ID) int { return s.attempts.number(string(id)) }
-
-// Remembered is the number of credentials of which failed attempts are remembered.
-func (s *Service) Remembered() int { return s.attempts.count() }
-
-// ForgetAttempts drops what memory holds of a credential's failures;
-// ForgetOldAttempts drops the attempts of all that have not failed for longer than
-// Vault repeats a revocation.
+// ForgetAttempts drops what memory holds of a credential's failures.
 func (s *Service) ForgetAttempts(id ledger.ID) {
-	s.attempts.over(string(id))
+	s.Attempts.Over(id)
 	s.uncertain.Delete(id)
-}
-func (s *Service) ForgetOldAttempts() {
-	s.attempts.forgetBefore(s.clock.Now().Add(-forgetFailuresAfter))
 }

@@ -112,7 +112,7 @@ func (s *Service) Shared(ctx context.Context, bound *role.Binding) (Stale, error
 		return Stale{Shared: next}, nil
 	}
 	// The old one is not rotated away before another is there.
-	if current != nil && current.Record.Fingerprint == bound.Fingerprint && s.clock.Now().Before(current.Record.Deadline) && !s.endedAhead(current) {
+	if current != nil && current.Record.Fingerprint == bound.Fingerprint && s.Clock.Now().Before(current.Record.Deadline) && !s.endedAhead(current) {
 		return Stale{Shared: current, Why: err}, nil
 	}
 	return Stale{}, err
@@ -146,12 +146,12 @@ func (s *Service) stored(ctx context.Context, name string) (*Shared, error) {
 // GetShared returns the stored static credential of a role, or nil. Its errors are
 // the storage's own and store.Unreadable.
 func (s *Service) GetShared(ctx context.Context, name string) (*Shared, error) {
-	return store.Get[Shared](ctx, s.storage, Prefix+name, NameOf(name))
+	return store.Get[Shared](ctx, s.Storage, Prefix+name, NameOf(name))
 }
 
 // SharedNames lists the roles that have a static credential, sorted.
 func (s *Service) SharedNames(ctx context.Context) ([]string, error) {
-	return s.storage.List(ctx, Prefix)
+	return s.Storage.List(ctx, Prefix)
 }
 
 // endedAhead tells whether a credential was ended ahead of its time, which deletes
@@ -160,7 +160,7 @@ func (s *Service) SharedNames(ctx context.Context) ([]string, error) {
 func (s *Service) endedAhead(c *Shared) bool {
 	var record *ledger.Record
 	err := store.OnOwnTime(func(ctx context.Context) (err error) {
-		record, err = s.ledger.Get(ctx, c.Record.ID)
+		record, err = s.Ledger.Get(ctx, c.Record.ID)
 		return err
 	})
 	return err == nil && record == nil
@@ -168,13 +168,13 @@ func (s *Service) endedAhead(c *Shared) bool {
 
 // fresh tells whether a static credential needs no rotation yet.
 func (s *Service) fresh(c *Shared, bound *role.Binding) bool {
-	return c != nil && c.Record.Fingerprint == bound.Fingerprint && s.clock.Now().Before(c.FreshUntil(&bound.Role))
+	return c != nil && c.Record.Fingerprint == bound.Fingerprint && s.Clock.Now().Before(c.FreshUntil(&bound.Role))
 }
 
 // rotate makes and stores a new static credential. The one before dies at its own
 // deadline. The caller holds the role's lock.
 func (s *Service) rotate(ctx context.Context, bound *role.Binding) (*Shared, error) {
-	began := s.clock.Now()
+	began := s.Clock.Now()
 	// The readers are many, so the record names none.
 	made, err := s.obtain(ctx, bound, ledger.Facts{Mode: lease.None, Shared: true, Life: bound.RotationPeriod + bound.RotationOverlap})
 	if err != nil {
@@ -182,11 +182,11 @@ func (s *Service) rotate(ctx context.Context, bound *role.Binding) (*Shared, err
 	}
 	next, err := s.store(bound, made)
 	if err != nil {
-		s.tokens.End(bound.Instance, made.Record.With(made.Token))
+		s.Broker.End(bound.Instance, made.Record.With(made.Token))
 		return nil, err
 	}
 	s.mirrors.Store(bound.Name, next)
-	s.report.Happened(hclog.Info, telemetry.CredsCreated, made.Record.Subject().StartedAt(began), "shared credential rotated", "token_id", made.Token.ID)
+	s.Report.Happened(hclog.Info, telemetry.CredsCreated, made.Record.Subject().StartedAt(began), "shared credential rotated", "token_id", made.Token.ID)
 	return next, nil
 }
 
@@ -195,7 +195,7 @@ func (s *Service) store(bound *role.Binding, made *Credential) (*Shared, error) 
 		// With the token in its record the ledger can end it without looking for
 		// it by name at every rotation.
 		made.Record.HoldToken(made.Token)
-		if err := s.ledger.Put(made.Record); err != nil {
+		if err := s.Ledger.Put(made.Record); err != nil {
 			return nil, err
 		}
 	}
@@ -209,10 +209,10 @@ func (s *Service) store(bound *role.Binding, made *Credential) (*Shared, error) 
 		RotatedAt:       made.At,
 		RotateAt:        made.At.Add(bound.RotationPeriod),
 	}
-	if err := s.roles.StillBound(bound); err != nil {
+	if err := s.Roles.StillBound(bound); err != nil {
 		return nil, fmt.Errorf("role %q: %w", bound.Name, err)
 	}
-	err := store.OnOwnTime(func(ctx context.Context) error { return store.Put(ctx, s.storage, Prefix+bound.Name, next) })
+	err := store.OnOwnTime(func(ctx context.Context) error { return store.Put(ctx, s.Storage, Prefix+bound.Name, next) })
 	if err != nil {
 		return nil, err
 	}
@@ -228,17 +228,17 @@ func (s *Service) DropShared(ctx context.Context, name string, inst *instance.In
 	defer unlock()
 	stored, err := s.GetShared(ctx, name)
 	if store.IsUnreadable(err) && (!store.IsNewer(err) || matches(ledger.Fingerprint{})) {
-		s.report.Log(hclog.Warn, telemetry.Subject{Role: name}, "a shared credential that cannot be read was dropped; its record in the ledger ends it", "error", err)
-		return s.storage.Delete(ctx, Prefix+name)
+		s.Report.Log(hclog.Warn, telemetry.Subject{Role: name}, "a shared credential that cannot be read was dropped; its record in the ledger ends it", "error", err)
+		return s.Storage.Delete(ctx, Prefix+name)
 	}
 	if err != nil || stored == nil || !matches(stored.Record.Fingerprint) {
 		return err
 	}
-	if err := s.storage.Delete(ctx, Prefix+name); err != nil {
+	if err := s.Storage.Delete(ctx, Prefix+name); err != nil {
 		return err
 	}
 	s.ForgetShared(name)
-	s.tokens.End(inst, stored.Record.With(stored.Token()))
+	s.Broker.End(inst, stored.Record.With(stored.Token()))
 	return nil
 }
 
@@ -251,7 +251,7 @@ func (s *Service) ForgetShared(name string) { s.mirrors.Delete(name) }
 // unshare makes sure that a credential that was ended ahead of its time is not
 // shared any more.
 func (s *Service) unshare(ctx context.Context, record *ledger.Record) {
-	if !record.Shared || !s.clock.Now().Before(record.Deadline) {
+	if !record.Shared || !s.Clock.Now().Before(record.Deadline) {
 		return
 	}
 	// At once, and not only after a rotation that is under way: without a record
@@ -264,10 +264,10 @@ func (s *Service) unshare(ctx context.Context, record *ledger.Record) {
 	defer unlock()
 	stored, err := s.GetShared(ctx, record.Role)
 	if store.IsUnreadable(err) || (err == nil && stored != nil && stored.Record.ID == record.ID) {
-		err = s.storage.Delete(ctx, Prefix+record.Role)
+		err = s.Storage.Delete(ctx, Prefix+record.Role)
 	}
 	if err != nil {
-		s.report.Log(hclog.Warn, record.Subject(), "a shared credential was ended and its entry could not be deleted; the next rotation replaces it", "error", err)
+		s.Report.Log(hclog.Warn, record.Subject(), "a shared credential was ended and its entry could not be deleted; the next rotation replaces it", "error", err)
 	}
 	s.forgetMirror(record)
 }
@@ -282,7 +282,7 @@ func (s *Service) forgetMirror(record *ledger.Record) {
 func (s *Service) UnshareID(ctx context.Context, id ledger.ID) {
 	names, err := s.SharedNames(ctx)
 	if err != nil {
-		s.report.Log(hclog.Warn, telemetry.Subject{ID: string(id)}, "a credential was dropped and may still be shared; write its role", "error", err)
+		s.Report.Log(hclog.Warn, telemetry.Subject{ID: string(id)}, "a credential was dropped and may still be shared; write its role", "error", err)
 		return
 	}
 	for _, name := range names {

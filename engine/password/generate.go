@@ -19,7 +19,7 @@ const Draws = 20
 // generator where policy is empty. The policy's name is not repeated: a secret may
 // have been put into the wrong field.
 func (r *Rotator) Generate(ctx context.Context, policy string) (string, error) {
-	next := func() (string, error) { return draw(r.random) }
+	next := func() (string, error) { return draw(r.Random) }
 	if policy != "" {
 		next = func() (string, error) { return r.policies.GeneratePasswordFromPolicy(ctx, policy) }
 	}
@@ -28,7 +28,7 @@ func (r *Rotator) Generate(ctx context.Context, policy string) (string, error) {
 		drawn, err := next()
 		switch {
 		case err != nil && policy != "":
-			r.report.Log(hclog.Debug, telemetry.Subject{}, "Vault made no password by the password policy", "error", err)
+			r.Report.Log(hclog.Debug, telemetry.Subject{}, "Vault made no password by the password policy", "error", err)
 			return "", problem.Refuse("Vault could not make a password by the password_policy of the config: there is no policy of that name at sys/policies/password/, or it takes too long", "Clear password_policy for the built-in generator")
 		case err != nil:
 			return "", fmt.Errorf("no randomness for a password: %w", err)

@@ -4,18 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 
 	"vault-plugin-secrets-processmaker/client"
-	"vault-plugin-secrets-processmaker/engine/instance"
 	"vault-plugin-secrets-processmaker/engine/ledger"
 	"vault-plugin-secrets-processmaker/engine/role"
 	"vault-plugin-secrets-processmaker/engine/token"
-	"vault-plugin-secrets-processmaker/internal/clock"
 	"vault-plugin-secrets-processmaker/internal/problem"
 	"vault-plugin-secrets-processmaker/internal/store"
 	"vault-plugin-secrets-processmaker/internal/telemetry"
@@ -26,13 +23,8 @@ const purpose = "rotate-role"
 
 // Rotator changes the passwords of roles' users.
 type Rotator struct {
-	clock     clock.Clock
-	random    io.Reader
-	policies  PolicyHost
-	instances *instance.Store
-	roles     *role.Store
-	tokens    *token.Broker
-	report    *telemetry.Reporter
+	*token.Broker
+	policies PolicyHost
 }
 
 // PolicyHost makes passwords by Vault's password policies.
@@ -40,9 +32,9 @@ type PolicyHost interface {
 	GeneratePasswordFromPolicy(ctx context.Context, policy string) (string, error)
 }
 
-// NewRotator makes a Rotator.
-func New(random io.Reader, policies PolicyHost, tokens *token.Broker) *Rotator {
-	return &Rotator{clock: tokens.Clock, random: random, policies: policies, instances: tokens.Instances, roles: tokens.Roles, tokens: tokens, report: tokens.Report}
+// New makes a Rotator.
+func New(policies PolicyHost, tokens *token.Broker) *Rotator {
+	return &Rotator{Broker: tokens, policies: policies}
 }
 
 // Rotated is a password that was changed.
@@ -69,7 +61,7 @@ type rotation struct {
 // roles of that user too, which are otherwise a reason to refuse. Its errors are in
 // words for the operator.
 func (r *Rotator) Rotate(ctx context.Context, bound *role.Binding, everyRole bool) (*Rotated, error) {
-	unlock, err := r.roles.LockUsers(ctx, bound.Username)
+	unlock, err := r.Roles.LockUsers(ctx, bound.Username)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +71,7 @@ func (r *Rotator) Rotate(ctx context.Context, bound *role.Binding, everyRole boo
 	if err != nil {
 		return nil, err
 	}
-	return &Rotated{Username: pending.Username, Roles: pending.RoleNames(), Time: r.clock.Now(), Warnings: running.warnings}, nil
+	return &Rotated{Username: pending.Username, Roles: pending.RoleNames(), Time: r.Clock.Now(), Warnings: running.warnings}, nil
 }
 
 func (r *rotation) run(ctx context.Context, everyRole bool) (*role.PendingPassword, error) {
@@ -100,12 +92,12 @@ func (r *rotation) run(ctx context.Context, everyRole bool) (*role.PendingPasswo
 	if err := r.logIn(ctx); err != nil {
 		return nil, err
 	}
-	defer r.tokens.End(r.bound.Instance, r.bearer)
+	defer r.Broker.End(r.bound.Instance, r.bearer)
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("the caller went away; nothing was changed: %w", err)
 	}
-	pending := role.NewPendingPassword(users, password, r.clock.Now())
-	if err := r.roles.PutPending(pending); err != nil {
+	pending := role.NewPendingPassword(users, password, r.Clock.Now())
+	if err := r.Roles.PutPending(pending); err != nil {
 		return nil, fmt.Errorf("the new password could not be stored, so nothing was changed: %w", err)
 	}
 
@@ -120,7 +112,7 @@ func (r *rotation) run(ctx context.Context, everyRole bool) (*role.PendingPasswo
 
 // complete stores a password that holds with every role that waits for it.
 func (r *rotation) complete(pending *role.PendingPassword) error {
-	switch err := r.roles.Adopt(pending); {
+	switch err := r.Roles.Adopt(pending); {
 	case problem.IsConflict(err):
 		return err
 	case err != nil:
@@ -128,16 +120,16 @@ func (r *rotation) complete(pending *role.PendingPassword) error {
 	}
 	r.drop(pending, "completed")
 	for _, name := range pending.RoleNames() {
-		r.report.Happened(hclog.Info, telemetry.RoleRotated, telemetry.OfRole(name), "password rotated")
-		r.warnings = append(r.warnings, fmt.Sprintf("tokens that were made with the old password live on; end those of role %q with: vault write %stidy role=%s", name, r.report.MountPath(), name))
+		r.Report.Happened(hclog.Info, telemetry.RoleRotated, telemetry.OfRole(name), "password rotated")
+		r.warnings = append(r.warnings, fmt.Sprintf("tokens that were made with the old password live on; end those of role %q with: vault write %stidy role=%s", name, r.Report.MountPath(), name))
 	}
 	return nil
 }
 
 // drop deletes the entry of a change, and where that fails the upkeep does.
 func (r *rotation) drop(pending *role.PendingPassword, what string) {
-	if err := r.roles.DropPending(pending); err != nil {
-		r.report.Log(hclog.Warn, telemetry.Subject{Role: r.bound.Name}, "the entry of a "+what+" change of a password could not be deleted; it is later", "error", err)
+	if err := r.Roles.DropPending(pending); err != nil {
+		r.Report.Log(hclog.Warn, telemetry.Subject{Role: r.bound.Name}, "the entry of a "+what+" change of a password could not be deleted; it is later", "error", err)
 	}
 }
 
@@ -145,7 +137,7 @@ func (r *rotation) drop(pending *role.PendingPassword, what string) {
 // one that has not happened is used again: should ProcessMaker still come to it, it
 // does no harm.
 func (r *rotation) openPassword(ctx context.Context) (string, error) {
-	open, err := r.roles.Pending(ctx, r.bound.URL, r.bound.Username)
+	open, err := r.Roles.Pending(ctx, r.bound.URL, r.bound.Username)
 	if store.IsNewer(err) {
 		return "", problem.Refuse("a newer release has left a change of this user's password open, which that release alone can complete; nothing was changed", "Install it again")
 	}
@@ -166,7 +158,7 @@ func (r *rotation) openPassword(ctx context.Context) (string, error) {
 // rolesOfUser binds the role as it is now, and its peers: the other roles that sign
 // in as the same user.
 func (r *rotation) rolesOfUser(ctx context.Context, everyRole bool) ([]*role.Binding, error) {
-	names, err := r.roles.Names(ctx)
+	names, err := r.Roles.Names(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +166,7 @@ func (r *rotation) rolesOfUser(ctx context.Context, everyRole bool) ([]*role.Bin
 	var peers []string
 	found := false
 	for _, name := range names {
-		entry, err := r.roles.Get(ctx, name)
+		entry, err := r.Roles.Get(ctx, name)
 		if err != nil && !store.IsUnreadable(err) {
 			return nil, err
 		}
@@ -203,7 +195,7 @@ func (r *rotation) rolesOfUser(ctx context.Context, everyRole bool) ([]*role.Bin
 
 // whyNot explains why the role is not among those of its user.
 func (r *rotation) whyNot(ctx context.Context) error {
-	entry, err := r.roles.Get(ctx, r.bound.Name)
+	entry, err := r.Roles.Get(ctx, r.bound.Name)
 	if err == nil && entry != nil {
 		_, err = entry.BindTo(r.bound.Instance)
 	}
@@ -216,12 +208,12 @@ func (r *rotation) whyNot(ctx context.Context) error {
 // logIn makes the login that is to change the password, also where the role has a
 // session: it shows that the password to fall back to holds.
 func (r *rotation) logIn(ctx context.Context) error {
-	grant, err := r.tokens.Login(ctx, r.bound)
+	grant, err := r.Broker.Login(ctx, r.bound)
 	if err != nil {
 		return problem.Explain(err, r.cause(err)+"; nothing was changed")
 	}
-	if r.bearer, err = r.tokens.Register(grant.Access, r.bound.Facts(purpose)); err != nil {
-		_ = r.tokens.Discard(r.bound.Instance, grant.Access, r.bound.Facts(purpose)) // the failure of Register is told
+	if r.bearer, err = r.Broker.Register(grant.Access, r.bound.Facts(purpose)); err != nil {
+		_ = r.Broker.Discard(r.bound.Instance, grant.Access, r.bound.Facts(purpose)) // the failure of Register is told
 		return fmt.Errorf("nothing was changed: %w", err)
 	}
 	return nil
@@ -257,16 +249,16 @@ func (r *rotation) change(ctx context.Context, pending *role.PendingPassword) er
 // prove logs in with the new password. After a lost answer the client leaves
 // ProcessMaker alone for some seconds, which are waited for.
 func (r *rotation) prove(ctx context.Context, password string) error {
-	err := r.tokens.Prove(ctx, r.bound, password, purpose)
+	err := r.Broker.Prove(ctx, r.bound, password, purpose)
 	var failure *client.Error
 	if !errors.As(err, &failure) || !failure.NotSent || failure.RetryAt.IsZero() {
 		return err
 	}
-	pause := failure.RetryAt.Sub(r.clock.Now())
-	if pause > token.ExchangesTimeout/2 || r.clock.Sleep(ctx, pause) != nil {
+	pause := failure.RetryAt.Sub(r.Clock.Now())
+	if pause > token.ExchangesTimeout/2 || r.Clock.Sleep(ctx, pause) != nil {
 		return err
 	}
-	return r.tokens.Prove(ctx, r.bound, password, purpose)
+	return r.Broker.Prove(ctx, r.bound, password, purpose)
 }
 
 // send has the password changed. A login that is so young that clocks may be the
@@ -277,7 +269,7 @@ func (r *rotation) send(ctx context.Context, password string) error {
 	if client.KindOf(err) != client.TokenRefused {
 		return err
 	}
-	if sleepErr := r.clock.Sleep(ctx, client.SettlingPause); sleepErr != nil {
+	if sleepErr := r.Clock.Sleep(ctx, client.SettlingPause); sleepErr != nil {
 		return err
 	}
 	return api.ChangePassword(ctx, bearer, password)
@@ -295,28 +287,28 @@ func (r *rotation) giveUp(pending *role.PendingPassword, cause error) {
 // putBack restores the old password where ProcessMaker confirmed the new one but
 // does not accept it: it has stored another one, which nobody knows.
 func (r *rotation) putBack(ctx context.Context, pending *role.PendingPassword) error {
-	if _, err := r.roles.StillPending(pending); err != nil {
+	if _, err := r.Roles.StillPending(pending); err != nil {
 		return fmt.Errorf("ProcessMaker does not accept the new password, and the old one was not put back: %w", err)
 	}
 	old := r.bound.Password
 	err := r.send(ctx, old)
 	if err == nil {
-		err = r.tokens.Prove(ctx, r.bound, old, purpose)
+		err = r.Broker.Prove(ctx, r.bound, old, purpose)
 	}
 	const altered = "ProcessMaker confirmed the new password but does not accept it, so it has stored another one than it was sent"
 	if err != nil {
-		r.report.Log(hclog.Error, telemetry.Subject{}, "a password is not known to anybody: set one in ProcessMaker and write it to the role", "roles", pending.RoleNames(), "error", err)
+		r.Report.Log(hclog.Error, telemetry.Subject{}, "a password is not known to anybody: set one in ProcessMaker and write it to the role", "roles", pending.RoleNames(), "error", err)
 		return problem.Explain(err, fmt.Sprintf("%s, and the old one could not be put back (%s). Set a password for user %q in ProcessMaker and write it to the role", altered, r.changeCause(err), r.bound.Username))
 	}
 	r.drop(pending, "withdrawn")
 	for _, name := range pending.RoleNames() {
 		// Logins that were refused in between say nothing any more.
-		r.roles.Forget(name)
+		r.Roles.Forget(name)
 	}
 	return problem.Refuse(altered+". The old one was put back and holds", "Take unusual characters out of the password_policy of the config, or clear it for the built-in generator")
 }
 
-func (r *rotation) cause(err error) string { return token.Explain(r.bound, err, r.clock.Now()).Error() }
+func (r *rotation) cause(err error) string { return token.Explain(r.bound, err, r.Clock.Now()).Error() }
 
 // changeCause is cause for the call that changes a password.
 func (r *rotation) changeCause(err error) string {

@@ -22,11 +22,11 @@ const lateChange = 10 * time.Minute
 // Settle looks after changes that a crash, or an answer that never came, has left
 // open.
 func (r *Rotator) Settle(ctx context.Context) error {
-	all, err := r.roles.AllPending(ctx)
+	all, err := r.Roles.AllPending(ctx)
 	if err != nil || len(all) == 0 {
 		return err
 	}
-	inst, err := r.instances.Current(ctx)
+	inst, err := r.Instances.Current(ctx)
 	if err != nil || inst == nil || inst.Config.Deleted {
 		return err
 	}
@@ -38,23 +38,23 @@ func (r *Rotator) Settle(ctx context.Context) error {
 			continue
 		}
 		if err := r.settleOpen(ctx, inst, open); err != nil {
-			r.report.Log(hclog.Warn, telemetry.Subject{}, "a change of a password that was cut off could not be completed yet", "error", err)
+			r.Report.Log(hclog.Warn, telemetry.Subject{}, "a change of a password that was cut off could not be completed yet", "error", err)
 		}
 	}
 	return nil
 }
 
 func (r *Rotator) settleOpen(ctx context.Context, inst *instance.Instance, open *role.PendingPassword) error {
-	unlock, err := r.roles.LockUsers(ctx, open.Username)
+	unlock, err := r.Roles.LockUsers(ctx, open.Username)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if open, err = r.roles.Pending(ctx, open.URL, open.Username); err != nil || open == nil {
+	if open, err = r.Roles.Pending(ctx, open.URL, open.Username); err != nil || open == nil {
 		return err
 	}
 	settled, err := r.settle(ctx, inst, open)
-	if settled || err != nil || r.clock.Now().Sub(open.StartedTime) < lateChange {
+	if settled || err != nil || r.Clock.Now().Sub(open.StartedTime) < lateChange {
 		return err
 	}
 	first, err := r.firstWaiting(ctx, inst, open)
@@ -63,10 +63,10 @@ func (r *Rotator) settleOpen(ctx context.Context, inst *instance.Instance, open 
 	}
 	// Only a login with the old password shows that the new one is not needed: a
 	// user who is deleted for a while is refused both.
-	if err := r.tokens.Prove(ctx, first, first.Password, purpose); err != nil {
+	if err := r.Broker.Prove(ctx, first, first.Password, purpose); err != nil {
 		return fmt.Errorf("roles %s: the new password does not hold, and whether the old one does is not known: role %q: %w", strings.Join(open.RoleNames(), ", "), first.Name, err)
 	}
-	return r.roles.DropPending(open)
+	return r.Roles.DropPending(open)
 }
 
 // settle finds out whether an open change has happened, and completes it if so. The
@@ -77,27 +77,27 @@ func (r *Rotator) settle(ctx context.Context, inst *instance.Instance, open *rol
 		return false, err
 	}
 	if first == nil {
-		return true, r.roles.DropPending(open)
+		return true, r.Roles.DropPending(open)
 	}
-	err = r.tokens.Prove(ctx, first, open.Password, purpose)
+	err = r.Broker.Prove(ctx, first, open.Password, purpose)
 	switch {
 	case client.KindOf(err) == client.GrantDead:
 		return false, nil
 	case err != nil:
 		return false, fmt.Errorf("role %q: %w", first.Name, err)
 	}
-	if err := r.roles.Adopt(open); err != nil {
+	if err := r.Roles.Adopt(open); err != nil {
 		return false, err
 	}
-	r.report.Log(hclog.Info, telemetry.Subject{}, "an open change of a password had happened; its roles have the new one", "roles", open.RoleNames())
-	return true, r.roles.DropPending(open)
+	r.Report.Log(hclog.Info, telemetry.Subject{}, "an open change of a password had happened; its roles have the new one", "roles", open.RoleNames())
+	return true, r.Roles.DropPending(open)
 }
 
 // firstWaiting is the first role that neither has the new password yet nor has been
 // written since; nil where there is none.
 func (r *Rotator) firstWaiting(ctx context.Context, inst *instance.Instance, open *role.PendingPassword) (*role.Binding, error) {
 	for _, name := range open.RoleNames() {
-		entry, err := r.roles.Get(ctx, name)
+		entry, err := r.Roles.Get(ctx, name)
 		if err != nil && !store.IsUnreadable(err) {
 			return nil, err
 		}

@@ -65,16 +65,16 @@ func (r *Reaper) tokensOf(ctx context.Context, bound *role.Binding) (tokens []cl
 		return tokens, err
 	}
 	// Such a role has no session; a login is made for the question alone.
-	grant, err := r.tokens.Login(ctx, bound)
+	grant, err := r.Broker.Login(ctx, bound)
 	if err != nil {
 		return nil, err
 	}
-	record, err := r.tokens.Register(grant.Access, bound.Facts("status"))
+	record, err := r.Broker.Register(grant.Access, bound.Facts("status"))
 	if err != nil {
-		_ = r.tokens.Discard(bound.Instance, grant.Access, bound.Facts("status")) // the failure of Register is told
+		_ = r.Broker.Discard(bound.Instance, grant.Access, bound.Facts("status")) // the failure of Register is told
 		return nil, err
 	}
-	defer r.tokens.End(bound.Instance, record)
+	defer r.Broker.End(bound.Instance, record)
 	return bound.Client.PersonalTokens(ctx, grant.Access, grant.Access.UserID)
 }
 
@@ -86,10 +86,10 @@ func (r *Reaper) isManaged(ctx context.Context, name string, due map[string]bool
 	}
 	text := name[strings.LastIndex(name, ":")+1:]
 	id, err := ledger.ParseID(text)
-	if err != nil || !strings.HasPrefix(name, fmt.Sprintf("vault:%s:", r.ledger.Mount())) {
+	if err != nil || !strings.HasPrefix(name, fmt.Sprintf("vault:%s:", r.Ledger.Mount())) {
 		return false, nil
 	}
-	record, err := r.ledger.Get(ctx, id)
+	record, err := r.Ledger.Get(ctx, id)
 	return record != nil && record.TokenName == name, err
 }
 
@@ -98,7 +98,7 @@ func (r *Reaper) isManaged(ctx context.Context, name string, due map[string]bool
 // one that cannot.
 func (r *Reaper) dueTokenNames(ctx context.Context) (map[string]bool, error) {
 	names := map[string]bool{}
-	_, err := r.ledger.FindDue(ctx, func(record *ledger.Record) bool {
+	_, err := r.Ledger.FindDue(ctx, func(record *ledger.Record) bool {
 		names[record.TokenName] = true
 		return false
 	})

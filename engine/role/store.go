@@ -8,7 +8,6 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/engine/instance"
-	"vault-plugin-secrets-processmaker/internal/clock"
 	"vault-plugin-secrets-processmaker/internal/keylock"
 	"vault-plugin-secrets-processmaker/internal/logingate"
 	"vault-plugin-secrets-processmaker/internal/problem"
@@ -40,10 +39,9 @@ type Entry struct {
 	bound atomic.Pointer[Binding]
 }
 
-// RoleStore keeps the roles of a mount.
+// Store keeps the roles of a mount.
 type Store struct {
 	storage   logical.Storage
-	clock     clock.Clock
 	instances *instance.Store
 	report    *telemetry.Reporter
 	target    FillTemplate
@@ -52,9 +50,9 @@ type Store struct {
 	users *keylock.Locks
 }
 
-// NewRoleStore reads nothing.
-func NewStore(storage logical.Storage, clk clock.Clock, instances *instance.Store, report *telemetry.Reporter, fill FillTemplate) *Store {
-	return &Store{storage: storage, clock: clk, instances: instances, report: report, target: fill, users: keylock.New()}
+// NewStore reads nothing.
+func NewStore(storage logical.Storage, instances *instance.Store, report *telemetry.Reporter, fill FillTemplate) *Store {
+	return &Store{storage: storage, instances: instances, report: report, target: fill, users: keylock.New()}
 }
 
 // Get returns a role, or nil where there is none.

@@ -42,17 +42,17 @@ func (m *Manager) End(ctx context.Context, name string, auth client.AuthClient, 
 	if err := m.replace(name, stored, nil); err != nil {
 		return err
 	}
-	m.report.Happened(hclog.Info, telemetry.SessionEnded, telemetry.OfSession(name), "session ended", "user_id", stored.UserID)
+	m.Report.Happened(hclog.Info, telemetry.SessionEnded, telemetry.OfSession(name), "session ended", "user_id", stored.UserID)
 	return nil
 }
 
 // dropUnreadable forgets a session whose tokens nobody can end any more.
 func (m *Manager) dropUnreadable(ctx context.Context, name string, why error) error {
-	if err := m.storage.Delete(ctx, Prefix+name); err != nil {
+	if err := m.Storage.Delete(ctx, Prefix+name); err != nil {
 		return err
 	}
 	m.Forget(name)
-	m.report.Happened(hclog.Warn, telemetry.LedgerUnaccounted, telemetry.OfSession(name), "a session that cannot be read was dropped; delete its tokens in ProcessMaker", "error", why)
+	m.Report.Happened(hclog.Warn, telemetry.LedgerUnaccounted, telemetry.OfSession(name), "a session that cannot be read was dropped; delete its tokens in ProcessMaker", "error", why)
 	return nil
 }
 
@@ -61,12 +61,12 @@ func (m *Manager) dropUnreadable(ctx context.Context, name string, why error) er
 func (m *Manager) EndAll(ctx context.Context, inst *instance.Instance) {
 	names, err := m.Names(ctx)
 	if err != nil {
-		m.report.Log(hclog.Error, telemetry.Subject{}, "the sessions could not be listed; their tokens live on at ProcessMaker", "error", err)
+		m.Report.Log(hclog.Error, telemetry.Subject{}, "the sessions could not be listed; their tokens live on at ProcessMaker", "error", err)
 		return
 	}
 	for _, name := range names {
-		if err := m.End(ctx, name, m.roles.AuthOf(ctx, name, inst), inst, Whatever); err != nil {
-			m.report.Log(hclog.Error, telemetry.Subject{Role: name}, "a session could not be ended; end its token at ProcessMaker by hand", "url", inst.Config.URL, "error", err)
+		if err := m.End(ctx, name, m.Roles.AuthOf(ctx, name, inst), inst, Whatever); err != nil {
+			m.Report.Log(hclog.Error, telemetry.Subject{Role: name}, "a session could not be ended; end its token at ProcessMaker by hand", "url", inst.Config.URL, "error", err)
 		}
 	}
 }
@@ -82,12 +82,12 @@ func (m *Manager) endPair(inst *instance.Instance, auth client.AuthClient, name 
 	defer cancel()
 	grant, err := inst.Client.RefreshGrant(ctx, auth, old.RefreshToken)
 	if err != nil {
-		m.tokens.NoteLostAnswer(name, err)
-		return m.tokens.Discard(inst, old.Token(), old.facts(name))
+		m.Broker.NoteLostAnswer(name, err)
+		return m.Broker.Discard(inst, old.Token(), old.facts(name))
 	}
-	if record, err := m.tokens.Register(grant.Access, old.facts(name).Due()); err == nil {
-		m.tokens.End(inst, record)
+	if record, err := m.Broker.Register(grant.Access, old.facts(name).Due()); err == nil {
+		m.Broker.End(inst, record)
 		return nil
 	}
-	return m.tokens.Discard(inst, grant.Access, old.facts(name))
+	return m.Broker.Discard(inst, grant.Access, old.facts(name))
 }

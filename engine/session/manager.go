@@ -4,32 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 
 	"github.com/hashicorp/go-hclog"
-	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client"
-	"vault-plugin-secrets-processmaker/engine/instance"
 	"vault-plugin-secrets-processmaker/engine/ledger"
 	"vault-plugin-secrets-processmaker/engine/role"
 	"vault-plugin-secrets-processmaker/engine/token"
-	"vault-plugin-secrets-processmaker/internal/clock"
 	"vault-plugin-secrets-processmaker/internal/keylock"
 	"vault-plugin-secrets-processmaker/internal/problem"
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
-// SessionManager keeps the sessions of the roles of a mount.
+// Manager keeps the sessions of the roles of a mount.
 type Manager struct {
-	storage   logical.Storage
-	clock     clock.Clock
-	random    io.Reader
-	instances *instance.Store
-	roles     *role.Store
-	tokens    *token.Broker
-	report    *telemetry.Reporter
+	*token.Broker
 	// sessions locks the sessions of roles, imports the refresh tokens that are
 	// being imported.
 	sessions, imports *keylock.Locks
@@ -37,12 +27,9 @@ type Manager struct {
 	mirrors sync.Map // string to *Session
 }
 
-// NewSessionManager reads nothing.
-func NewManager(storage logical.Storage, random io.Reader, tokens *token.Broker) *Manager {
-	return &Manager{
-		storage: storage, clock: tokens.Clock, random: random, instances: tokens.Instances, roles: tokens.Roles, tokens: tokens, report: tokens.Report,
-		sessions: keylock.New(), imports: keylock.New(),
-	}
+// NewManager reads nothing.
+func NewManager(tokens *token.Broker) *Manager {
+	return &Manager{Broker: tokens, sessions: keylock.New(), imports: keylock.New()}
 }
 
 // LocksInUse says how many locks are held or waited for.
@@ -62,7 +49,7 @@ func (m *Manager) Do(ctx context.Context, bound *role.Binding, exchange func(*Se
 	if err != nil {
 		return err
 	}
-	if rejected := bound.Gate.Rejected(m.clock.Now()); rejected != nil {
+	if rejected := bound.Gate.Rejected(m.Clock.Now()); rejected != nil {
 		return rejected
 	}
 	err = m.retryYoung(ctx, current, exchange)
@@ -86,7 +73,7 @@ func (m *Manager) Do(ctx context.Context, bound *role.Binding, exchange func(*Se
 			Cure: "Restore the user in ProcessMaker, or give the role another one",
 			Err:  err,
 		}
-		bound.Gate.Reject(err, m.clock.Now())
+		bound.Gate.Reject(err, m.Clock.Now())
 	}
 	return err
 }
@@ -95,10 +82,10 @@ func (m *Manager) Do(ctx context.Context, bound *role.Binding, exchange func(*Se
 // refused and so young that clocks may be the reason.
 func (m *Manager) retryYoung(ctx context.Context, current *Session, exchange func(*Session) error) error {
 	err := exchange(current)
-	if client.KindOf(err) != client.TokenRefused || m.clock.Now().Sub(current.TokenReceivedAt) >= client.SettlingTime {
+	if client.KindOf(err) != client.TokenRefused || m.Clock.Now().Sub(current.TokenReceivedAt) >= client.SettlingTime {
 		return err
 	}
-	if err := m.clock.Sleep(ctx, client.SettlingPause); err != nil {
+	if err := m.Clock.Sleep(ctx, client.SettlingPause); err != nil {
 		return err
 	}
 	return exchange(current)
@@ -168,21 +155,21 @@ func needsSignIn(bound *role.Binding, why string) error {
 
 // start signs in with the role's password. The caller holds the session's lock.
 func (m *Manager) start(ctx context.Context, bound *role.Binding, old *Session) (*Session, error) {
-	grant, err := m.tokens.Login(ctx, bound)
+	grant, err := m.Broker.Login(ctx, bound)
 	if err != nil {
 		return nil, err
 	}
 	started := m.draft(bound, grant)
 	started.Username = bound.Username
 	if err := m.adopt(bound, started, old); err != nil {
-		_ = m.tokens.Discard(bound.Instance, started.Token(), started.facts(bound.Name)) // the failure of adopt is told
+		_ = m.Broker.Discard(bound.Instance, started.Token(), started.facts(bound.Name)) // the failure of adopt is told
 		return nil, err
 	}
 	return started, nil
 }
 
 func (m *Manager) draft(bound *role.Binding, grant *client.Grant) *Session {
-	drafted := &Session{Version: version, Fingerprint: bound.Fingerprint, CreatedTime: m.clock.Now()}
+	drafted := &Session{Version: version, Fingerprint: bound.Fingerprint, CreatedTime: m.Clock.Now()}
 	drafted.Hold(grant)
 	return drafted
 }
@@ -192,7 +179,7 @@ func (m *Manager) draft(bound *role.Binding, grant *client.Grant) *Session {
 // plugin may be killed right after. Where adopt fails, the new pair is the
 // caller's to end. The caller holds the session's lock.
 func (m *Manager) adopt(bound *role.Binding, started, old *Session) error {
-	if err := m.roles.StillBound(bound); err != nil {
+	if err := m.Roles.StillBound(bound); err != nil {
 		return err
 	}
 	remains, err := m.registerOld(bound, old)
@@ -204,19 +191,19 @@ func (m *Manager) adopt(bound *role.Binding, started, old *Session) error {
 		// session is refreshed when it is needed.
 		return err
 	}
-	if !m.instances.StillServes(bound.Instance) {
+	if !m.Instances.StillServes(bound.Instance) {
 		return m.withdraw(bound.Name, started)
 	}
 	bound.Gate.Accept()
 	m.mirrors.Store(bound.Name, started)
-	m.report.Happened(hclog.Info, telemetry.SessionStarted, telemetry.OfSession(bound.Name), "session started", "user_id", started.UserID, "token_id", started.TokenID)
+	m.Report.Happened(hclog.Info, telemetry.SessionStarted, telemetry.OfSession(bound.Name), "session started", "user_id", started.UserID, "token_id", started.TokenID)
 	if old == nil || !old.Active() {
 		return nil
 	}
 	if err := m.endPair(bound.Instance, bound.Auth, bound.Name, old); err != nil {
-		m.report.Log(hclog.Warn, telemetry.OfSession(bound.Name), "the role's old session could not be ended at once", "token_id", old.TokenID, "error", err)
+		m.Report.Log(hclog.Warn, telemetry.OfSession(bound.Name), "the role's old session could not be ended at once", "token_id", old.TokenID, "error", err)
 	} else if remains != nil {
-		m.tokens.Release(remains)
+		m.Broker.Release(remains)
 	}
 	return nil
 }
@@ -227,7 +214,7 @@ func (m *Manager) registerOld(bound *role.Binding, old *Session) (*ledger.Record
 	if old == nil || !old.Active() || old.Fingerprint.URL != bound.Config.URL {
 		return nil, nil
 	}
-	return m.tokens.Register(old.Token(), old.facts(bound.Name).Due())
+	return m.Broker.Register(old.Token(), old.facts(bound.Name).Due())
 }
 
 // errInstanceGone: the config was deleted or moved while a session began.
@@ -237,7 +224,7 @@ var ErrInstanceGone = problem.Conflictf("the config was taken away or moved by a
 // config nobody would know the way to it.
 func (m *Manager) withdraw(name string, started *Session) error {
 	if err := m.replace(name, started, nil); err != nil {
-		m.report.Log(hclog.Warn, telemetry.OfSession(name), "a session that began while the config was taken away could not be forgotten; delete it", "error", err)
+		m.Report.Log(hclog.Warn, telemetry.OfSession(name), "a session that began while the config was taken away could not be forgotten; delete it", "error", err)
 	}
 	return ErrInstanceGone
 }
@@ -246,7 +233,7 @@ func (m *Manager) withdraw(name string, started *Session) error {
 // pair. seen is the session as the caller knew it: if another request has renewed
 // it since, that is the answer; if one has ended it, nothing brings it back.
 func (m *Manager) Renew(ctx context.Context, bound *role.Binding, seen *Session) (*Session, error) {
-	began := m.clock.Now()
+	began := m.Clock.Now()
 	workCtx, cancel := context.WithTimeout(context.Background(), token.ExchangesTimeout)
 	defer cancel()
 	unlock, err := m.lock(ctx, bound.Name)
@@ -269,7 +256,7 @@ func (m *Manager) Renew(ctx context.Context, bound *role.Binding, seen *Session)
 		return stored, nil
 	}
 	renewed := *stored
-	outcome, err := m.tokens.Refresh(workCtx, token.Holding{
+	outcome, err := m.Broker.Refresh(workCtx, token.Holding{
 		Bound:        bound,
 		Fingerprint:  stored.Fingerprint,
 		Token:        stored.Token(),
@@ -292,7 +279,7 @@ func (m *Manager) Renew(ctx context.Context, bound *role.Binding, seen *Session)
 		return nil, outcome.Kept
 	}
 	m.mirrors.Store(bound.Name, &renewed)
-	m.report.Happened(hclog.Info, telemetry.SessionRenewed, telemetry.OfSession(bound.Name).StartedAt(began), "session renewed", "user_id", renewed.UserID, "token_id", renewed.TokenID)
+	m.Report.Happened(hclog.Info, telemetry.SessionRenewed, telemetry.OfSession(bound.Name).StartedAt(began), "session renewed", "user_id", renewed.UserID, "token_id", renewed.TokenID)
 	return &renewed, nil
 }
 
@@ -302,7 +289,7 @@ func (m *Manager) lose(bound *role.Binding, stored *Session, why string) error {
 	if err := m.replace(bound.Name, stored, stored.lost(why)); err != nil {
 		return err
 	}
-	m.report.Happened(hclog.Warn, telemetry.SessionLost, telemetry.OfSession(bound.Name), "session lost; somebody has to sign in", "user_id", stored.UserID, "reason", why)
+	m.Report.Happened(hclog.Warn, telemetry.SessionLost, telemetry.OfSession(bound.Name), "session lost; somebody has to sign in", "user_id", stored.UserID, "reason", why)
 	return needsSignIn(bound, why)
 }
 
@@ -310,16 +297,16 @@ func (m *Manager) lose(bound *role.Binding, stored *Session, why string) error {
 // life. A chain that is never refreshed dies with its refresh token, which lives
 // as long as the access token.
 func (m *Manager) RenewAged(ctx context.Context, name string) error {
-	inst, err := m.instances.Current(ctx)
+	inst, err := m.Instances.Current(ctx)
 	if err != nil || inst == nil || inst.Config.Deleted {
 		return err
 	}
-	entry, err := m.roles.Get(ctx, name)
+	entry, err := m.Roles.Get(ctx, name)
 	if err != nil || entry == nil {
 		return err
 	}
 	stored, err := m.Get(ctx, name)
-	if err != nil || stored == nil || !stored.Active() || stored.Fingerprint.URL != inst.Config.URL || !stored.isAged(m.clock.Now()) {
+	if err != nil || stored == nil || !stored.Active() || stored.Fingerprint.URL != inst.Config.URL || !stored.isAged(m.Clock.Now()) {
 		return err
 	}
 	bound, err := entry.BindTo(inst)

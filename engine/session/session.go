@@ -106,17 +106,17 @@ func (s *Session) isAged(now time.Time) bool {
 // Get returns the stored session of a role, or nil. Its errors are the storage's
 // own and store.Unreadable.
 func (m *Manager) Get(ctx context.Context, name string) (*Session, error) {
-	return store.Get[Session](ctx, m.storage, Prefix+name, NameOf(name))
+	return store.Get[Session](ctx, m.Storage, Prefix+name, NameOf(name))
 }
 
 // Names lists the roles that have a session, sorted.
 func (m *Manager) Names(ctx context.Context) ([]string, error) {
-	return m.storage.List(ctx, Prefix)
+	return m.Storage.List(ctx, Prefix)
 }
 
 // replace stores next in place of known on its own time; nil stands for none.
 func (m *Manager) replace(name string, known, next *Session) error {
 	return store.OnOwnTime(func(ctx context.Context) error {
-		return store.Replace(ctx, m.storage, Prefix+name, known, next, NameOf(name))
+		return store.Replace(ctx, m.Storage, Prefix+name, known, next, NameOf(name))
 	})
 }

@@ -76,10 +76,10 @@ func (m *Manager) BeginSignIn(ctx context.Context, bound *role.Binding, caller s
 		Fingerprint: bound.Fingerprint,
 		Verifier:    verifier,
 		Caller:      caller,
-		ExpireTime:  m.clock.Now().Add(SignInTime),
+		ExpireTime:  m.Clock.Now().Add(SignInTime),
 		RedirectURI: bound.RedirectURI,
 	}
-	if err := store.Put(ctx, m.storage, signInKey(state), pending); err != nil {
+	if err := store.Put(ctx, m.Storage, signInKey(state), pending); err != nil {
 		return nil, err
 	}
 	address := bound.Client.AuthorizationURL(bound.Auth.ID, bound.RedirectURI, state, verifier)
@@ -89,7 +89,7 @@ func (m *Manager) BeginSignIn(ctx context.Context, bound *role.Binding, caller s
 // randomText is 32 random bytes as a verifier has them (RFC 7636 §4.1).
 func (m *Manager) randomText() (string, error) {
 	bits := make([]byte, 32)
-	if _, err := io.ReadFull(m.random, bits); err != nil {
+	if _, err := io.ReadFull(m.Random, bits); err != nil {
 		return "", fmt.Errorf("no randomness for a sign-in: %w", err)
 	}
 	return base64.RawURLEncoding.EncodeToString(bits), nil
@@ -109,7 +109,7 @@ func (m *Manager) CompleteSignIn(ctx context.Context, bound *role.Binding, calle
 	}
 	grant, err := bound.Client.CodeGrant(ctx, bound.Auth, pending.RedirectURI, code, pending.Verifier)
 	if err != nil {
-		m.tokens.NoteLostAnswer(bound.Name, err)
+		m.Broker.NoteLostAnswer(bound.Name, err)
 		return nil, explainCode(err)
 	}
 	return m.begin(ctx, bound, grant)
@@ -123,7 +123,7 @@ func (m *Manager) takeSignIn(ctx context.Context, bound *role.Binding, caller, s
 		return nil, err
 	}
 	defer unlock()
-	pending, err := store.Get[pendingSignIn](ctx, m.storage, signInKey(state), signInName)
+	pending, err := store.Get[pendingSignIn](ctx, m.Storage, signInKey(state), signInName)
 	if err != nil && !store.IsUnreadable(err) {
 		return nil, err
 	}
@@ -131,10 +131,10 @@ func (m *Manager) takeSignIn(ctx context.Context, bound *role.Binding, caller, s
 	if pending == nil || pending.Caller != caller || pending.Role != bound.Name {
 		return nil, errNoSignIn
 	}
-	if err := m.storage.Delete(ctx, signInKey(state)); err != nil {
+	if err := m.Storage.Delete(ctx, signInKey(state)); err != nil {
 		return nil, err
 	}
-	if !m.clock.Now().Before(pending.ExpireTime) || pending.Fingerprint != bound.Fingerprint {
+	if !m.Clock.Now().Before(pending.ExpireTime) || pending.Fingerprint != bound.Fingerprint {
 		return nil, errNoSignIn
 	}
 	return pending, nil
@@ -160,14 +160,14 @@ func explainCode(err error) error {
 func (m *Manager) begin(ctx context.Context, bound *role.Binding, grant *client.Grant) (*Session, error) {
 	// The record ends the token should the plugin be killed before the session is
 	// stored.
-	record, err := m.tokens.Register(grant.Access, bound.Facts("sessions"))
+	record, err := m.Broker.Register(grant.Access, bound.Facts("sessions"))
 	if err != nil {
-		_ = m.tokens.Discard(bound.Instance, grant.Access, bound.Facts("sessions")) // the failure of Register is told
+		_ = m.Broker.Discard(bound.Instance, grant.Access, bound.Facts("sessions")) // the failure of Register is told
 		return nil, err
 	}
 	unlock, err := m.lock(ctx, bound.Name)
 	if err != nil {
-		m.tokens.End(bound.Instance, record)
+		m.Broker.End(bound.Instance, record)
 		return nil, err
 	}
 	defer unlock()
@@ -176,7 +176,7 @@ func (m *Manager) begin(ctx context.Context, bound *role.Binding, grant *client.
 		err = m.dropUnreadable(ctx, bound.Name, err)
 	}
 	if err != nil {
-		m.tokens.End(bound.Instance, record)
+		m.Broker.End(bound.Instance, record)
 		return nil, err
 	}
 	started := m.draft(bound, grant)
@@ -185,10 +185,10 @@ func (m *Manager) begin(ctx context.Context, bound *role.Binding, grant *client.
 		return nil, err
 	}
 	if err := m.adopt(bound, started, old); err != nil {
-		m.tokens.End(bound.Instance, record)
+		m.Broker.End(bound.Instance, record)
 		return nil, err
 	}
-	m.tokens.Release(record)
+	m.Broker.Release(record)
 	return started, nil
 }
 
@@ -217,7 +217,7 @@ func (m *Manager) checkUser(ctx context.Context, bound *role.Binding, started, o
 // as ProcessMaker can be reached.
 func (m *Manager) turnAway(bound *role.Binding, started *Session, record *ledger.Record) {
 	if err := m.endPair(bound.Instance, bound.Auth, bound.Name, started); err == nil {
-		m.tokens.Release(record)
+		m.Broker.Release(record)
 	}
 }
 
@@ -231,7 +231,7 @@ func (m *Manager) Import(ctx context.Context, bound *role.Binding, refreshToken 
 	case client.KindOf(err) == client.GrantDead:
 		return nil, problem.Refuse("ProcessMaker refused the refresh token: it was used, revoked, is of another client or another instance", "Import another one")
 	default:
-		m.tokens.NoteLostAnswer(bound.Name, err)
+		m.Broker.NoteLostAnswer(bound.Name, err)
 		return nil, err
 	}
 }
@@ -250,19 +250,19 @@ func (m *Manager) refreshImported(ctx context.Context, bound *role.Binding, refr
 
 // DropExpiredSignIns forgets sign-ins that nobody completed.
 func (m *Manager) DropExpiredSignIns(ctx context.Context) error {
-	keys, err := m.storage.List(ctx, SignInPrefix)
+	keys, err := m.Storage.List(ctx, SignInPrefix)
 	if err != nil {
 		return err
 	}
 	for _, key := range keys {
-		pending, err := store.Get[pendingSignIn](ctx, m.storage, SignInPrefix+key, signInName)
+		pending, err := store.Get[pendingSignIn](ctx, m.Storage, SignInPrefix+key, signInName)
 		if err != nil && !store.IsUnreadable(err) {
 			return err
 		}
-		if pending != nil && m.clock.Now().Before(pending.ExpireTime) {
+		if pending != nil && m.Clock.Now().Before(pending.ExpireTime) {
 			continue
 		}
-		if err := m.storage.Delete(ctx, SignInPrefix+key); err != nil {
+		if err := m.Storage.Delete(ctx, SignInPrefix+key); err != nil {
 			return err
 		}
 	}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/engine/instance"
@@ -23,7 +25,9 @@ import (
 // Broker gets, refreshes and ends tokens. The services that it stands on are for
 // the packages above it too.
 type Broker struct {
+	Storage   logical.Storage
 	Clock     clock.Clock
+	Random    io.Reader
 	Instances *instance.Store
 	Roles     *role.Store
 	Ledger    *ledger.Ledger
