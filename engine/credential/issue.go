@@ -113,7 +113,7 @@ func (s *Service) obtain(ctx context.Context, bound *role.Binding, facts ledger.
 func (s *Service) logIn(ctx context.Context, bound *role.Binding, facts ledger.Facts) (*Credential, error) {
 	grant, err := s.Broker.Login(ctx, bound)
 	if err != nil {
-		return nil, s.Failed(bound.Name, &bound.Gate, token.Explain(bound, err, s.Clock.Now()))
+		return nil, s.failed(bound, token.Explain(bound, err, s.Clock.Now()))
 	}
 	facts.Fingerprint = bound.Fingerprint
 	if facts.Mode == lease.Refresh && grant.Refresh == "" {
@@ -143,19 +143,16 @@ func (s *Service) confirmDelivery(ctx context.Context, bound *role.Binding, obta
 	return fmt.Errorf("role %q: the reader went away or the config was taken away; the token was ended", bound.Name)
 }
 
-// refusing is a gate that remembers refused logins.
-type refusing interface{ RefusedUntil() time.Time }
-
-// Failed remembers that a reader got no credential, and returns what to answer.
-func (s *Service) Failed(name string, gate refusing, why *problem.Error) error {
+// failed remembers that a reader got no credential, and returns what to answer.
+func (s *Service) failed(bound *role.Binding, why *problem.Error) error {
 	retryAt := why.RetryAt
 	if retryAt.IsZero() {
-		retryAt = gate.RefusedUntil()
+		retryAt = bound.Gate.RefusedUntil()
 	}
 	s.Report.Count(telemetry.CredsCreateFailed)
-	s.Report.Health.Of(name).Failed(s.Clock.Now(), why.Text, why.Cure, retryAt)
-	s.Report.Log(hclog.Debug, telemetry.Subject{Role: name}, "no credential could be issued", "error", why.Text)
-	return fmt.Errorf("role %q: %w", name, why)
+	s.Report.Health.Of(bound.Name).Failed(s.Clock.Now(), why.Text, why.Cure, retryAt)
+	s.Report.Log(hclog.Debug, telemetry.Subject{Role: bound.Name}, "no credential could be issued", "error", why.Text)
+	return fmt.Errorf("role %q: %w", bound.Name, why)
 }
 
 // mountLimitAge is how long a new lease may go by a mount's former maximum. A

@@ -27,7 +27,7 @@ const personalTokenLife = role.LongestTTL + lease.DeadlineSlack
 func (s *Service) mint(ctx context.Context, bound *role.Binding, facts ledger.Facts) (*Credential, error) {
 	target, err := s.Roles.Target(&bound.Role, facts.EntityID)
 	if err != nil {
-		return nil, s.Failed(bound.Name, &bound.Gate, token.Explain(bound, err, s.Clock.Now()))
+		return nil, s.failed(bound, token.Explain(bound, err, s.Clock.Now()))
 	}
 	now := s.Clock.Now()
 	record, err := s.Ledger.Draft(facts)
@@ -40,7 +40,7 @@ func (s *Service) mint(ctx context.Context, bound *role.Binding, facts ledger.Fa
 	m := &minting{Service: s, bound: bound, target: target, record: record}
 	if err := s.sessions.Do(ctx, bound, func(session *session.Session) error { return m.mint(ctx, session) }); err != nil {
 		m.abandon()
-		return nil, s.Failed(bound.Name, &bound.Gate, m.explain(err))
+		return nil, s.failed(bound, m.explain(err))
 	}
 	return &Credential{Record: record, Token: m.token, At: now}, nil
 }

@@ -158,11 +158,7 @@ func (s *Service) SharedNames(ctx context.Context) ([]string, error) {
 // its record first: the plugin may have been killed before it forgot the
 // credential, or the caller that ended it may still wait for the rotation.
 func (s *Service) endedAhead(c *Shared) bool {
-	var record *ledger.Record
-	err := store.OnOwnTime(func(ctx context.Context) (err error) {
-		record, err = s.Ledger.Get(ctx, c.Record.ID)
-		return err
-	})
+	record, err := store.ReadOnOwnTime(func(ctx context.Context) (*ledger.Record, error) { return s.Ledger.Get(ctx, c.Record.ID) })
 	return err == nil && record == nil
 }
 

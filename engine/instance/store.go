@@ -42,17 +42,14 @@ type Store struct {
 
 // NewInstanceStore reads nothing. userAgent is sent with every request.
 func NewStore(storage logical.Storage, clk clock.Clock, report *telemetry.Reporter, userAgent string) *Store {
-	return &Store{storage: storage, clock: clk, report: report, userAgent: userAgent}
+	s := &Store{storage: storage, clock: clk, report: report, userAgent: userAgent}
+	s.cache.Read = s.read
+	return s
 }
 
 // Current returns the instance, deleted settings included; nil where no config is
 // stored.
-func (s *Store) Current(ctx context.Context) (*Instance, error) {
-	if known := s.Known(); known != nil {
-		return known, nil
-	}
-	return s.cache.Load(Key, func() (*Instance, error) { return s.read(ctx) })
-}
+func (s *Store) Current(ctx context.Context) (*Instance, error) { return s.cache.Load(ctx, Key) }
 
 // Known is the instance in memory; nil where there is none.
 func (s *Store) Known() *Instance { return s.cache.Known(Key) }
@@ -69,7 +66,7 @@ func (s *Store) Require(ctx context.Context) (*Instance, error) {
 	return current, nil
 }
 
-func (s *Store) read(ctx context.Context) (*Instance, error) {
+func (s *Store) read(ctx context.Context, _ string) (*Instance, error) {
 	stored, err := store.Get[Config](ctx, s.storage, Key, ConfigName)
 	if err != nil || stored == nil {
 		return nil, err
@@ -99,11 +96,43 @@ func (s *Store) Prepare(c *Config) (*Instance, error) {
 // runs before the write, while callers that need the instance wait for the
 // outcome; nil where next serves all that previous does.
 func (s *Store) Replace(ctx context.Context, previous, next *Instance, stillFree func() error) error {
-	err := s.replace(ctx, previous, next, stillFree)
+	err := s.cache.Replace(ctx, Key, previous, func() (*Instance, error) { return next, s.write(ctx, previous, next, stillFree) })
+	if problem.IsConflict(err) {
+		return ErrMoved
+	}
 	if err == nil && previous != nil {
 		previous.Client.Close()
 	}
 	return err
+}
+
+func (s *Store) write(ctx context.Context, previous, next *Instance, stillFree func() error) (err error) {
+	if previous != nil {
+		if err := store.Verify(ctx, s.storage, Key, &previous.Config, ConfigName); err != nil {
+			return err
+		}
+	}
+	if stillFree != nil {
+		restore := s.cache.Withdraw(Key)
+		defer func() {
+			if err != nil {
+				restore()
+			}
+		}()
+		if err := stillFree(); err != nil {
+			return err
+		}
+	}
+	if next == nil {
+		return s.storage.Delete(ctx, Key)
+	}
+	if err := store.Put(ctx, s.storage, Key, &next.Config); err != nil {
+		return err
+	}
+	if previous != nil {
+		next.Client.Inherit(previous.Client)
+	}
+	return nil
 }
 
 // Remove deletes the stored config that previous was made from. stillFree is as
@@ -115,44 +144,6 @@ func (s *Store) Remove(ctx context.Context, previous *Instance, stillFree func()
 	return s.Replace(ctx, previous, nil, stillFree)
 }
 
-func (s *Store) replace(ctx context.Context, previous, next *Instance, stillFree func() error) error {
-	read := func() (*Instance, error) { return s.read(ctx) }
-	err := s.cache.Replace(Key, previous, read, func() (*Instance, error) {
-		if previous != nil {
-			if err := store.Verify(ctx, s.storage, Key, &previous.Config, ConfigName); err != nil {
-				return nil, err
-			}
-		}
-		restore := func() {}
-		if stillFree != nil {
-			restore = s.cache.Withdraw(Key)
-			if err := stillFree(); err != nil {
-				restore()
-				return nil, err
-			}
-		}
-		if err := s.write(ctx, next); err != nil {
-			restore()
-			return nil, err
-		}
-		if previous != nil && next != nil {
-			next.Client.Inherit(previous.Client)
-		}
-		return next, nil
-	})
-	if problem.IsConflict(err) {
-		return ErrMoved
-	}
-	return err
-}
-
-func (s *Store) write(ctx context.Context, next *Instance) error {
-	if next == nil {
-		return s.storage.Delete(ctx, Key)
-	}
-	return store.Put(ctx, s.storage, Key, &next.Config)
-}
-
 // StillServes tells whether the mount is still configured as it was with inst.
 // The deletion of a config does not count the token of a login that is under way:
 // the login stores its record before it asks this.
@@ -160,11 +151,7 @@ func (s *Store) StillServes(inst *Instance) bool {
 	if s.Known() == inst {
 		return true
 	}
-	var current *Instance
-	err := store.OnOwnTime(func(ctx context.Context) (err error) {
-		current, err = s.Current(ctx)
-		return err
-	})
+	current, err := store.ReadOnOwnTime(s.Current)
 	if err != nil {
 		// The credential is stored and can be ended as long as the config is.
 		return true

@@ -1,5 +1,7 @@
 package lease
 
+import "slices"
+
 // Mode says what renewing a lease does to its token. Its values stand in stored
 // roles, records and leases.
 type Mode string
@@ -13,21 +15,12 @@ const (
 	None Mode = "none"
 )
 
-// rotation orders the modes by how much they rotate.
-func (m Mode) rotation() int {
-	switch m {
-	case Refresh:
-		return 2
-	case Extend:
-		return 1
-	default:
-		return 0
-	}
-}
+// byRotation are the modes, the one that rotates least first.
+var byRotation = []Mode{None, Extend, Refresh}
 
 // Allows tells whether a reader of a role with mode m may ask for another mode.
 // Only less rotation can be asked for: it takes nothing from anybody, while
 // more would kill tokens that the role's owner means to last.
 func (m Mode) Allows(asked Mode) bool {
-	return asked.rotation() <= m.rotation()
+	return slices.Index(byRotation, asked) <= slices.Index(byRotation, m)
 }

@@ -212,8 +212,7 @@ func (r *rotation) logIn(ctx context.Context) error {
 	if err != nil {
 		return problem.Explain(err, r.cause(err)+"; nothing was changed")
 	}
-	if r.bearer, err = r.Broker.Register(grant.Access, r.bound.Facts(purpose)); err != nil {
-		_ = r.Broker.Discard(r.bound.Instance, grant.Access, r.bound.Facts(purpose)) // the failure of Register is told
+	if r.bearer, err = r.Broker.Register(r.bound, grant.Access, purpose); err != nil {
 		return fmt.Errorf("nothing was changed: %w", err)
 	}
 	return nil

@@ -170,27 +170,9 @@ type pass struct {
 	*Reaper
 	lookup  *credential.Lookup
 	matches func(*ledger.Record) bool
-	first   firstAlone
-}
-
-// firstAlone lets the first credential be ended alone: after an outage that finds
-// out whether ProcessMaker is back, and all others would be refused in between.
-type firstAlone struct {
-	mu   sync.Mutex
-	over bool
-}
-
-// enter waits until the first has left.
-func (f *firstAlone) enter() (leave func()) {
-	f.mu.Lock()
-	if f.over {
-		f.mu.Unlock()
-		return func() {}
-	}
-	return func() {
-		f.over = true
-		f.mu.Unlock()
-	}
+	// first lets the first credential be ended alone: after an outage that finds out
+	// whether ProcessMaker is back, and all others would be refused in between.
+	first sync.Once
 }
 
 func (p *pass) endOne(ctx context.Context, id ledger.ID) (report Report) {
@@ -212,7 +194,17 @@ func (p *pass) endOne(ctx context.Context, id ledger.ID) (report Report) {
 	if record == nil || !p.matches(record) {
 		return Report{}
 	}
-	defer p.first.enter()()
+	alone := false
+	p.first.Do(func() { alone, report = true, p.end(ctx, record, readAt) })
+	if !alone {
+		report = p.end(ctx, record, readAt)
+	}
+	return report
+}
+
+// end ends the credential of a record that was read at readAt.
+func (p *pass) end(ctx context.Context, record *ledger.Record, readAt time.Time) Report {
+	id := record.ID
 	subject := record.Subject().StartedAt(p.Clock.Now()).Try(p.credentials.Attempts.Number(id))
 	if err := p.credentials.End(ctx, record, p.lookup); err != nil {
 		p.credentials.Attempts.Failed(id, p.Clock.Now(), false)

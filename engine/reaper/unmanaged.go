@@ -69,9 +69,8 @@ func (r *Reaper) tokensOf(ctx context.Context, bound *role.Binding) (tokens []cl
 	if err != nil {
 		return nil, err
 	}
-	record, err := r.Broker.Register(grant.Access, bound.Facts("status"))
+	record, err := r.Broker.Register(bound, grant.Access, "status")
 	if err != nil {
-		_ = r.Broker.Discard(bound.Instance, grant.Access, bound.Facts("status")) // the failure of Register is told
 		return nil, err
 	}
 	defer r.Broker.End(bound.Instance, record)

@@ -87,11 +87,7 @@ func (b *Binding) Facts(purpose string) ledger.Facts {
 // StillBound is a Conflict unless the role signs in as it did when bound was
 // resolved: a session of the former role would pass for one of the present.
 func (s *Store) StillBound(bound *Binding) error {
-	var current *Entry
-	err := store.OnOwnTime(func(ctx context.Context) (err error) {
-		current, err = s.Get(ctx, bound.Name)
-		return err
-	})
+	current, err := store.ReadOnOwnTime(func(ctx context.Context) (*Entry, error) { return s.Get(ctx, bound.Name) })
 	if err != nil {
 		return err
 	}

@@ -124,11 +124,8 @@ func (s *Store) PutPending(pending *PendingPassword) error {
 // StillPending is a Conflict unless the change is stored with the same password:
 // to complete or undo one that another node has settled could bring back a
 // password that was changed once more.
-func (s *Store) StillPending(pending *PendingPassword) (stored *PendingPassword, err error) {
-	err = store.OnOwnTime(func(ctx context.Context) (err error) {
-		stored, err = s.pendingAt(ctx, pending.key())
-		return err
-	})
+func (s *Store) StillPending(pending *PendingPassword) (*PendingPassword, error) {
+	stored, err := store.ReadOnOwnTime(func(ctx context.Context) (*PendingPassword, error) { return s.pendingAt(ctx, pending.key()) })
 	if err == nil && (stored == nil || stored.Password != pending.Password) {
 		err = problem.Conflictf("another node of the cluster has taken over, and has settled or changed the password since; rotate again to be sure")
 	}

@@ -52,16 +52,13 @@ type Store struct {
 
 // NewStore reads nothing.
 func NewStore(storage logical.Storage, instances *instance.Store, report *telemetry.Reporter, fill FillTemplate) *Store {
-	return &Store{storage: storage, instances: instances, report: report, target: fill, users: keylock.New()}
+	s := &Store{storage: storage, instances: instances, report: report, target: fill, users: keylock.New()}
+	s.cache.Read = s.read
+	return s
 }
 
 // Get returns a role, or nil where there is none.
-func (s *Store) Get(ctx context.Context, name string) (*Entry, error) {
-	if known := s.cache.Known(name); known != nil {
-		return known, nil
-	}
-	return s.cache.Load(name, func() (*Entry, error) { return s.read(ctx, name) })
-}
+func (s *Store) Get(ctx context.Context, name string) (*Entry, error) { return s.cache.Load(ctx, name) }
 
 func (s *Store) read(ctx context.Context, name string) (*Entry, error) {
 	stored, err := store.Get[Role](ctx, s.storage, Prefix+name, NameOf(name))
@@ -79,8 +76,7 @@ func (s *Store) Names(ctx context.Context) ([]string, error) {
 // Replace stores next in place of previous, from which next was made; nil for a
 // new role.
 func (s *Store) Replace(ctx context.Context, name string, previous *Entry, next *Role) error {
-	read := func() (*Entry, error) { return s.read(ctx, name) }
-	err := s.cache.Replace(name, previous, read, func() (*Entry, error) {
+	err := s.cache.Replace(ctx, name, previous, func() (*Entry, error) {
 		if previous != nil {
 			if err := store.Verify(ctx, s.storage, Prefix+name, &previous.Role, NameOf(name)); err != nil {
 				return nil, err

@@ -85,7 +85,7 @@ func (m *Manager) endPair(inst *instance.Instance, auth client.AuthClient, name 
 		m.Broker.NoteLostAnswer(name, err)
 		return m.Broker.Discard(inst, old.Token(), old.facts(name))
 	}
-	if record, err := m.Broker.Register(grant.Access, old.facts(name).Due()); err == nil {
+	if record, err := m.Broker.RegisterDue(grant.Access, old.facts(name)); err == nil {
 		m.Broker.End(inst, record)
 		return nil
 	}

@@ -214,7 +214,7 @@ func (m *Manager) registerOld(bound *role.Binding, old *Session) (*ledger.Record
 	if old == nil || !old.Active() || old.Fingerprint.URL != bound.Config.URL {
 		return nil, nil
 	}
-	return m.Broker.Register(old.Token(), old.facts(bound.Name).Due())
+	return m.Broker.RegisterDue(old.Token(), old.facts(bound.Name))
 }
 
 // errInstanceGone: the config was deleted or moved while a session began.

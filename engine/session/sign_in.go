@@ -160,9 +160,8 @@ func explainCode(err error) error {
 func (m *Manager) begin(ctx context.Context, bound *role.Binding, grant *client.Grant) (*Session, error) {
 	// The record ends the token should the plugin be killed before the session is
 	// stored.
-	record, err := m.Broker.Register(grant.Access, bound.Facts("sessions"))
+	record, err := m.Broker.Register(bound, grant.Access, "sessions")
 	if err != nil {
-		_ = m.Broker.Discard(bound.Instance, grant.Access, bound.Facts("sessions")) // the failure of Register is told
 		return nil, err
 	}
 	unlock, err := m.lock(ctx, bound.Name)

@@ -9,6 +9,7 @@ import (
 	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/engine/instance"
 	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/engine/role"
 	"vault-plugin-secrets-processmaker/internal/store"
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
@@ -21,9 +22,24 @@ import (
 // endTimeout bounds the ending of a token that is not to be kept.
 const endTimeout = 10 * time.Second
 
-// Register puts a token on the ledger before anybody holds it. facts say whose it
-// is and when it has to be dead.
-func (b *Broker) Register(token client.Token, facts ledger.Facts) (*ledger.Record, error) {
+// Register puts the token of an internal login on the ledger before anybody holds
+// it. purpose is the path for which the login is made. A token that cannot be
+// recorded is discarded.
+func (b *Broker) Register(bound *role.Binding, token client.Token, purpose string) (*ledger.Record, error) {
+	facts := bound.Facts(purpose)
+	record, err := b.record(token, facts)
+	if err != nil {
+		_ = b.Discard(bound.Instance, token, facts) // the failure of record is told
+	}
+	return record, err
+}
+
+// RegisterDue puts a token on the ledger that is to be ended at once.
+func (b *Broker) RegisterDue(token client.Token, facts ledger.Facts) (*ledger.Record, error) {
+	return b.record(token, facts.Due())
+}
+
+func (b *Broker) record(token client.Token, facts ledger.Facts) (*ledger.Record, error) {
 	record, err := b.Ledger.Draft(facts)
 	if err != nil {
 		return nil, err
@@ -69,7 +85,7 @@ func (b *Broker) Discard(inst *instance.Instance, token client.Token, facts ledg
 	if failed == nil {
 		return nil
 	}
-	record, err := b.Register(token, facts.Due())
+	record, err := b.RegisterDue(token, facts)
 	if err != nil {
 		b.Report.Happened(hclog.Error, telemetry.LedgerUnaccounted, telemetry.Subject{Role: facts.Role}, "a token could neither be ended nor recorded; end it at ProcessMaker by hand",
 			"url", facts.Fingerprint.URL, "user_id", token.UserID, "token_id", token.ID, "error", failed)

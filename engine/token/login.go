@@ -71,10 +71,9 @@ func (b *Broker) Prove(ctx context.Context, bound *role.Binding, password, purpo
 	if err != nil {
 		return err
 	}
-	if record, err := b.Register(grant.Access, bound.Facts(purpose)); err == nil {
+	// Without a record the token is discarded, and the password holds all the same.
+	if record, err := b.Register(bound, grant.Access, purpose); err == nil {
 		b.End(bound.Instance, record)
-	} else {
-		_ = b.Discard(bound.Instance, grant.Access, bound.Facts(purpose)) // the password holds all the same
 	}
 	return nil
 }

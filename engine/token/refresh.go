@@ -182,8 +182,8 @@ func (r *refresh) loginAgain(ctx context.Context, why string, oldIsDead bool) (O
 	// in which the plugin may be killed.
 	var remains *ledger.Record
 	if !oldIsDead {
-		if remains, err = r.Register(r.Token, facts.Due()); err != nil {
-			_ = r.Discard(r.Bound.Instance, grant.Access, facts) // the failure of Register is told
+		if remains, err = r.RegisterDue(r.Token, facts); err != nil {
+			_ = r.Discard(r.Bound.Instance, grant.Access, facts) // the failure of RegisterDue is told
 			return Outcome{}, fmt.Errorf("%s; the old token could not be recorded as due, so it was not replaced: %w", why, err)
 		}
 	}

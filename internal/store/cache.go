@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 
@@ -8,8 +9,10 @@ import (
 )
 
 // Cache holds what was made of stored entries, by name. Names without an entry
-// are not remembered: anybody can make those up. The zero value is empty.
+// are not remembered: anybody can make those up.
 type Cache[T any] struct {
+	// Read makes what is held of the stored entry; nil where there is none.
+	Read   func(ctx context.Context, name string) (*T, error)
 	byName sync.Map // name to *T
 	// forgotten counts how often what is in memory was declared stale.
 	forgotten atomic.Uint64
@@ -26,22 +29,22 @@ func (c *Cache[T]) Known(name string) *T {
 	return nil
 }
 
-// Load returns what is in memory under name, and otherwise what read returns.
-func (c *Cache[T]) Load(name string, read func() (*T, error)) (*T, error) {
+// Load returns what is in memory under name, and otherwise what Read returns.
+func (c *Cache[T]) Load(ctx context.Context, name string) (*T, error) {
 	if known := c.Known(name); known != nil {
 		return known, nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.loadLocked(name, read)
+	return c.loadLocked(ctx, name)
 }
 
-func (c *Cache[T]) loadLocked(name string, read func() (*T, error)) (*T, error) {
+func (c *Cache[T]) loadLocked(ctx context.Context, name string) (*T, error) {
 	if known := c.Known(name); known != nil {
 		return known, nil
 	}
 	forgotten := c.forgotten.Load()
-	loaded, err := read()
+	loaded, err := c.Read(ctx, name)
 	if err != nil || loaded == nil {
 		return nil, err
 	}
@@ -59,13 +62,13 @@ func (c *Cache[T]) publish(name string, loaded *T, forgotten uint64) {
 }
 
 // Replace puts what write returns in place of known, while no other Replace runs.
-// It is a Conflict where known is not what read or memory has; nil stands for
+// It is a Conflict where known is not what storage or memory has; nil stands for
 // nothing, on both sides. An entry that cannot be read counts as nothing. write
 // compares with storage; where that is a Conflict, the name is forgotten.
-func (c *Cache[T]) Replace(name string, known *T, read, write func() (*T, error)) error {
+func (c *Cache[T]) Replace(ctx context.Context, name string, known *T, write func() (*T, error)) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	current, err := c.loadLocked(name, read)
+	current, err := c.loadLocked(ctx, name)
 	if err != nil && !IsUnreadable(err) {
 		return err
 	}

@@ -123,6 +123,13 @@ func OnOwnTime(access func(ctx context.Context) error) error {
 	return access(ctx)
 }
 
+// ReadOnOwnTime is OnOwnTime for a read.
+func ReadOnOwnTime[T any](read func(ctx context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
+	defer cancel()
+	return read(ctx)
+}
+
 // same tells whether two entries are stored alike.
 func same(a, b Entry) bool {
 	one, err := json.Marshal(a)
