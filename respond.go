@@ -138,6 +138,27 @@ func multiline(name, group string) *framework.DisplayAttributes {
 	return &framework.DisplayAttributes{Name: name, Group: group, EditType: "textarea"}
 }
 
+// choice is the field of a text out of a few; without a default where byDefault is
+// empty.
+func choice(byDefault string, values []any, description string, shown *framework.DisplayAttributes) *framework.FieldSchema {
+	field := &framework.FieldSchema{Type: framework.TypeString, AllowedValues: values, Description: description, DisplayAttrs: shown}
+	if byDefault != "" {
+		field.Default = byDefault
+	}
+	return field
+}
+
+// number is the field of a number or, by its kind, of a duration in seconds.
+func number(kind framework.FieldType, byDefault int, description string, shown *framework.DisplayAttributes) *framework.FieldSchema {
+	return &framework.FieldSchema{Type: kind, Default: byDefault, Description: description, DisplayAttrs: shown}
+}
+
+// authMethodField is the field client_auth_method of the config and of roles.
+func authMethodField() *framework.FieldSchema {
+	return choice(string(client.ClientSecretPost), []any{string(client.ClientSecretPost), string(client.ClientSecretBasic)},
+		"Whether the auth client's id and secret go into the body or into an HTTP Basic header.", display("Client authentication method", "Auth client"))
+}
+
 // nameField is the field of the paths that end in the name of a role.
 func nameField(display *framework.DisplayAttributes) *framework.FieldSchema {
 	return &framework.FieldSchema{Type: framework.TypeString, Required: true, Description: "Name of the role.", DisplayAttrs: display}
