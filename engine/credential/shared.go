@@ -70,14 +70,7 @@ func (c *Shared) FreshUntil(r *role.Role) time.Time {
 
 // Token is the token that the credential holds.
 func (c *Shared) Token() client.Token {
-	return client.Token{
-		Value:      c.AccessToken,
-		Type:       c.TokenType,
-		ID:         c.TokenID,
-		UserID:     c.Record.UserID,
-		ReceivedAt: c.RotatedAt,
-		ExpireTime: c.TokenExpireTime,
-	}
+	return client.Token{Value: c.AccessToken, Type: c.TokenType, ID: c.TokenID, UserID: c.Record.UserID, ReceivedAt: c.RotatedAt, ExpireTime: c.TokenExpireTime}
 }
 
 // Stale is a static credential that lives past its rotation, because no other could

@@ -96,7 +96,7 @@ func (l *Ledger) Draft(f Facts) (*Record, error) {
 		IssueTime:   now,
 		Deadline:    deadline,
 		TTL:         f.TTL,
-		Username:    f.Username,
+		Held:        Held{Username: f.Username},
 		Shared:      f.Shared,
 	}, nil
 }

@@ -34,6 +34,28 @@ type Fingerprint struct {
 	CredentialType string `json:"credential_type"`
 }
 
+// Held is the stored form of what is known of a token, but for its value.
+type Held struct {
+	// UserID and Username are those whose rights the token has.
+	UserID          string    `json:"user_id"`
+	Username        string    `json:"username"`
+	TokenID         string    `json:"token_id"`
+	TokenType       string    `json:"token_type"`
+	TokenReceivedAt time.Time `json:"token_received_at"`
+	TokenExpireTime time.Time `json:"token_expire_time"`
+}
+
+// TokenOf is the token held, whose value is stored apart.
+func (h *Held) TokenOf(value string) client.Token {
+	return client.Token{Value: value, Type: h.TokenType, ID: h.TokenID, UserID: h.UserID, ReceivedAt: h.TokenReceivedAt, ExpireTime: h.TokenExpireTime}
+}
+
+// Take puts a token in place of the one held. The user's name stays.
+func (h *Held) Take(token client.Token) {
+	h.UserID, h.TokenID, h.TokenType = token.UserID, token.ID, token.Type
+	h.TokenReceivedAt, h.TokenExpireTime = token.ReceivedAt, token.ExpireTime
+}
+
 // Record is all that is needed to renew and to end one credential, whatever
 // has become of its role and its lease.
 type Record struct {
@@ -62,16 +84,10 @@ type Record struct {
 	// found at ProcessMaker when nothing else is known of it.
 	TokenName string `json:"token_name,omitempty"`
 
-	// UserID and Username are those whose rights the token has. The others
-	// are those of the token held now, which a refresh changes; of a personal
-	// access token only the end is known, and roughly, because the record is
-	// written before the token is made.
-	UserID          string    `json:"user_id"`
-	Username        string    `json:"username"`
-	TokenID         string    `json:"token_id"`
-	TokenType       string    `json:"token_type"`
-	TokenReceivedAt time.Time `json:"token_received_at"`
-	TokenExpireTime time.Time `json:"token_expire_time"`
+	// Held is the token held now, which a refresh changes. Of a personal access
+	// token only the user and the end are known, and the end roughly, because the
+	// record is written before the token is made.
+	Held
 
 	// Doubtful: a refresh failed in a way that may have killed the token.
 	Doubtful bool `json:"doubtful,omitempty"`
@@ -91,16 +107,7 @@ func (r *Record) Usable() bool {
 }
 
 // Token is the token that the record holds.
-func (r *Record) Token() client.Token {
-	return client.Token{
-		Value:      r.AccessToken,
-		Type:       r.TokenType,
-		ID:         r.TokenID,
-		UserID:     r.UserID,
-		ReceivedAt: r.TokenReceivedAt,
-		ExpireTime: r.TokenExpireTime,
-	}
-}
+func (r *Record) Token() client.Token { return r.TokenOf(r.AccessToken) }
 
 // HasToken tells whether the record holds its token. That of a personal access
 // token is written before the token is made.
@@ -117,14 +124,8 @@ func (r *Record) Hold(grant *client.Grant) {
 
 // HoldToken is Hold for a token without a refresh token.
 func (r *Record) HoldToken(token client.Token) {
-	r.UserID = token.UserID
-	r.TokenID = token.ID
-	r.TokenType = token.Type
-	r.TokenReceivedAt = token.ReceivedAt
-	r.TokenExpireTime = token.ExpireTime
-	r.AccessToken = token.Value
-	r.Doubtful = false
-	r.RefreshToken = ""
+	r.Take(token)
+	r.AccessToken, r.RefreshToken, r.Doubtful = token.Value, "", false
 }
 
 // With is a copy of the record that holds token.

@@ -33,15 +33,9 @@ type Session struct {
 	Version     int                `json:"version"`
 	Fingerprint ledger.Fingerprint `json:"fingerprint"`
 
-	UserID   string `json:"user_id"`
-	Username string `json:"username"`
-
-	TokenID         string    `json:"token_id"`
-	TokenType       string    `json:"token_type"`
-	TokenReceivedAt time.Time `json:"token_received_at"`
-	TokenExpireTime time.Time `json:"token_expire_time"`
-	AccessToken     string    `json:"access_token"`
-	RefreshToken    string    `json:"refresh_token"`
+	ledger.Held
+	AccessToken  string `json:"access_token"`
+	RefreshToken string `json:"refresh_token"`
 
 	CreatedTime     time.Time `json:"created_time"`
 	LastRefreshTime time.Time `json:"last_refresh_time"`
@@ -61,26 +55,12 @@ func (s *Session) Usable() bool {
 func (s *Session) Active() bool { return s.LostBecause == "" }
 
 // Token is the access token that the session holds.
-func (s *Session) Token() client.Token {
-	return client.Token{
-		Value:      s.AccessToken,
-		Type:       s.TokenType,
-		ID:         s.TokenID,
-		UserID:     s.UserID,
-		ReceivedAt: s.TokenReceivedAt,
-		ExpireTime: s.TokenExpireTime,
-	}
-}
+func (s *Session) Token() client.Token { return s.TokenOf(s.AccessToken) }
 
 // Hold puts the tokens of grant into the session in place of those it held.
 func (s *Session) Hold(grant *client.Grant) {
-	s.UserID = grant.Access.UserID
-	s.TokenID = grant.Access.ID
-	s.TokenType = grant.Access.Type
-	s.TokenReceivedAt = grant.Access.ReceivedAt
-	s.TokenExpireTime = grant.Access.ExpireTime
-	s.AccessToken = grant.Access.Value
-	s.RefreshToken = grant.Refresh
+	s.Take(grant.Access)
+	s.AccessToken, s.RefreshToken = grant.Access.Value, grant.Refresh
 	s.LastRefreshTime = grant.Access.ReceivedAt
 	s.LostBecause = ""
 }

@@ -96,6 +96,3 @@ func (g *Group) Start(task *Task, what string, work func()) {
 		work()
 	})
 }
-
-// Running tells whether the task is.
-func (t *Task) Running() bool { return t.running.Load() }
