@@ -26,7 +26,7 @@ import (
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
-// MountHost is what an engine asks of Vault.
+// Host is what an engine asks of Vault.
 type Host interface {
 	telemetry.Host
 	credential.Host
@@ -83,7 +83,7 @@ func Keys() []store.Key {
 	return all
 }
 
-// NewEngine wires the services of a mount. It starts and reads nothing.
+// New wires the services of a mount. It starts and reads nothing.
 func New(m Mount) *Engine {
 	var report *telemetry.Reporter
 	group := background.New(func(panicked any, what string) bool { return report.Recovered(panicked, what) })

@@ -16,7 +16,7 @@ import (
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
-// upkeepInterval is how often the mount does what is rarely needed. It walks what
+// UpkeepInterval is how often the mount does what is rarely needed. It walks what
 // the roles have, not what was handed out.
 const UpkeepInterval = time.Hour
 

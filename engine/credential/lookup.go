@@ -13,7 +13,7 @@ import (
 	"vault-plugin-secrets-processmaker/engine/session"
 )
 
-// mintingTime is within which a token is made if it ever is: longer than a request
+// MintingTime is within which a token is made if it ever is: longer than a request
 // to Vault takes, and longer than ProcessMaker works at a call that was given up.
 const MintingTime = 2 * time.Minute
 

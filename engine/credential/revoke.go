@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// deferAfter is how long a revocation fails before the ledger takes it over.
+	// DeferAfter is how long a revocation fails before the ledger takes it over.
 	// Vault gives up after about ten minutes and calls the lease irrevocable from
 	// then on.
 	DeferAfter = 5 * time.Minute

@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// StaticPrefix is where the static credentials are stored, under the names of
+	// Prefix is where the static credentials are stored, under the names of
 	// their roles.
 	Prefix        = "static/"
 	sharedVersion = 1
@@ -26,7 +26,7 @@ const (
 	StaleTTL = 5 * time.Second
 )
 
-// credentialKeys are the keys of this package.
+// Keys are the keys of this package.
 var Keys = []store.Key{{Prefix: Prefix, SealWrap: true, Local: true}}
 
 func NameOf(name string) store.Name {

@@ -13,12 +13,12 @@ import (
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
-// InstanceKey is where the config is stored.
+// Key is where the config is stored.
 const Key = "config"
 
 var ConfigName = store.Name{What: "the stored config", Cure: "write config again, with everything that it needs"}
 
-// instanceKeys are the keys of this package.
+// Keys are the keys of this package.
 var Keys = []store.Key{{Prefix: Key, SealWrap: true}}
 
 // Instance is the stored config and the client made from it. It never changes
@@ -28,10 +28,10 @@ type Instance struct {
 	Client *client.Client
 }
 
-// errMoved is the answer to a write of a config that another request has written.
+// ErrMoved is the answer to a write of a config that another request has written.
 var ErrMoved = problem.Conflictf("the config was changed by another request at the same time; read it and try again")
 
-// InstanceStore holds the instance of the mount in memory and in storage.
+// Store holds the instance of the mount in memory and in storage.
 type Store struct {
 	storage   logical.Storage
 	clock     clock.Clock

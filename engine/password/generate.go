@@ -16,7 +16,7 @@ import (
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
-// passwordDraws is how often a password may be drawn again. A policy with
+// Draws is how often a password may be drawn again. A policy with
 // ProcessMaker's marks among its symbols still gives one without them now and
 // then.
 const Draws = 20
@@ -46,7 +46,7 @@ func (r *Rotator) Generate(ctx context.Context, policy string) (string, error) {
 	return "", problem.Refuse(fmt.Sprintf("the password_policy of the config makes passwords that ProcessMaker would not store as they are: %s", unfit), "Change the policy's charset at sys/policies/password/, or clear password_policy for the built-in generator")
 }
 
-// passwordLength is far beyond guessing and below every maximum that an instance may
+// Length is far beyond guessing and below every maximum that an instance may
 // have been given.
 const Length = 32
 
@@ -87,7 +87,7 @@ func hasEveryClass(password string) bool {
 	return true
 }
 
-// fit refuses passwords that ProcessMaker changes before it stores them: it
+// Fit refuses passwords that ProcessMaker changes before it stores them: it
 // removes tags and the marks of placeholders without a word, and trims the
 // confirmation but not the password. The password itself is not repeated.
 func Fit(password string) error {

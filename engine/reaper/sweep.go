@@ -21,7 +21,7 @@ import (
 const (
 	// sweepBuckets bounds the minutes that one pass looks at.
 	sweepBuckets = 500
-	// sweepWidth bounds the credentials that are ended at a time. The client's own
+	// SweepWidth bounds the credentials that are ended at a time. The client's own
 	// lane bounds the calls.
 	SweepWidth = 8
 	// cursorStride is how far the cursor in memory may be ahead of the stored one.

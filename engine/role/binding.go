@@ -68,7 +68,7 @@ func Draft(name string, r *Role, inst *instance.Instance) (*Binding, error) {
 	return (&Entry{Role: *r, Name: name}).BindTo(inst)
 }
 
-// internalLoginLife bounds the life of an internal login, should the plugin die
+// InternalLoginLife bounds the life of an internal login, should the plugin die
 // before it has ended the login.
 const InternalLoginLife = 2 * time.Minute
 

@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	// pendingPrefix is where changes of passwords that are under way are stored.
+	// PendingPrefix is where changes of passwords that are under way are stored.
 	PendingPrefix  = "rotate/"
 	pendingVersion = 1
 )
@@ -44,7 +44,7 @@ type PendingPassword struct {
 // UserKey tells users apart as ProcessMaker does.
 func UserKey(username string) string { return strings.ToLower(strings.TrimSpace(username)) }
 
-// pendingKey hashes, because a user name need not be fit for a key.
+// PendingKey hashes, because a user name need not be fit for a key.
 func PendingKey(url, username string) string {
 	hash := sha256.Sum256([]byte(url + "\n" + UserKey(username)))
 	return PendingPrefix + hex.EncodeToString(hash[:])

@@ -39,7 +39,7 @@ const (
 	LongestTTL = 366 * 24 * time.Hour
 )
 
-// LongestRoleName leaves room for the rest of the name that a personal access
+// LongestName leaves room for the rest of the name that a personal access
 // token bears at ProcessMaker, which takes 255 characters:
 // "vault:<8 digits>:<role>:<credential_id>".
 const LongestName = 255 - len("vault:") - 8 - 1 - 1 - 22
@@ -78,7 +78,7 @@ type Role struct {
 	RotationOverlap time.Duration `json:"rotation_overlap"`
 }
 
-// NewRole is a role with the defaults.
+// New is a role with the defaults.
 func New() *Role {
 	return &Role{
 		Version:         version,

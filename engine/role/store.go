@@ -15,10 +15,10 @@ import (
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
-// RolePrefix is where the roles are stored.
+// Prefix is where the roles are stored.
 const Prefix = "role/"
 
-// roleKeys are the keys of this package.
+// Keys are the keys of this package.
 var Keys = []store.Key{
 	{Prefix: Prefix, SealWrap: true},
 	{Prefix: PendingPrefix, SealWrap: true},

@@ -38,7 +38,7 @@ func (m *Manager) LocksInUse() int { return m.sessions.InUse() + m.imports.InUse
 // Forget makes the next use of a role's session read storage again.
 func (m *Manager) Forget(name string) { m.mirrors.Delete(name) }
 
-// errOver: the session as the caller knew it was deleted or lost.
+// ErrOver: the session as the caller knew it was deleted or lost.
 var ErrOver = problem.Conflictf("the session was ended by another request at the same time; try again")
 
 // Do runs an exchange with the session's token. A refused token is renewed; a
@@ -217,7 +217,7 @@ func (m *Manager) registerOld(bound *role.Binding, old *Session) (*ledger.Record
 	return m.Broker.RegisterDue(old.Token(), old.facts(bound.Name))
 }
 
-// errInstanceGone: the config was deleted or moved while a session began.
+// ErrInstanceGone: the config was deleted or moved while a session began.
 var ErrInstanceGone = problem.Conflictf("the config was taken away or moved by another request at the same time; the new session was ended")
 
 // withdraw forgets a session that began while the config was deleted: with another

@@ -11,13 +11,13 @@ import (
 )
 
 const (
-	// SessionPrefix is where the sessions are stored, under the names of their
+	// Prefix is where the sessions are stored, under the names of their
 	// roles.
 	Prefix  = "session/"
 	version = 1
 )
 
-// sessionKeys are the keys of this package.
+// Keys are the keys of this package.
 var Keys = []store.Key{
 	{Prefix: Prefix, SealWrap: true, Local: true},
 	{Prefix: SignInPrefix, SealWrap: true, Local: true},

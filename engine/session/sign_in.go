@@ -17,10 +17,10 @@ import (
 )
 
 const (
-	// signInPrefix is where sign-ins that are under way are stored.
+	// SignInPrefix is where sign-ins that are under way are stored.
 	SignInPrefix  = "authorize/"
 	signInVersion = 1
-	// signInTime is how long a person has to sign in. ProcessMaker's codes live
+	// SignInTime is how long a person has to sign in. ProcessMaker's codes live
 	// as long.
 	SignInTime = 10 * time.Minute
 )
