@@ -22,8 +22,8 @@ end with their lease. Configure the instance at "config", a way to sign in at
 "roles/<name>", and read tokens at "creds/<name>".
 `
 
-// backend is one mount as Vault sees it. Mounts share a process, so everything
-// that changes hangs on its engine and nothing on a package.
+// backend is one mount as Vault sees it. Mounts share a process, so everything that changes hangs
+// on its engine and nothing on a package.
 type backend struct {
 	*framework.Backend
 
@@ -33,8 +33,8 @@ type backend struct {
 	engine *engine.Engine
 }
 
-// Factory makes the backend of one mount. It reads no storage and starts nothing:
-// Vault calls it with an empty configuration to learn the version.
+// Factory makes the backend of one mount. It reads no storage and starts nothing: Vault calls it
+// with an empty configuration to learn the version.
 func Factory(ctx context.Context, conf *logical.BackendConfig) (logical.Backend, error) {
 	b := newBackend(clock.System(), rand.Reader)
 	if conf == nil {
@@ -72,8 +72,8 @@ func newBackend(clk clock.Clock, random io.Reader) *backend {
 	return b
 }
 
-// specialPaths are the marks of the stored keys. The keys that a cluster makes with
-// its own readers stay with it; config and roles are replicated.
+// specialPaths are the marks of the stored keys. The keys that a cluster makes with its own readers
+// stay with it; config and roles are replicated.
 func specialPaths() *logical.Paths {
 	paths := &logical.Paths{}
 	for _, key := range engine.Keys() {
@@ -92,8 +92,7 @@ func mark(list *[]string, key store.Key, marked bool) {
 // Setup makes the engine of what Vault tells of the mount.
 func (b *backend) Setup(ctx context.Context, conf *logical.BackendConfig) error {
 	if conf.Logger != nil && conf.BackendUUID != "" {
-		// The mounts of a process share its logger, whose name is that of
-		// whichever came first.
+		// The mounts of a process share its logger, whose name is that of whichever came first.
 		named := *conf
 		named.Logger = conf.Logger.With("mount_id", engine.ShortID(conf.BackendUUID))
 		conf = &named

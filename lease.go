@@ -15,12 +15,10 @@ import (
 	"vault-plugin-secrets-processmaker/engine/ledger"
 )
 
-// credentialSecretType is stored with every lease: renaming it would make all
-// of them irrevocable.
+// credentialSecretType is stored with every lease: renaming it would make all of them irrevocable.
 const credentialSecretType = "processmaker_credential"
 
-// The keys of a lease's InternalData. They are stored with leases: renaming
-// one needs a migration.
+// The keys of a lease's InternalData. They are stored with leases: renaming one needs a migration.
 const (
 	internalCredentialID = "credential_id"
 	internalDeadline     = "deadline"
@@ -32,8 +30,7 @@ const (
 	internalRenewMode    = "renew_mode"
 )
 
-// credentialSecret is the one kind of lease of this engine, for every type of
-// credential.
+// credentialSecret is the one kind of lease of this engine, for every type of credential.
 func (b *backend) credentialSecret() *framework.Secret {
 	return &framework.Secret{
 		Type:   credentialSecretType,
@@ -43,8 +40,7 @@ func (b *backend) credentialSecret() *framework.Secret {
 	}
 }
 
-// renew lengthens a lease. The answer always holds the whole data: Vault replaces
-// the lease's data with it.
+// renew lengthens a lease. The answer holds the whole data: Vault replaces the lease's with it.
 func (b *backend) renew(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
 	held, err := leaseOf(req)
 	if err != nil {
@@ -89,8 +85,7 @@ func withTerms(resp *logical.Response, c *credential.Credential) *logical.Respon
 	return resp
 }
 
-// leaseFacts are what Vault keeps with the lease: enough to find the record, and
-// nothing secret.
+// leaseFacts are what Vault keeps with the lease: enough to find the record, and nothing secret.
 func leaseFacts(c *credential.Credential) map[string]any {
 	return map[string]any{
 		internalCredentialID: string(c.Record.ID),

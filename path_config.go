@@ -83,8 +83,7 @@ func (b *backend) configExists(ctx context.Context, _ *logical.Request, _ *frame
 	return current != nil && !current.Config.Deleted, nil
 }
 
-// verifyTimeout bounds the check of a write, below the patience of Vault's
-// command line.
+// verifyTimeout bounds the check of a write, below the patience of Vault's command line.
 const verifyTimeout = 40 * time.Second
 
 func (b *backend) writeConfig(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {

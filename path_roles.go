@@ -147,8 +147,8 @@ func changeRole(changed *role.Role, inst *instance.Instance, data *framework.Fie
 	return changed.Validate(inst)
 }
 
-// lockLogin keeps changes of the password away from a write that says how the role
-// signs in; other writes do not wait. data is nil for a deletion.
+// lockLogin keeps changes of the password away from a write that says how the role signs in; other
+// writes do not wait. data is nil for a deletion.
 func (b *backend) lockLogin(ctx context.Context, name string, data *framework.FieldData) (unlock func(), err error) {
 	var written string
 	if data != nil {
@@ -170,9 +170,8 @@ func (b *backend) lockLogin(ctx context.Context, name string, data *framework.Fi
 	return b.engine.Roles.LockUsers(ctx, written)
 }
 
-// verifyRole logs in once with a role that is about to be written, and ends that
-// login. It does not log in as the role does otherwise: the password counts as it
-// was typed.
+// verifyRole logs in once with a role that is about to be written, and ends that login. It does not
+// log in as the role does otherwise: the password counts as it was typed.
 func (b *backend) verifyRole(ctx context.Context, name string, changed *role.Role, inst *instance.Instance) error {
 	if changed.GrantType != role.GrantTypePassword {
 		return problem.Refusef("role %q: verify goes with grant_type %s: other sign-ins show at sessions/%s whether they work", name, role.GrantTypePassword, name)

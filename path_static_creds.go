@@ -49,8 +49,7 @@ func (b *backend) readStaticCreds(ctx context.Context, req *logical.Request, dat
 	}
 	answer := answerData(shared.Record, shared.Token())
 	delete(answer, "renew_mode")
-	// Rounded up, and never 0: readers take 0 for "no ttl" and come back at
-	// their own pace.
+	// Rounded up, and never 0: readers take 0 for "no ttl" and come back at their own pace.
 	answer["ttl"] = max(int64((ttl+time.Second-1)/time.Second), 1)
 	answer["rotation_period"] = int64(bound.RotationPeriod / time.Second)
 	answer["last_vault_rotation"] = shared.RotatedAt.UTC().Format(time.RFC3339Nano)

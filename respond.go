@@ -17,8 +17,8 @@ func isOfLease(req *logical.Request) bool {
 	return req.Operation == logical.RenewOperation || req.Operation == logical.RevokeOperation
 }
 
-// answerTo gives an error the status that tells the reader whose turn it is. An
-// error about a lease stays plain: Vault makes each of them a 400.
+// answerTo gives an error the status that tells the reader whose turn it is. An error about a lease
+// stays plain: Vault makes each of them a 400.
 func answerTo(req *logical.Request, err error) (*logical.Response, error) {
 	if isOfLease(req) {
 		return nil, err
@@ -33,9 +33,9 @@ func answerTo(req *logical.Request, err error) (*logical.Response, error) {
 	}
 }
 
-// statusOf is 400 where it is the operator's or the reader's turn, 404 where
-// nothing of that name is there, 409 after a conflict, 502 where it is
-// ProcessMaker's turn, 503 later; 0 is our own fault, or the storage's.
+// statusOf is 400 where it is the operator's or the reader's turn, 404 where nothing has that name,
+// 409 after a conflict, 502 where it is ProcessMaker's turn, 503 later; 0 is a fault of our own or
+// storage's.
 func statusOf(err error) int {
 	switch problem.KindOf(err) {
 	case problem.Refused:
@@ -97,8 +97,7 @@ func path(pattern, synopsis, description string, fields map[string]*framework.Fi
 	}
 }
 
-// named is the operation id of an operation: its verb, and its noun where that is
-// not the last of the path.
+// named is an operation id: its verb, and its noun where that is not the last of the path.
 type named struct{ verb, noun string }
 
 // here is an operation that any node answers.
@@ -111,8 +110,8 @@ func here(callback framework.OperationFunc, id named, summary string, responses 
 	}
 }
 
-// onActive is an operation that writes what the cluster keeps for itself, or calls
-// ProcessMaker: standbys forward it before the first byte goes out.
+// onActive is an operation that writes what the cluster keeps for itself, or calls ProcessMaker:
+// standbys forward it before the first byte goes out.
 func onActive(callback framework.OperationFunc, id named, summary string, responses map[int][]framework.Response) *framework.PathOperation {
 	operation := here(callback, id, summary, responses)
 	operation.ForwardPerformanceStandby = true
@@ -138,8 +137,7 @@ func multiline(name, group string) *framework.DisplayAttributes {
 	return &framework.DisplayAttributes{Name: name, Group: group, EditType: "textarea"}
 }
 
-// choice is the field of a text out of a few; without a default where byDefault is
-// empty.
+// choice is the field of a text out of a few; without a default where byDefault is empty.
 func choice(byDefault string, values []any, description string, shown *framework.DisplayAttributes) *framework.FieldSchema {
 	field := &framework.FieldSchema{Type: framework.TypeString, AllowedValues: values, Description: description, DisplayAttrs: shown}
 	if byDefault != "" {
@@ -174,8 +172,7 @@ func alwaysText(description string) *framework.FieldSchema {
 	return always(framework.TypeString, description)
 }
 
-// respondsEmpty is the schema of an answer without data: 204, or 200 where
-// there are warnings.
+// respondsEmpty is the schema of an answer without data: 204, or 200 where there are warnings.
 func respondsEmpty() map[int][]framework.Response {
 	return map[int][]framework.Response{
 		http.StatusOK:        {{Description: "OK, with warnings."}},
@@ -194,8 +191,7 @@ func respondsKeys(description string) map[int][]framework.Response {
 	return responds("The names.", map[string]*framework.FieldSchema{"keys": always(framework.TypeStringSlice, description)})
 }
 
-// answerFields is the schema of reading an object back: its fields but for the
-// secrets, each of which turns into <field>_set.
+// answerFields is the schema of reading an object back; each secret turns into <field>_set.
 func answerFields(written map[string]*framework.FieldSchema, leftOut ...string) map[string]*framework.FieldSchema {
 	answer := maps.Clone(written)
 	for name, field := range written {

@@ -36,8 +36,7 @@ type Host interface {
 
 // Mount is what Vault tells of a mount.
 type Mount struct {
-	// ID is Vault's own id of the mount; empty while Vault only asks for the
-	// version.
+	// ID is Vault's own id of the mount; empty while Vault only asks for the version.
 	ID      string
 	Storage logical.Storage
 	Host    Host
@@ -110,9 +109,8 @@ func (e *Engine) LocksInUse() int {
 // ShortID is enough of a mount's id to tell mounts apart.
 func ShortID(id string) string { return id[:min(len(id), 8)] }
 
-// KeepsLedger tells whether this node looks after the ledger. It is local to the
-// cluster, so that the active node of a performance secondary has one of its own,
-// for the credentials that it handed out.
+// KeepsLedger tells whether this node looks after the ledger, which is local to the cluster: a
+// performance secondary's active node has its own, for the credentials that it handed out.
 func (e *Engine) KeepsLedger() bool {
 	return !e.Mount.Host.ReplicationState().HasState(consts.ReplicationDRSecondary | consts.ReplicationPerformanceStandby)
 }
@@ -143,16 +141,14 @@ func (e *Engine) Forget(key string) {
 }
 
 const (
-	// closeTimeout is how long an unmount or shutdown waits for exchanges whose
-	// answers may hold tokens. Vault's plugin server answers no other mount of this
-	// process in that time.
+	// closeTimeout is how long an unmount or shutdown waits for exchanges whose answers may hold
+	// tokens. Vault's plugin server answers no other mount of this process in that time.
 	closeTimeout = 20 * time.Second
 	// drainTimeout bounds the work while a mount is being disabled.
 	drainTimeout = 80 * time.Second
 )
 
-// Close ends the mount: it waits for what is in-flight, and ends what lives at
-// ProcessMaker if the mount is being disabled.
+// Close ends the mount: it waits for what is in-flight, and drains a mount that is being disabled.
 func (e *Engine) Close(ctx context.Context) {
 	e.Background.End()
 	waitCtx, cancel := context.WithTimeout(ctx, closeTimeout)
@@ -166,8 +162,7 @@ func (e *Engine) Close(ctx context.Context) {
 	e.Instances.Close()
 }
 
-// drain ends what Vault's own revocation of the leases has left: lost and static
-// credentials, and sessions.
+// drain ends what Vault's revocation of the leases has left: lost and static ones, and sessions.
 func (e *Engine) drain(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
@@ -181,9 +176,8 @@ func (e *Engine) drain(ctx context.Context) {
 	e.Reaper.Leftovers(ctx)
 }
 
-// ReplaceInstance stores next in place of previous. It is Refused to move the mount
-// to another instance while sessions or credentials live at the present one: only
-// the present config knows the way to them.
+// ReplaceInstance stores next in place of previous. It is Refused to move the mount while sessions
+// or credentials live at the present instance: only the present config knows the way to them.
 func (e *Engine) ReplaceInstance(ctx context.Context, previous, next *instance.Instance) error {
 	var stillFree func() error
 	if previous != nil && previous.Config.URL != next.Config.URL {
@@ -218,9 +212,8 @@ func (e *Engine) refuseToMove(ctx context.Context, url string) error {
 	)
 }
 
-// RemoveInstance deletes the config. Where credentials still live, it erases the
-// secrets and keeps the connection, so that they can be ended: removed is false
-// then, and live is their number.
+// RemoveInstance deletes the config. Where credentials still live, it erases the secrets and keeps
+// the connection, so that they can be ended: removed is false then, and live is their number.
 func (e *Engine) RemoveInstance(ctx context.Context, previous *instance.Instance) (removed bool, live int, err error) {
 	defer e.Roles.ForgetAll()
 	removed, err = e.removeIfQuiet(ctx, previous)

@@ -7,9 +7,8 @@ import (
 	"vault-plugin-secrets-processmaker/engine/ledger"
 )
 
-// Attempts remembers which endings have failed, how often, and since when because
-// ProcessMaker was unreachable. It is in memory alone: after a restart it counts
-// anew. The zero value is empty.
+// Attempts remembers which endings have failed, how often, and since when because ProcessMaker was
+// unreachable. It is in memory alone: after a restart it counts anew. The zero value is empty.
 type Attempts struct {
 	mu   sync.Mutex
 	byID map[ledger.ID]*attempt
@@ -22,8 +21,8 @@ type attempt struct {
 	hopeless         error     // nil unless further attempts are of no use
 }
 
-// Failed records a failure and tells since when ProcessMaker has been unreachable;
-// zero if that is not what failed.
+// Failed records a failure. It tells since when ProcessMaker has been unreachable; zero if it was
+// not.
 func (l *Attempts) Failed(id ledger.ID, now time.Time, unreachable bool) time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -70,8 +69,7 @@ func (l *Attempts) get(id ledger.ID) attempt {
 	return attempt{}
 }
 
-// WhyHopeless is the failure of the last attempt if no repetition mends it, and
-// otherwise nil.
+// WhyHopeless is the failure of the last attempt if no repetition mends it, and otherwise nil.
 func (l *Attempts) WhyHopeless(id ledger.ID) error { return l.get(id).hopeless }
 
 // Number is that of the attempt that is under way, from 1.
@@ -84,8 +82,7 @@ func (l *Attempts) Over(id ledger.ID) {
 	delete(l.byID, id)
 }
 
-// ForgetOld drops the ids that have not failed for longer than Vault repeats a
-// revocation.
+// ForgetOld drops the ids that have not failed for longer than Vault repeats a revocation.
 func (l *Attempts) ForgetOld(now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -89,8 +89,7 @@ func (s *Service) Issue(ctx context.Context, bound *role.Binding, asked Request)
 	return issued, nil
 }
 
-// obtain makes a token of the role's type that is on the ledger. facts lack what
-// the role and the login tell.
+// obtain makes a token that is on the ledger. facts lack what the role and the login tell.
 func (s *Service) obtain(ctx context.Context, bound *role.Binding, facts ledger.Facts) (*Credential, error) {
 	facts.Role, facts.State, facts.Username = bound.Name, ledger.Live, bound.Username
 	how := s.logIn
@@ -108,8 +107,7 @@ func (s *Service) obtain(ctx context.Context, bound *role.Binding, facts ledger.
 	return obtained, nil
 }
 
-// logIn obtains a token by a login. The record is stored before anybody sees the
-// token.
+// logIn obtains a token by a login. The record is stored before anybody sees the token.
 func (s *Service) logIn(ctx context.Context, bound *role.Binding, facts ledger.Facts) (*Credential, error) {
 	grant, err := s.Broker.Login(ctx, bound)
 	if err != nil {
@@ -155,13 +153,12 @@ func (s *Service) failed(bound *role.Binding, why *problem.Error) error {
 	return fmt.Errorf("role %q: %w", bound.Name, why)
 }
 
-// mountLimitAge is how long a new lease may go by a mount's former maximum. A
-// lease that is too long for the present one is cut by Vault itself, and its
-// credential dies with it.
+// mountLimitAge is how long a new lease may go by a mount's former maximum. A lease that is too
+// long for the present one is cut by Vault itself, and its credential dies with it.
 const mountLimitAge = 10 * time.Second
 
-// mountLimit is the mount's maximum as Vault told it: to ask Vault is an exchange
-// between two processes, as expensive as the storage write of a lease.
+// mountLimit is the mount's maximum as Vault told it: to ask Vault is an exchange between two
+// processes, as expensive as the storage write of a lease.
 type mountLimit struct {
 	maxTTL time.Duration
 	asked  time.Time

@@ -17,13 +17,12 @@ import (
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
-// personalTokenLife is longer than any personal access token of ProcessMaker
-// lives (a year). The true end is known only after the record is written.
+// personalTokenLife is longer than any personal access token of ProcessMaker lives (a year). The
+// true end is known only after the record is written.
 const personalTokenLife = role.LongestTTL + lease.DeadlineSlack
 
-// mint obtains a personal access token with the role's session. The record comes
-// first: the token's name is known beforehand, so that the token can be found and
-// ended whatever happens on the way.
+// mint obtains a personal access token with the role's session. The record comes first: the token's
+// name is known beforehand, so that the token can be found and ended whatever happens on the way.
 func (s *Service) mint(ctx context.Context, bound *role.Binding, facts ledger.Facts) (*Credential, error) {
 	target, err := s.Roles.Target(&bound.Role, facts.EntityID)
 	if err != nil {
@@ -65,8 +64,7 @@ func (m *minting) mint(ctx context.Context, session *session.Session) error {
 	if err != nil {
 		return err
 	}
-	// A session that took the place of a refused one may be another user's; the
-	// refusal made sure that there is no token of the former.
+	// A session in place of a refused one may be another user's; the former user then has no token.
 	if !m.recorded || m.record.UserID != user.ID || m.record.Fingerprint != session.Fingerprint {
 		m.record.Fingerprint = session.Fingerprint
 		m.record.UserID, m.record.Username = user.ID, user.Username
@@ -99,9 +97,8 @@ func (m *minting) user(ctx context.Context, session *session.Session) (client.Us
 	return user, err
 }
 
-// abandon cleans up after a token that was not handed out. If it certainly was not
-// made, its record goes; otherwise the record is marked due, and the ledger looks
-// for the token by its name.
+// abandon cleans up after a token that was not handed out. If it certainly was not made, its record
+// goes; otherwise the record is marked due, and the ledger looks for the token by its name.
 func (m *minting) abandon() {
 	if !m.recorded {
 		return

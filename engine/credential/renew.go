@@ -17,8 +17,8 @@ import (
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
-// youngShare: a token that was replaced in the first tenth of its lease was
-// probably replaced by a watcher, whose first renewal comes at once.
+// youngShare: a token that was replaced in the first tenth of its lease was probably replaced by a
+// watcher, whose first renewal comes at once.
 const youngShare = 10
 
 // Lease is what Vault keeps of a credential.
@@ -32,11 +32,10 @@ type Lease struct {
 	Increment time.Duration
 }
 
-// token is the token that a lease is for. A personal access token is not in the
-// record, which is written before the token is made, but in the lease's own data;
-// the result is empty where it is not there either. The token is taken for what it
-// says of itself: with another id, or a value that ProcessMaker never made, it
-// would seem to be dead.
+// token is the token that a lease is for. A personal access token is not in the record, which is
+// written before the token is made, but in the lease's own data; the result is empty where it is
+// not there either. The token is taken for what it says of itself: with another id, or a value that
+// ProcessMaker never made, it would seem to be dead.
 func (l Lease) token(record *ledger.Record) client.Token {
 	if record.HasToken() {
 		return record.Token()
@@ -180,21 +179,19 @@ func (s *Service) refresh(ctx, workCtx context.Context, r *renewal) (*Credential
 	if age < r.record.TTL/youngShare {
 		warnings = append(warnings, fmt.Sprintf("this renewal killed a token that was only %s old. A client that renews by itself and does not take the new token from the answer now holds a dead one: read with renew_mode=extend for it, or set refresh_min_age on the role", age.Round(time.Second)))
 	}
-	// The time has moved on while ProcessMaker worked, and Vault counts from when
-	// it gets the answer.
+	// ProcessMaker's work took time, and Vault counts from when it gets the answer.
 	r.Now = s.Clock.Now()
 	return r.extend(warnings...)
 }
 
-// isUncertain tells whether a failed refresh may have killed the record's token: it
-// is not answered again before ProcessMaker was asked about it.
+// isUncertain tells whether a failed refresh may have killed the record's token: it is not answered
+// again before ProcessMaker was asked about it.
 func (s *Service) isUncertain(record *ledger.Record) bool {
 	_, unstored := s.uncertain.Load(record.ID)
 	return unstored || record.Doubtful
 }
 
-// markUncertain stores that a failed refresh may have killed the record's token.
-// Where storage is what failed, only memory can say so.
+// markUncertain stores, or at least remembers, that a failed refresh may have killed the token.
 func (s *Service) markUncertain(record *ledger.Record) {
 	if record.Doubtful {
 		return

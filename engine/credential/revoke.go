@@ -13,17 +13,16 @@ import (
 )
 
 const (
-	// DeferAfter is how long a revocation fails before the ledger takes it over.
-	// Vault gives up after about ten minutes and calls the lease irrevocable from
-	// then on.
+	// DeferAfter is how long a revocation fails before the ledger takes it over. Vault gives up
+	// after about ten minutes and calls the lease irrevocable from then on.
 	DeferAfter = 5 * time.Minute
 	// forgetFailuresAfter is longer than Vault repeats a revocation.
 	forgetFailuresAfter = 24 * time.Hour
 )
 
-// Revoke ends the credential of a lease. An error means that it may still live,
-// and Vault tries again. It needs neither the role nor the config's secrets, and
-// may be repeated. The warning says that the ledger ends the credential later.
+// Revoke ends the credential of a lease. An error means that it may still live, and Vault tries
+// again. It needs neither the role nor the config's secrets, and may be repeated. The warning says
+// that the ledger ends the credential later.
 func (s *Service) Revoke(ctx context.Context, held Lease) (warning string, err error) {
 	began := s.Clock.Now()
 	unlock, err := s.Ledger.Lock(ctx, ctx, held.ID)
@@ -61,8 +60,7 @@ func (s *Service) Revoke(ctx context.Context, held Lease) (warning string, err e
 	return "", nil
 }
 
-// End makes sure that the token of a record is dead. A token that the record does
-// not hold is looked for by its name.
+// End makes sure that a record's token is dead. One that the record does not hold is found by name.
 func (s *Service) End(ctx context.Context, record *ledger.Record, lookup *Lookup) error {
 	if !s.Clock.Now().Before(record.TokenExpireTime) {
 		return nil
@@ -83,9 +81,8 @@ func (s *Service) End(ctx context.Context, record *ledger.Record, lookup *Lookup
 	return nil
 }
 
-// Forget deletes a record, which was read at readAt, after the end of its token,
-// and what else remembers the credential. It is a Conflict where another node has
-// given the record another token since.
+// Forget deletes a record, read at readAt, after the end of its token, and what else remembers the
+// credential. It is a Conflict where another node has given the record another token since.
 func (s *Service) Forget(ctx context.Context, record *ledger.Record, readAt time.Time) error {
 	if err := s.Ledger.Remove(ctx, record, readAt); err != nil {
 		return err
@@ -95,10 +92,10 @@ func (s *Service) Forget(ctx context.Context, record *ledger.Record, readAt time
 	return nil
 }
 
-// deferRevocation marks a credential due that cannot be revoked now, so that the
-// ledger ends it once ProcessMaker is back, and Vault can let go of the lease. It
-// tells whether it did. While the mount is being disabled it does not: the ledger
-// goes with the mount. ending holds the token of the lease, which is about to go.
+// deferRevocation marks a credential due that cannot be revoked now, so that the ledger ends it
+// once ProcessMaker is back, and Vault can let go of the lease. It tells whether it did. While the
+// mount is being disabled it does not: the ledger goes with the mount. ending holds the token of
+// the lease, which is about to go.
 func (s *Service) deferRevocation(record, ending *ledger.Record, failure error) bool {
 	now := s.Clock.Now()
 	since := s.Attempts.Failed(record.ID, now, client.KindOf(failure) == client.Unavailable)

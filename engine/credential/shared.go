@@ -17,12 +17,10 @@ import (
 )
 
 const (
-	// Prefix is where the static credentials are stored, under the names of
-	// their roles.
+	// Prefix is where the static credentials are stored, under the names of their roles.
 	Prefix        = "static/"
 	sharedVersion = 1
-	// StaleTTL is how long a reader should wait that got a credential which is past
-	// its rotation.
+	// StaleTTL is how long a reader should wait that got a credential which is past its rotation.
 	StaleTTL = 5 * time.Second
 )
 
@@ -33,8 +31,8 @@ func NameOf(name string) store.Name {
 	return store.Name{What: fmt.Sprintf("the stored shared credential of role %q", name), Cure: "read it, which makes another"}
 }
 
-// Shared is the stored form of the static credential of a role. Its record on the
-// ledger ends it at its deadline, whether or not anybody reads it again.
+// Shared is the stored form of the static credential of a role. Its record on the ledger ends it at
+// its deadline, whether or not anybody reads it again.
 type Shared struct {
 	Version int            `json:"version"`
 	Record  *ledger.Record `json:"record"`
@@ -58,9 +56,8 @@ func (c *Shared) Usable() bool {
 	return err == nil
 }
 
-// FreshUntil is when the credential is to be replaced. A role whose period was
-// shortened since replaces it earlier; one whose period was lengthened cannot
-// keep it longer, because its deadline is fixed.
+// FreshUntil is when the credential is to be replaced: earlier if the role's period was shortened
+// since, and not later if it was lengthened, because its deadline is fixed.
 func (c *Shared) FreshUntil(r *role.Role) time.Time {
 	if shortened := c.RotatedAt.Add(r.RotationPeriod); shortened.Before(c.RotateAt) {
 		return shortened
@@ -73,17 +70,15 @@ func (c *Shared) Token() client.Token {
 	return client.Token{Value: c.AccessToken, Type: c.TokenType, ID: c.TokenID, UserID: c.Record.UserID, ReceivedAt: c.RotatedAt, ExpireTime: c.TokenExpireTime}
 }
 
-// Stale is a static credential that lives past its rotation, because no other could
-// be had.
+// Stale is a static credential that lives past its rotation, because no other could be had.
 type Stale struct {
 	*Shared
 	// Why is in words for the reader; nil for a credential that is fresh.
 	Why error
 }
 
-// Shared returns the role's static credential, a new one if the last is older than
-// the rotation period. Where a new one cannot be had, the old one is returned as
-// long as it lives, with the reason.
+// Shared returns the role's static credential, a new one if the last is past its rotation. Where
+// none can be had, it returns the old one as long as that lives, with the reason.
 func (s *Service) Shared(ctx context.Context, bound *role.Binding) (Stale, error) {
 	if known := s.mirror(bound.Name); s.fresh(known, bound) {
 		return Stale{Shared: known}, nil
@@ -118,8 +113,8 @@ func (s *Service) mirror(name string) *Shared {
 	return nil
 }
 
-// stored is the static credential in memory, or else in storage; nil where there is
-// none that lives. The caller holds the role's lock.
+// stored is the static credential in memory, or else in storage; nil where there is none that
+// lives. The caller holds the role's lock.
 func (s *Service) stored(ctx context.Context, name string) (*Shared, error) {
 	if known := s.mirror(name); known != nil {
 		return known, nil
@@ -136,8 +131,7 @@ func (s *Service) stored(ctx context.Context, name string) (*Shared, error) {
 	return current, nil
 }
 
-// GetShared returns the stored static credential of a role, or nil. Its errors are
-// the storage's own and store.Unreadable.
+// GetShared returns a role's static credential, or nil; errors are storage's and store.Unreadable.
 func (s *Service) GetShared(ctx context.Context, name string) (*Shared, error) {
 	return store.Get[Shared](ctx, s.Storage, Prefix+name, NameOf(name))
 }
@@ -147,9 +141,9 @@ func (s *Service) SharedNames(ctx context.Context) ([]string, error) {
 	return s.Storage.List(ctx, Prefix)
 }
 
-// endedAhead tells whether a credential was ended ahead of its time, which deletes
-// its record first: the plugin may have been killed before it forgot the
-// credential, or the caller that ended it may still wait for the rotation.
+// endedAhead tells whether a credential was ended ahead of its time, which deletes its record
+// first: the plugin may have been killed before it forgot the credential, or its ender waits for
+// the lock.
 func (s *Service) endedAhead(c *Shared) bool {
 	record, err := store.ReadOnOwnTime(func(ctx context.Context) (*ledger.Record, error) { return s.Ledger.Get(ctx, c.Record.ID) })
 	return err == nil && record == nil
@@ -160,8 +154,7 @@ func (s *Service) fresh(c *Shared, bound *role.Binding) bool {
 	return c != nil && c.Record.Fingerprint == bound.Fingerprint && s.Clock.Now().Before(c.FreshUntil(&bound.Role))
 }
 
-// rotate makes and stores a new static credential. The one before dies at its own
-// deadline. The caller holds the role's lock.
+// rotate makes and stores a new static credential; the old one has a deadline. The lock is held.
 func (s *Service) rotate(ctx context.Context, bound *role.Binding) (*Shared, error) {
 	began := s.Clock.Now()
 	// The readers are many, so the record names none.
@@ -181,8 +174,7 @@ func (s *Service) rotate(ctx context.Context, bound *role.Binding) (*Shared, err
 
 func (s *Service) store(bound *role.Binding, made *Credential) (*Shared, error) {
 	if !made.Record.HasToken() {
-		// With the token in its record the ledger can end it without looking for
-		// it by name at every rotation.
+		// With the token in its record the ledger need not look for it by name at every rotation.
 		made.Record.HoldToken(made.Token)
 		if err := s.Ledger.Put(made.Record); err != nil {
 			return nil, err
@@ -237,14 +229,13 @@ func (s *Service) LocksInUse() int { return s.statics.InUse() }
 // ForgetShared makes the next use of a role's static credential read storage again.
 func (s *Service) ForgetShared(name string) { s.mirrors.Delete(name) }
 
-// unshare makes sure that a credential that was ended ahead of its time is not
-// shared any more.
+// unshare makes sure that a credential that was ended ahead of its time is not shared any more.
 func (s *Service) unshare(ctx context.Context, record *ledger.Record) {
 	if !record.Shared || !s.Clock.Now().Before(record.Deadline) {
 		return
 	}
-	// At once, and not only after a rotation that is under way: without a record
-	// the stored credential is not shared either.
+	// At once, even with a rotation under way: without a record the stored one is not shared
+	// either.
 	s.forgetMirror(record)
 	unlock, err := s.statics.Lock(ctx, record.Role)
 	if err != nil {

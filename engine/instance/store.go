@@ -21,8 +21,7 @@ var ConfigName = store.Name{What: "the stored config", Cure: "write config again
 // Keys are the keys of this package.
 var Keys = []store.Key{{Prefix: Key, SealWrap: true}}
 
-// Instance is the stored config and the client made from it. It never changes
-// once published.
+// Instance is the stored config and the client made from it. It never changes once published.
 type Instance struct {
 	Config Config
 	Client *client.Client
@@ -40,15 +39,14 @@ type Store struct {
 	cache     store.Cache[Instance]
 }
 
-// NewInstanceStore reads nothing. userAgent is sent with every request.
+// NewStore reads nothing. userAgent is sent with every request.
 func NewStore(storage logical.Storage, clk clock.Clock, report *telemetry.Reporter, userAgent string) *Store {
 	s := &Store{storage: storage, clock: clk, report: report, userAgent: userAgent}
 	s.cache.Read = s.read
 	return s
 }
 
-// Current returns the instance, deleted settings included; nil where no config is
-// stored.
+// Current returns the instance, deleted settings included; nil where no config is stored.
 func (s *Store) Current(ctx context.Context) (*Instance, error) { return s.cache.Load(ctx, Key) }
 
 // Known is the instance in memory; nil where there is none.
@@ -92,9 +90,8 @@ func (s *Store) Prepare(c *Config) (*Instance, error) {
 	return &Instance{Config: *c, Client: prepared}, nil
 }
 
-// Replace stores next in place of previous, from which next was made. stillFree
-// runs before the write, while callers that need the instance wait for the
-// outcome; nil where next serves all that previous does.
+// Replace stores next in place of previous, from which next was made. stillFree runs before the
+// write, while callers that need the instance wait; nil where next serves all that previous does.
 func (s *Store) Replace(ctx context.Context, previous, next *Instance, stillFree func() error) error {
 	err := s.cache.Replace(ctx, Key, previous, func() (*Instance, error) { return next, s.write(ctx, previous, next, stillFree) })
 	if problem.IsConflict(err) {
@@ -135,8 +132,7 @@ func (s *Store) write(ctx context.Context, previous, next *Instance, stillFree f
 	return nil
 }
 
-// Remove deletes the stored config that previous was made from. stillFree is as
-// for Replace.
+// Remove deletes the stored config that previous was made from. stillFree is as for Replace.
 func (s *Store) Remove(ctx context.Context, previous *Instance, stillFree func() error) error {
 	if current, err := s.Current(ctx); err == nil && current == nil {
 		return nil
@@ -144,9 +140,9 @@ func (s *Store) Remove(ctx context.Context, previous *Instance, stillFree func()
 	return s.Replace(ctx, previous, nil, stillFree)
 }
 
-// StillServes tells whether the mount is still configured as it was with inst.
-// The deletion of a config does not count the token of a login that is under way:
-// the login stores its record before it asks this.
+// StillServes tells whether the mount is still configured as it was with inst. The deletion of a
+// config does not count the token of a login under way, which stores its record before it asks
+// this.
 func (s *Store) StillServes(inst *Instance) bool {
 	if s.Known() == inst {
 		return true

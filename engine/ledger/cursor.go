@@ -18,24 +18,21 @@ const CursorKey = "cursor"
 // CursorVersion is the version of the stored form that this package writes.
 const CursorVersion = 1
 
-// settledAfter is how long after a minute a record may still be put under it:
-// writes take their time, and the clocks of a cluster's nodes differ. Until
-// then the minute is looked at again.
+// settledAfter is how long after a minute a record may still be put under it: writes take their
+// time, and the clocks of a cluster's nodes differ. Until then the minute is looked at again.
 const settledAfter = 5 * time.Minute
 
-// Cursor remembers up to which minute the ledger has been swept, so that a sweep
-// never lists the ledger as a whole.
+// Cursor is how far the ledger was swept, so that a sweep never lists the ledger as a whole.
 type Cursor struct {
 	Version int `json:"version"`
 	// Next is the first minute that has not been settled.
 	Next string `json:"next"`
-	// Left are earlier minutes under which records remain that could not be
-	// ended.
+	// Left are earlier minutes under which records remain that could not be ended.
 	Left []string `json:"left"`
 }
 
-// ReadCursor returns the stored cursor, or, where there is none, one that
-// stands at the earliest record. Only the latter lists the ledger.
+// ReadCursor returns the stored cursor, or, where there is none, one that stands at the earliest
+// record. Only the latter lists the ledger.
 func (l *Ledger) ReadCursor(ctx context.Context) (*Cursor, error) {
 	now := l.clock.Now()
 	entry, err := l.storage.Get(ctx, CursorKey)
@@ -53,8 +50,7 @@ func (l *Ledger) ReadCursor(ctx context.Context) (*Cursor, error) {
 	return &cursor, nil
 }
 
-// longestRest is how long a mount may have rested until a listing of the ledger
-// is cheaper than one of every minute since.
+// longestRest: after a longer rest, listing the ledger is cheaper than listing every minute since.
 const longestRest = 366 * 24 * time.Hour
 
 func (c *Cursor) wellFormed(now time.Time) bool {
@@ -95,8 +91,7 @@ func (l *Ledger) PutCursor(ctx context.Context, c *Cursor) error {
 	return l.storage.Put(ctx, entry)
 }
 
-// Buckets lists the minutes to look at now, the oldest first: those with
-// leftovers, and up to most of those that are new.
+// Buckets lists the minutes to look at now, the oldest first: leftovers, and up to most new ones.
 func (c *Cursor) Buckets(now time.Time, most int) []string {
 	buckets := slices.Clone(c.Left)
 	last := Bucket(now)
@@ -107,8 +102,7 @@ func (c *Cursor) Buckets(now time.Time, most int) []string {
 	return buckets
 }
 
-// Done tells the cursor that bucket was looked at and whether records remain
-// under it.
+// Done tells the cursor that bucket was looked at and whether records remain under it.
 func (c *Cursor) Done(bucket string, now time.Time, remain bool) {
 	c.Left = slices.DeleteFunc(c.Left, func(left string) bool { return left == bucket })
 	settled := bucket < Bucket(now.Add(-settledAfter))
@@ -128,8 +122,7 @@ func (c *Cursor) CaughtUp(now time.Time) bool {
 // mostOverdueBuckets bounds the minutes that are counted: a day.
 const mostOverdueBuckets = 24 * 60
 
-// Overdue are the credentials whose deadline is over and whose end is not
-// confirmed.
+// Overdue are the credentials whose deadline is over and whose end is not confirmed.
 type Overdue struct {
 	IDs    []ID
 	Oldest time.Time // zero where there are none
@@ -140,8 +133,7 @@ type Overdue struct {
 // PublishCursor shows readers how far the sweep has come.
 func (l *Ledger) PublishCursor(c *Cursor) { l.swept.Store(c) }
 
-// Overdue looks where the sweep has left something. It never lists the ledger as
-// a whole.
+// Overdue looks where the sweep has left something. It never lists the ledger as a whole.
 func (l *Ledger) Overdue(ctx context.Context) (Overdue, error) {
 	cursor := l.swept.Load()
 	if cursor == nil {
@@ -168,9 +160,8 @@ func (l *Ledger) Overdue(ctx context.Context) (Overdue, error) {
 	return found, nil
 }
 
-// FindDue returns the first record that matches among those that are due, those
-// of the present minute included; nil where none does. Where one of them cannot be
-// read, it may be the one, so the error is store.Unreadable.
+// FindDue returns the first record that matches among the due ones, the present minute's included;
+// nil where none does. One that cannot be read may be the one: the error is store.Unreadable then.
 func (l *Ledger) FindDue(ctx context.Context, matches func(*Record) bool) (*Record, error) {
 	late, err := l.Overdue(ctx)
 	if err != nil {
@@ -198,8 +189,7 @@ func (l *Ledger) FindDue(ctx context.Context, matches func(*Record) bool) (*Reco
 	return nil, unreadable
 }
 
-// CountDue counts the records whose minute has begun, at a cost that grows with all
-// of them.
+// CountDue counts the records whose minute has begun, at a cost that grows with all of them.
 func (l *Ledger) CountDue(ctx context.Context) (int, error) {
 	now := l.clock.Now()
 	all, err := l.All(ctx)

@@ -11,21 +11,19 @@ import (
 	"time"
 )
 
-// ID names one credential everywhere: in its answer, in its lease, as the key
-// of its record, and at ProcessMaker. It begins with the minute of the
-// credential's deadline, so that what is due can be listed without a look at
-// what is not, and ends in 80 random bits.
+// ID names one credential everywhere: in its answer, in its lease, as the key of its record, and at
+// ProcessMaker. It begins with the minute of the credential's deadline, so that what is due can be
+// listed without a look at what is not, and ends in 80 random bits.
 type ID string
 
 const (
-	// minuteDigits is the fixed width of the minute, so that the order of
-	// keys is the order of time; six base32 digits last until the year 4010.
+	// minuteDigits is the fixed width of the minute, so that the order of keys is the order of
+	// time; six base32 digits last until the year 4010.
 	minuteDigits = 6
 	randomBytes  = 10
 )
 
-// base32hex without padding keeps the order of the numbers it writes (RFC 4648
-// §7); lower case, because ids are typed.
+// base32hex without padding keeps the order of numbers (RFC 4648 §7); lower case: ids are typed.
 var randomEncoding = base32.NewEncoding("0123456789abcdefghijklmnopqrstuv").WithPadding(base32.NoPadding)
 
 var idPattern = regexp.MustCompile(`^[0-9a-v]{6}[0-9a-v]{16}$`)
@@ -47,8 +45,7 @@ func ParseID(text string) (ID, error) {
 	return ID(text), nil
 }
 
-// Bucket names the minute in which t lies, under which the ledger keeps
-// everything whose deadline lies in it.
+// Bucket names the minute in which t lies: the ledger keeps what has its deadline in it there.
 func Bucket(t time.Time) string {
 	minute := max(t.Unix(), 0) / 60
 	digits := strconv.FormatInt(minute, 32)
@@ -75,6 +72,5 @@ func (id ID) key() string {
 	return Prefix + string(id[:minuteDigits]) + "/" + string(id[minuteDigits:])
 }
 
-// Deadline is the first moment of the minute in which the credential has to be
-// dead.
+// Deadline is the first moment of the minute in which the credential has to be dead.
 func (id ID) Deadline() time.Time { return bucketStart(string(id[:minuteDigits])) }

@@ -22,8 +22,8 @@ const (
 	Due State = "due"
 )
 
-// Fingerprint is what makes a role the same role to a credential: with any of
-// these changed, a renewal could give the reader another identity.
+// Fingerprint is what makes a role the same role to a credential: with any of these changed, a
+// renewal could give the reader another identity.
 type Fingerprint struct {
 	URL            string `json:"url"`
 	ClientID       string `json:"client_id"`
@@ -56,14 +56,12 @@ func (h *Held) Take(token client.Token) {
 	h.TokenReceivedAt, h.TokenExpireTime = token.ReceivedAt, token.ExpireTime
 }
 
-// Record is all that is needed to renew and to end one credential, whatever
-// has become of its role and its lease.
+// Record is what it takes to renew and end one credential, whatever became of role and lease.
 type Record struct {
 	Version int   `json:"version"`
 	ID      ID    `json:"credential_id"`
 	State   State `json:"state"`
-	// FormerID is the id under which it was handed out, where it was marked due
-	// and has another since.
+	// FormerID is the id that it was handed out under, where it was marked due since.
 	FormerID    ID          `json:"former_id,omitempty"`
 	Role        string      `json:"role"`
 	Fingerprint Fingerprint `json:"fingerprint"`
@@ -80,13 +78,11 @@ type Record struct {
 	// TTL is how long one lease or renewal lasts unless it asks otherwise.
 	TTL time.Duration `json:"ttl"`
 
-	// TokenName is the name of a personal access token, by which it can be
-	// found at ProcessMaker when nothing else is known of it.
+	// TokenName finds a personal access token at ProcessMaker when nothing else is known of it.
 	TokenName string `json:"token_name,omitempty"`
 
-	// Held is the token held now, which a refresh changes. Of a personal access
-	// token only the user and the end are known, and the end roughly, because the
-	// record is written before the token is made.
+	// Held is the token held now, which a refresh changes. Of a personal access token it has the
+	// user and roughly the end: the record is written before the token is made.
 	Held
 
 	// Doubtful: a refresh failed in a way that may have killed the token.
@@ -97,9 +93,8 @@ type Record struct {
 	RefreshToken string `json:"refresh_token,omitempty"`
 }
 
-// CurrentVersion and Usable make Record an entry of storage. An entry of another
-// kind decodes without an error, and its missing times would say that its token is
-// dead already.
+// CurrentVersion and Usable make Record an entry of storage. An entry of another kind decodes
+// without an error, and its missing times would say that its token is dead already.
 func (r *Record) CurrentVersion() int { return RecordVersion }
 func (r *Record) Usable() bool {
 	return r.Version >= 1 && (r.State == Live || r.State == Due) &&
@@ -109,12 +104,10 @@ func (r *Record) Usable() bool {
 // Token is the token that the record holds.
 func (r *Record) Token() client.Token { return r.TokenOf(r.AccessToken) }
 
-// HasToken tells whether the record holds its token. That of a personal access
-// token is written before the token is made.
+// HasToken tells whether the record holds its token: that of a personal one may not be made yet.
 func (r *Record) HasToken() bool { return r.AccessToken != "" }
 
-// Hold puts the tokens of grant into the record in place of those it held. The
-// refresh token is kept only where renewals use it.
+// Hold puts the tokens of grant into the record, the refresh token only where renewals use it.
 func (r *Record) Hold(grant *client.Grant) {
 	r.HoldToken(grant.Access)
 	if lease.Mode(r.RenewMode) == lease.Refresh {
@@ -144,15 +137,13 @@ func (r *Record) Subject() telemetry.Subject {
 	return s
 }
 
-// TokenName is the name that a personal access token bears at ProcessMaker. It
-// joins ProcessMaker's own list with the records of the mount, of whose id mount
-// is the beginning.
+// TokenName is the name that a personal access token bears at ProcessMaker. It joins ProcessMaker's
+// own list with the records of the mount, of whose id mount is the beginning.
 func TokenName(mount, role string, id ID) string {
 	return fmt.Sprintf("vault:%s:%s:%s", mount, role, id)
 }
 
-// Differs names the first part in which two fingerprints differ; empty where none
-// does.
+// Differs names the first part in which two fingerprints differ; empty where none does.
 func (f Fingerprint) Differs(other Fingerprint) (field string) {
 	switch {
 	case f == other:

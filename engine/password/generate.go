@@ -16,14 +16,12 @@ import (
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
-// Draws is how often a password may be drawn again. A policy with
-// ProcessMaker's marks among its symbols still gives one without them now and
-// then.
+// Draws is how often a password may be drawn again. A policy with ProcessMaker's marks among its
+// symbols still gives one without them now and then.
 const Draws = 20
 
-// Generate makes a password by a Vault password policy, or by the built-in
-// generator where policy is empty. The policy's name is not repeated: a secret may
-// have been put into the wrong field.
+// Generate makes a password by a Vault password policy, or by the built-in generator where policy
+// is empty. The policy's name is not repeated: a secret may have been put into the wrong field.
 func (r *Rotator) Generate(ctx context.Context, policy string) (string, error) {
 	next := func() (string, error) { return draw(r.Random) }
 	if policy != "" {
@@ -46,12 +44,11 @@ func (r *Rotator) Generate(ctx context.Context, policy string) (string, error) {
 	return "", problem.Refuse(fmt.Sprintf("the password_policy of the config makes passwords that ProcessMaker would not store as they are: %s", unfit), "Change the policy's charset at sys/policies/password/, or clear password_policy for the built-in generator")
 }
 
-// Length is far beyond guessing and below every maximum that an instance may
-// have been given.
+// Length is far beyond guessing and below every maximum that an instance may have.
 const Length = 32
 
-// classes are those that ProcessMaker's own rules ask for by default. The
-// symbols are those that neither a shell nor an HTML filter cares about.
+// classes are those that ProcessMaker's own rules ask for by default. The symbols are those that
+// neither a shell nor an HTML filter cares about.
 var classes = [...]string{
 	"abcdefghijklmnopqrstuvwxyz",
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZ",
@@ -87,9 +84,8 @@ func hasEveryClass(password string) bool {
 	return true
 }
 
-// Fit refuses passwords that ProcessMaker changes before it stores them: it
-// removes tags and the marks of placeholders without a word, and trims the
-// confirmation but not the password. The password itself is not repeated.
+// Fit refuses passwords that ProcessMaker changes before it stores them: it removes tags and marks
+// of placeholders without a word, and trims the confirmation alone. The password is not repeated.
 func Fit(password string) error {
 	switch {
 	case password == "":
@@ -105,8 +101,7 @@ func Fit(password string) error {
 	}
 }
 
-// isBlank counts the zero-width marks and the byte order mark among the blanks,
-// as ProcessMaker does.
+// isBlank counts zero-width marks and the byte order mark as blanks, as ProcessMaker does.
 func isBlank(r rune) bool {
 	return unicode.IsSpace(r) || r == '\uFEFF' || r == '\u200B' || r == '\u200E'
 }

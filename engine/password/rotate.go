@@ -45,8 +45,7 @@ type Rotated struct {
 	Warnings []string
 }
 
-// rotation changes the password of a user and stores it with the roles that sign
-// in as that user. The user's lock is held.
+// rotation changes a user's password and stores it with the user's roles. The user's lock is held.
 type rotation struct {
 	*Rotator
 	bound *role.Binding
@@ -57,9 +56,8 @@ type rotation struct {
 	warnings []string
 }
 
-// Rotate changes the password of a role's user. everyRole stores it with the other
-// roles of that user too, which are otherwise a reason to refuse. Its errors are in
-// words for the operator.
+// Rotate changes the password of a role's user. everyRole stores it with the other roles of that
+// user too, which are otherwise a reason to refuse. Its errors are in words for the operator.
 func (r *Rotator) Rotate(ctx context.Context, bound *role.Binding, everyRole bool) (*Rotated, error) {
 	unlock, err := r.Roles.LockUsers(ctx, bound.Username)
 	if err != nil {
@@ -133,9 +131,8 @@ func (r *rotation) drop(pending *role.PendingPassword, what string) {
 	}
 }
 
-// openPassword settles a change that an earlier rotation left open. The password of
-// one that has not happened is used again: should ProcessMaker still come to it, it
-// does no harm.
+// openPassword settles a change that an earlier rotation left open. The password of one that has
+// not happened is used again: should ProcessMaker still come to it, it does no harm.
 func (r *rotation) openPassword(ctx context.Context) (string, error) {
 	open, err := r.Roles.Pending(ctx, r.bound.URL, r.bound.Username)
 	if store.IsNewer(err) {
@@ -155,8 +152,7 @@ func (r *rotation) openPassword(ctx context.Context) (string, error) {
 	}
 }
 
-// rolesOfUser binds the role as it is now, and its peers: the other roles that sign
-// in as the same user.
+// rolesOfUser binds the role as it is now, and its peers: the other roles of the same user.
 func (r *rotation) rolesOfUser(ctx context.Context, everyRole bool) ([]*role.Binding, error) {
 	names, err := r.Roles.Names(ctx)
 	if err != nil {
@@ -205,8 +201,8 @@ func (r *rotation) whyNot(ctx context.Context) error {
 	return problem.Refuse("it was changed or deleted by another request at the same time; nothing was changed", "")
 }
 
-// logIn makes the login that is to change the password, also where the role has a
-// session: it shows that the password to fall back to holds.
+// logIn makes the login that is to change the password, also where the role has a session: it shows
+// that the password to fall back to holds.
 func (r *rotation) logIn(ctx context.Context) error {
 	grant, err := r.Broker.Login(ctx, r.bound)
 	if err != nil {
@@ -245,8 +241,8 @@ func (r *rotation) change(ctx context.Context, pending *role.PendingPassword) er
 	}
 }
 
-// prove logs in with the new password. After a lost answer the client leaves
-// ProcessMaker alone for some seconds, which are waited for.
+// prove logs in with the new password, after a lost answer once the client calls ProcessMaker
+// again.
 func (r *rotation) prove(ctx context.Context, password string) error {
 	err := r.Broker.Prove(ctx, r.bound, password, purpose)
 	var failure *client.Error
@@ -260,8 +256,7 @@ func (r *rotation) prove(ctx context.Context, password string) error {
 	return r.Broker.Prove(ctx, r.bound, password, purpose)
 }
 
-// send has the password changed. A login that is so young that clocks may be the
-// reason of a refusal is tried once more.
+// send has the password changed, once more where clocks may be why the young login is refused.
 func (r *rotation) send(ctx context.Context, password string) error {
 	api, bearer := r.bound.Client, r.bearer.Token()
 	err := api.ChangePassword(ctx, bearer, password)
@@ -274,8 +269,8 @@ func (r *rotation) send(ctx context.Context, password string) error {
 	return api.ChangePassword(ctx, bearer, password)
 }
 
-// giveUp forgets a password that ProcessMaker certainly has not taken, unless an
-// earlier try is still open with it that ProcessMaker may yet carry out.
+// giveUp forgets a password that ProcessMaker certainly has not taken, unless an earlier try is
+// still open with it that ProcessMaker may yet carry out.
 func (r *rotation) giveUp(pending *role.PendingPassword, cause error) {
 	if r.resumed && client.KindOf(cause) != client.PasswordRefused {
 		return
@@ -283,8 +278,8 @@ func (r *rotation) giveUp(pending *role.PendingPassword, cause error) {
 	r.drop(pending, "refused")
 }
 
-// putBack restores the old password where ProcessMaker confirmed the new one but
-// does not accept it: it has stored another one, which nobody knows.
+// putBack restores the old password where ProcessMaker confirmed the new one but does not accept
+// it: it has stored another one, which nobody knows.
 func (r *rotation) putBack(ctx context.Context, pending *role.PendingPassword) error {
 	if _, err := r.Roles.StillPending(pending); err != nil {
 		return fmt.Errorf("ProcessMaker does not accept the new password, and the old one was not put back: %w", err)

@@ -15,12 +15,11 @@ import (
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
-// lateChange is how long after its start a change is thought possible whose answer
-// was lost: far longer than a server works at one request.
+// lateChange is how long after its start a change is thought possible whose answer was lost: far
+// longer than a server works at one request.
 const lateChange = 10 * time.Minute
 
-// Settle looks after changes that a crash, or an answer that never came, has left
-// open.
+// Settle looks after changes that a crash, or an answer that never came, has left open.
 func (r *Rotator) Settle(ctx context.Context) error {
 	all, err := r.Roles.AllPending(ctx)
 	if err != nil || len(all) == 0 {
@@ -61,16 +60,15 @@ func (r *Rotator) settleOpen(ctx context.Context, inst *instance.Instance, open 
 	if err != nil || first == nil {
 		return err
 	}
-	// Only a login with the old password shows that the new one is not needed: a
-	// user who is deleted for a while is refused both.
+	// Only a login with the old password proves it: a user deleted for a while is refused both.
 	if err := r.Broker.Prove(ctx, first, first.Password, purpose); err != nil {
 		return fmt.Errorf("roles %s: the new password does not hold, and whether the old one does is not known: role %q: %w", strings.Join(open.RoleNames(), ", "), first.Name, err)
 	}
 	return r.Roles.DropPending(open)
 }
 
-// settle finds out whether an open change has happened, and completes it if so. The
-// caller holds the user's lock.
+// settle completes an open change if it is found to have happened. The caller holds the user's
+// lock.
 func (r *Rotator) settle(ctx context.Context, inst *instance.Instance, open *role.PendingPassword) (settled bool, err error) {
 	first, err := r.firstWaiting(ctx, inst, open)
 	if err != nil {
@@ -93,8 +91,7 @@ func (r *Rotator) settle(ctx context.Context, inst *instance.Instance, open *rol
 	return true, r.Roles.DropPending(open)
 }
 
-// firstWaiting is the first role that neither has the new password yet nor has been
-// written since; nil where there is none.
+// firstWaiting is the first role that has neither the new password nor a later one; nil for none.
 func (r *Rotator) firstWaiting(ctx context.Context, inst *instance.Instance, open *role.PendingPassword) (*role.Binding, error) {
 	for _, name := range open.RoleNames() {
 		entry, err := r.Roles.Get(ctx, name)

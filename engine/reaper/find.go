@@ -13,9 +13,8 @@ import (
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
-// Find returns the record of a credential under the id that it was handed out
-// with; nil where there is none. One that was marked due has another id since,
-// which is looked for among what is due.
+// Find returns the record of a credential under the id that it was handed out with; nil where there
+// is none. One that was marked due has another id since, which is looked for among what is due.
 func (r *Reaper) Find(ctx context.Context, id ledger.ID) (*ledger.Record, error) {
 	record, err := r.Ledger.Get(ctx, id)
 	if err != nil || record != nil {
@@ -28,8 +27,8 @@ func (r *Reaper) Find(ctx context.Context, id ledger.ID) (*ledger.Record, error)
 	return record, err
 }
 
-// hold returns the record of a credential with its lock, or nil where there is
-// none. One that was marked due while the lock was waited for is looked for again.
+// hold returns the record of a credential with its lock, or nil where there is none. One that was
+// marked due while the lock was waited for is looked for again.
 func (r *Reaper) hold(ctx context.Context, asked ledger.ID) (record *ledger.Record, unlock func(), err error) {
 	for {
 		found, err := r.Find(ctx, asked)
@@ -58,8 +57,7 @@ func (r *Reaper) EndNow(ctx context.Context, id ledger.ID) error {
 		return err
 	}
 	if record == nil {
-		// Not a silent success: after a mistyped id a token must not be thought
-		// dead.
+		// Not a silent success: after a mistyped id a token must not be thought dead.
 		return &problem.Error{Kind: problem.NotFound, Text: fmt.Sprintf("there is no credential %s: it was ended already, or the id is mistyped", id)}
 	}
 	defer unlock()
@@ -98,8 +96,8 @@ func (r *Reaper) DropUnreadable(ctx context.Context, id ledger.ID) error {
 	return nil
 }
 
-// Leftovers logs every record that is left: storage goes with a disabled mount, so
-// the log alone knows what could not be ended.
+// Leftovers logs every record of a disabled mount, whose storage goes: the log alone knows them
+// then.
 func (r *Reaper) Leftovers(ctx context.Context) {
 	ids, err := r.Ledger.All(ctx)
 	if err != nil {

@@ -21,8 +21,8 @@ import (
 const (
 	// sweepBuckets bounds the minutes that one pass looks at.
 	sweepBuckets = 500
-	// SweepWidth bounds the credentials that are ended at a time. The client's own
-	// lane bounds the calls.
+	// SweepWidth bounds the credentials that are ended at a time. The client's lane bounds the
+	// calls.
 	SweepWidth = 8
 	// cursorStride is how far the cursor in memory may be ahead of the stored one.
 	cursorStride = 10 * time.Minute
@@ -80,8 +80,8 @@ func (r *Reaper) Tick(ctx context.Context) {
 	if err != nil {
 		r.Report.Log(hclog.Warn, telemetry.Subject{}, "the ledger could not be swept", "error", err)
 	}
-	// A write saves listings after a restart; one a minute for every mount would
-	// cost more than it saves.
+	// A write saves listings after a restart; one a minute for each mount would cost more than
+	// that.
 	if r.cursor.AheadOf(&r.stored) < cursorStride && slices.Equal(r.cursor.Left, r.stored.Left) {
 		return
 	}
@@ -102,9 +102,8 @@ func (r *Reaper) Sweep(ctx context.Context) (Report, error) {
 	return r.sweep(ctx, cursor)
 }
 
-// sweep looks at every minute from the cursor to now and ends what is due. Its
-// cost does not depend on how many credentials live: it never lists the ledger as
-// a whole.
+// sweep looks at every minute from the cursor to now and ends what is due. Its cost does not depend
+// on how many credentials live: it never lists the ledger as a whole.
 func (r *Reaper) sweep(ctx context.Context, cursor *ledger.Cursor) (total Report, err error) {
 	now := r.Clock.Now()
 	cursor.Rewind(now)
@@ -133,8 +132,7 @@ func (r *Reaper) sweep(ctx context.Context, cursor *ledger.Cursor) (total Report
 	return total, nil
 }
 
-// EndMatching ends every credential of the ledger that matches, whatever its
-// lease says.
+// EndMatching ends every credential of the ledger that matches, whatever its lease says.
 func (r *Reaper) EndMatching(ctx context.Context, matches func(*ledger.Record) bool) (Report, error) {
 	ids, err := r.Ledger.All(ctx)
 	if err != nil {
@@ -170,8 +168,8 @@ type pass struct {
 	*Reaper
 	lookup  *credential.Lookup
 	matches func(*ledger.Record) bool
-	// first lets the first credential be ended alone: after an outage that finds out
-	// whether ProcessMaker is back, and all others would be refused in between.
+	// first lets the first credential be ended alone: after an outage that finds out whether
+	// ProcessMaker is back, and all others would be refused in between.
 	first sync.Once
 }
 

@@ -20,9 +20,8 @@ type Unmanaged struct {
 	Unreadable error
 }
 
-// Unmanaged lists the personal access tokens of the role's user that no record
-// knows. A token has its user's full rights, to make further tokens included, and
-// those do not end with it.
+// Unmanaged lists the personal access tokens of the role's user that no record knows. A token has
+// its user's full rights, to make further tokens included, and those do not end with it.
 func (r *Reaper) Unmanaged(ctx context.Context, bound *role.Binding) (Unmanaged, error) {
 	if bound.TargetVaries() {
 		return Unmanaged{}, problem.Refuse("user_id is an identity template, so the role has no one user whose tokens could be listed", "Look at the users' tokens in ProcessMaker")
@@ -77,8 +76,7 @@ func (r *Reaper) tokensOf(ctx context.Context, bound *role.Binding) (tokens []cl
 	return bound.Client.PersonalTokens(ctx, grant.Access, grant.Access.UserID)
 }
 
-// isManaged tells whether a record stands behind the name of a token: a name that
-// looks like ours can be given by anybody.
+// isManaged tells whether a record stands behind a token's name, which anybody can make up.
 func (r *Reaper) isManaged(ctx context.Context, name string, due map[string]bool) (bool, error) {
 	if due[name] {
 		return true, nil
@@ -92,9 +90,8 @@ func (r *Reaper) isManaged(ctx context.Context, name string, due map[string]bool
 	return record != nil && record.TokenName == name, err
 }
 
-// dueTokenNames are the names of tokens whose record was marked due, under another
-// id than the name's. They are all that can be read even where the error is about
-// one that cannot.
+// dueTokenNames are the names of tokens whose record was marked due, under another id than the
+// name's. They are all that can be read even where the error is about one that cannot.
 func (r *Reaper) dueTokenNames(ctx context.Context) (map[string]bool, error) {
 	names := map[string]bool{}
 	_, err := r.Ledger.FindDue(ctx, func(record *ledger.Record) bool {

@@ -24,8 +24,8 @@ type Binding struct {
 	Fingerprint ledger.Fingerprint
 }
 
-// Bind resolves a role. Its errors are Refused where there is no config, no such
-// role, no auth client, or where the role was written for another instance.
+// Bind resolves a role. Its errors are Refused where there is no config, no such role, no auth
+// client, or where the role was written for another instance.
 func (s *Store) Bind(ctx context.Context, name string) (*Binding, error) {
 	inst, err := s.instances.Require(ctx)
 	if err != nil {
@@ -68,12 +68,10 @@ func Draft(name string, r *Role, inst *instance.Instance) (*Binding, error) {
 	return (&Entry{Role: *r, Name: name}).BindTo(inst)
 }
 
-// InternalLoginLife bounds the life of an internal login, should the plugin die
-// before it has ended the login.
+// InternalLoginLife bounds an internal login, should the plugin die before it has ended it.
 const InternalLoginLife = 2 * time.Minute
 
-// Facts are those of an internal login of the role, which no lease is for. purpose
-// is the path for which it is made.
+// Facts are those of an internal login for the path purpose. No lease is for it.
 func (b *Binding) Facts(purpose string) ledger.Facts {
 	return ledger.Facts{
 		Role:        b.Name,
@@ -86,8 +84,8 @@ func (b *Binding) Facts(purpose string) ledger.Facts {
 	}
 }
 
-// StillBound is a Conflict unless the role signs in as it did when bound was
-// resolved: a session of the former role would pass for one of the present.
+// StillBound is a Conflict unless the role signs in as it did when bound was resolved: a session of
+// the former role would pass for one of the present.
 func (s *Store) StillBound(bound *Binding) error {
 	current, err := store.ReadOnOwnTime(func(ctx context.Context) (*Entry, error) { return s.Get(ctx, bound.Name) })
 	if err != nil {
@@ -101,8 +99,8 @@ func (s *Store) StillBound(bound *Binding) error {
 	return problem.Conflictf("the role was changed or deleted by another request at the same time; try again")
 }
 
-// AuthOf is the auth client of a role that may be gone, for what it has left: the
-// role's own or the config's, and an empty one where there is none.
+// AuthOf is the auth client of a role that may be gone, for what it has left: the role's own or the
+// config's, and an empty one where there is none.
 func (s *Store) AuthOf(ctx context.Context, name string, inst *instance.Instance) client.AuthClient {
 	if entry, err := s.Get(ctx, name); err == nil && entry != nil {
 		return entry.AuthAt(inst)
@@ -110,8 +108,7 @@ func (s *Store) AuthOf(ctx context.Context, name string, inst *instance.Instance
 	return client.AuthClient{}
 }
 
-// AuthAt is the auth client of the role at inst, and an empty one where there is
-// none.
+// AuthAt is the auth client of the role at inst, and an empty one where there is none.
 func (e *Entry) AuthAt(inst *instance.Instance) client.AuthClient {
 	auth, err := e.authClient(inst)
 	if err != nil {
@@ -120,9 +117,8 @@ func (e *Entry) AuthAt(inst *instance.Instance) client.AuthClient {
 	return auth.ForClient()
 }
 
-// Superseded tells whether a session or static credential with the fingerprint
-// held is of a role that was changed or deleted since. What lives at another
-// instance is not.
+// Superseded tells whether a session or static credential with the fingerprint held is of a role
+// that was changed or deleted since. What lives at another instance is not.
 func (s *Store) Superseded(ctx context.Context, name string, inst *instance.Instance, held ledger.Fingerprint) bool {
 	if held.URL != inst.Config.URL {
 		return false
@@ -138,8 +134,8 @@ func (s *Store) Superseded(ctx context.Context, name string, inst *instance.Inst
 // FillTemplate fills an identity template for an entity.
 type FillTemplate func(template, entityID string) (string, error)
 
-// userIDTemplate is the one form of identity template that a role may hold. In a
-// freer one, readers that name themselves could choose the user.
+// userIDTemplate is the one form of identity template that a role may hold. In a freer one, readers
+// that name themselves could choose the user.
 var userIDTemplate = regexp.MustCompile(`^\{\{\s*identity\.entity\.metadata\.[A-Za-z0-9_.-]+\s*\}\}$`)
 
 // checkUserID refuses texts that are neither a user nor a template of one.
@@ -153,8 +149,7 @@ func checkUserID(text string) error {
 // TargetVaries tells whether the user of the role's tokens depends on the reader.
 func (r *Role) TargetVaries() bool { return userIDTemplate.MatchString(r.UserID) }
 
-// Target is the id of the user whose token a reader gets; empty for the session's
-// own user. entityID is the reader's.
+// Target is the user of the token that the reader entityID gets; empty for the session's own.
 func (s *Store) Target(r *Role, entityID string) (string, error) {
 	if !r.TargetVaries() {
 		return r.UserID, nil

@@ -39,16 +39,14 @@ const (
 	LongestTTL = 366 * 24 * time.Hour
 )
 
-// LongestName leaves room for the rest of the name that a personal access
-// token bears at ProcessMaker, which takes 255 characters:
-// "vault:<8 digits>:<role>:<credential_id>".
+// LongestName leaves room for the rest of the name that a personal access token bears at
+// ProcessMaker, which takes 255 characters: "vault:<8 digits>:<role>:<credential_id>".
 const LongestName = 255 - len("vault:") - 8 - 1 - 1 - 22
 
 // Role is the stored form of roles/<name>.
 type Role struct {
 	Version int `json:"version"`
-	// URL is the instance that the role was written for. Its secrets go
-	// nowhere else.
+	// URL is the instance that the role was written for. Its secrets go nowhere else.
 	URL string `json:"url"`
 
 	// AuthClient is empty where the config's is used.
@@ -63,8 +61,7 @@ type Role struct {
 	SessionUserID string `json:"session_user_id"`
 
 	CredentialType string `json:"credential_type"`
-	// UserID is whose personal access tokens are made: a number, an identity
-	// template, or empty for the session's own user.
+	// UserID is whose tokens are made: a number, an identity template, or empty for the session's.
 	UserID              string `json:"user_id"`
 	AllowAdministrators bool   `json:"allow_administrators"`
 
@@ -117,8 +114,7 @@ func (r *Role) Change(in *fields.Input) {
 	in.Duration("rotation_overlap", &r.RotationOverlap, 0, LongestTTL)
 }
 
-// changeRenewMode applies the mode of a write. The default depends on the type of
-// credential, so a change of type brings its own default.
+// changeRenewMode applies the mode of a write. A change of credential type brings its own default.
 func (r *Role) changeRenewMode(in *fields.Input) {
 	if in.Null("renew_mode") {
 		r.RenewMode = ""
@@ -201,8 +197,7 @@ func (r *Role) authClient(inst *instance.Instance) (instance.AuthClient, error) 
 	}
 }
 
-// belongsTo refuses to send a role's secrets to another instance than the one
-// it was written for.
+// belongsTo refuses to send a role's secrets to another instance than the one it was written for.
 func (r *Role) belongsTo(inst *instance.Instance) error {
 	if r.URL == inst.Config.URL {
 		return nil
@@ -240,9 +235,8 @@ func (r *Role) Login(password string) client.Login {
 	return client.Login{Username: r.Username, Password: password, Scopes: r.Scopes}
 }
 
-// MoveTo binds the role to the instance at url. Secrets that were given for
-// another instance are sent to this one only by a caller that knows them: given
-// tells which fields the write has.
+// MoveTo binds the role to the instance at url. Secrets that were given for another instance are
+// sent to this one only by a caller that knows them: given tells which fields the write has.
 func (r *Role) MoveTo(url string, given func(field string) bool) error {
 	if r.URL == url || r.URL == "" {
 		r.URL = url

@@ -28,9 +28,8 @@ func NameOf(name string) store.Name {
 	return store.Name{What: fmt.Sprintf("the stored role %q", name), Cure: "write the role again with everything that it needs, or delete it"}
 }
 
-// Entry is a role in memory and what is known of its login. It is made anew with
-// every write of the role or the config, by which a remembered refusal is
-// forgotten.
+// Entry is a role in memory and what is known of its login. It is made anew with every write of the
+// role or the config, by which a remembered refusal is forgotten.
 type Entry struct {
 	Role
 	Name string
@@ -73,8 +72,7 @@ func (s *Store) Names(ctx context.Context) ([]string, error) {
 	return s.storage.List(ctx, Prefix)
 }
 
-// Replace stores next in place of previous, from which next was made; nil for a
-// new role.
+// Replace stores next in place of previous, from which next was made; nil for a new role.
 func (s *Store) Replace(ctx context.Context, name string, previous *Entry, next *Role) error {
 	err := s.cache.Replace(ctx, name, previous, func() (*Entry, error) {
 		if previous != nil {

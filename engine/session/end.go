@@ -17,9 +17,8 @@ import (
 // Whatever matches every session or static credential.
 func Whatever(ledger.Fingerprint) bool { return true }
 
-// End ends the session of a role if its fingerprint matches. auth is the auth
-// client that the session was made with; with another one the access token is
-// ended all the same.
+// End ends the session of a role if its fingerprint matches. auth is the auth client that the
+// session was made with; with another one the access token is ended all the same.
 func (m *Manager) End(ctx context.Context, name string, auth client.AuthClient, inst *instance.Instance, matches func(ledger.Fingerprint) bool) error {
 	unlock, err := m.lock(ctx, name)
 	if err != nil {
@@ -56,8 +55,7 @@ func (m *Manager) dropUnreadable(ctx context.Context, name string, why error) er
 	return nil
 }
 
-// EndAll ends the sessions of every role. A session that cannot be ended is
-// logged.
+// EndAll ends the sessions of every role. A session that cannot be ended is logged.
 func (m *Manager) EndAll(ctx context.Context, inst *instance.Instance) {
 	names, err := m.Names(ctx)
 	if err != nil {
@@ -71,9 +69,9 @@ func (m *Manager) EndAll(ctx context.Context, inst *instance.Instance) {
 	}
 }
 
-// endPair ends both tokens of a session: the refresh token cannot be revoked, but
-// using it ends it together with the old access token, and the new pair is not
-// kept. A token that cannot be ended is marked due.
+// endPair ends both tokens of a session: the refresh token cannot be revoked, but using it ends it
+// and the old access token, and the new pair is not kept. A token that cannot be ended is marked
+// due.
 func (m *Manager) endPair(inst *instance.Instance, auth client.AuthClient, name string, old *Session) error {
 	if old.Fingerprint.URL != inst.Config.URL {
 		return fmt.Errorf("the session lives at %s, which this mount is not configured for", old.Fingerprint.URL)

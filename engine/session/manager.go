@@ -20,8 +20,7 @@ import (
 // Manager keeps the sessions of the roles of a mount.
 type Manager struct {
 	*token.Broker
-	// sessions locks the sessions of roles, imports the refresh tokens that are
-	// being imported.
+	// sessions locks the sessions of roles, imports the refresh tokens that are being imported.
 	sessions, imports *keylock.Locks
 	// mirrors are the stored sessions in memory, by role.
 	mirrors sync.Map // string to *Session
@@ -41,9 +40,8 @@ func (m *Manager) Forget(name string) { m.mirrors.Delete(name) }
 // ErrOver: the session as the caller knew it was deleted or lost.
 var ErrOver = problem.Conflictf("the session was ended by another request at the same time; try again")
 
-// Do runs an exchange with the session's token. A refused token is renewed; a
-// session that is over is asked for anew. A refusal that a renewal does not mend is
-// remembered by the role's gate.
+// Do runs an exchange with the session's token. A refused token is renewed; a session that is over
+// is asked for anew. A refusal that a renewal does not mend is remembered by the role's gate.
 func (m *Manager) Do(ctx context.Context, bound *role.Binding, exchange func(*Session) error) error {
 	current, err := m.Usable(ctx, bound)
 	if err != nil {
@@ -65,8 +63,7 @@ func (m *Manager) Do(ctx context.Context, bound *role.Binding, exchange func(*Se
 	}
 	err = m.retryYoung(ctx, renewed, exchange)
 	if client.KindOf(err) == client.TokenRefused {
-		// ProcessMaker goes on refreshing for a deleted user, so every further
-		// read would cost a token call and change nothing.
+		// ProcessMaker goes on refreshing for a deleted user, so each read would cost a token call.
 		err = &problem.Error{
 			Kind: problem.Refused,
 			Text: fmt.Sprintf("ProcessMaker renewed the session of user %q and refuses its token all the same: the user is deleted", renewed.Username),
@@ -78,8 +75,7 @@ func (m *Manager) Do(ctx context.Context, bound *role.Binding, exchange func(*Se
 	return err
 }
 
-// retryYoung runs an exchange with a session's token, once more if the token is
-// refused and so young that clocks may be the reason.
+// retryYoung runs an exchange, once more if clocks may be why the session's young token is refused.
 func (m *Manager) retryYoung(ctx context.Context, current *Session, exchange func(*Session) error) error {
 	err := exchange(current)
 	if client.KindOf(err) != client.TokenRefused || m.Clock.Now().Sub(current.TokenReceivedAt) >= client.SettlingTime {
@@ -140,8 +136,7 @@ func (m *Manager) lock(ctx context.Context, name string) (unlock func(), err err
 	return unlock, nil
 }
 
-// needsSignIn is the answer to a caller that needs a session which only a person,
-// or an imported refresh token, can begin.
+// needsSignIn is the answer where only a person, or an imported refresh token, can begin a session.
 func needsSignIn(bound *role.Binding, why string) error {
 	text := "it has no session"
 	if why != "" {
@@ -174,10 +169,9 @@ func (m *Manager) draft(bound *role.Binding, grant *client.Grant) *Session {
 	return drafted
 }
 
-// adopt stores a new session before it is used, and ends the old one after that.
-// The old one is registered as due first: storing the new one forgets it, and the
-// plugin may be killed right after. Where adopt fails, the new pair is the
-// caller's to end. The caller holds the session's lock.
+// adopt stores a new session before it is used, and ends the old one after that. The old one is
+// registered as due first: storing the new one forgets it, and the plugin may be killed right
+// after. Where adopt fails, the caller ends the new pair. The caller holds the session's lock.
 func (m *Manager) adopt(bound *role.Binding, started, old *Session) error {
 	if err := m.Roles.StillBound(bound); err != nil {
 		return err
@@ -187,8 +181,7 @@ func (m *Manager) adopt(bound *role.Binding, started, old *Session) error {
 		return err
 	}
 	if err := m.replace(bound.Name, old, started); err != nil {
-		// The record of the old session stays: without its access token the
-		// session is refreshed when it is needed.
+		// The old session's record stays: without its access token the session is refreshed.
 		return err
 	}
 	if !m.Instances.StillServes(bound.Instance) {
@@ -208,8 +201,7 @@ func (m *Manager) adopt(bound *role.Binding, started, old *Session) error {
 	return nil
 }
 
-// registerOld puts the access token of a session that is about to be replaced on
-// the ledger; nil where there is none that lives here.
+// registerOld puts the token of a session that is being replaced on the ledger if it lives here.
 func (m *Manager) registerOld(bound *role.Binding, old *Session) (*ledger.Record, error) {
 	if old == nil || !old.Active() || old.Fingerprint.URL != bound.Config.URL {
 		return nil, nil
@@ -220,8 +212,7 @@ func (m *Manager) registerOld(bound *role.Binding, old *Session) (*ledger.Record
 // ErrInstanceGone: the config was deleted or moved while a session began.
 var ErrInstanceGone = problem.Conflictf("the config was taken away or moved by another request at the same time; the new session was ended")
 
-// withdraw forgets a session that began while the config was deleted: with another
-// config nobody would know the way to it.
+// withdraw forgets a session that began while the config was deleted: nobody knows the way to it.
 func (m *Manager) withdraw(name string, started *Session) error {
 	if err := m.replace(name, started, nil); err != nil {
 		m.Report.Log(hclog.Warn, telemetry.OfSession(name), "a session that began while the config was taken away could not be forgotten; delete it", "error", err)
@@ -229,9 +220,9 @@ func (m *Manager) withdraw(name string, started *Session) error {
 	return ErrInstanceGone
 }
 
-// Renew gives a session that ProcessMaker no longer accepts, or that is old, a new
-// pair. seen is the session as the caller knew it: if another request has renewed
-// it since, that is the answer; if one has ended it, nothing brings it back.
+// Renew gives a session that ProcessMaker no longer accepts, or that is old, a new pair. seen is
+// the session as the caller knew it: if another request has renewed it since, that is the answer;
+// if one has ended it, nothing brings it back.
 func (m *Manager) Renew(ctx context.Context, bound *role.Binding, seen *Session) (*Session, error) {
 	began := m.Clock.Now()
 	workCtx, cancel := context.WithTimeout(context.Background(), token.ExchangesTimeout)
@@ -247,8 +238,7 @@ func (m *Manager) Renew(ctx context.Context, bound *role.Binding, seen *Session)
 	}
 	switch {
 	case stored == nil || !stored.Active() || stored.Fingerprint != seen.Fingerprint:
-		// The last is the session of the present role, not of the one that the
-		// caller knew.
+		// The last is the session of the present role, not of the one that the caller knew.
 		m.Forget(bound.Name)
 		return nil, ErrOver
 	case stored.TokenID != seen.TokenID:
@@ -293,9 +283,8 @@ func (m *Manager) lose(bound *role.Binding, stored *Session, why string) error {
 	return needsSignIn(bound, why)
 }
 
-// RenewAged renews the session of a role once it has passed two thirds of its
-// life. A chain that is never refreshed dies with its refresh token, which lives
-// as long as the access token.
+// RenewAged renews the session of a role once it has passed two thirds of its life. A chain that is
+// never refreshed dies with its refresh token, which lives as long as the access token.
 func (m *Manager) RenewAged(ctx context.Context, name string) error {
 	inst, err := m.Instances.Current(ctx)
 	if err != nil || inst == nil || inst.Config.Deleted {

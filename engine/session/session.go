@@ -11,8 +11,7 @@ import (
 )
 
 const (
-	// Prefix is where the sessions are stored, under the names of their
-	// roles.
+	// Prefix is where the sessions are stored, under the names of their roles.
 	Prefix  = "session/"
 	version = 1
 )
@@ -27,8 +26,7 @@ func NameOf(name string) store.Name {
 	return store.Name{What: fmt.Sprintf("the stored session of role %q", name), Cure: fmt.Sprintf("delete sessions/%s, and its tokens in ProcessMaker", name)}
 }
 
-// Session is the stored form of a role's own pair of tokens. It is never handed
-// out, so that refreshing it hurts nobody.
+// Session is the stored form of a role's own pair of tokens, which is never handed out.
 type Session struct {
 	Version     int                `json:"version"`
 	Fingerprint ledger.Fingerprint `json:"fingerprint"`
@@ -40,8 +38,8 @@ type Session struct {
 	CreatedTime     time.Time `json:"created_time"`
 	LastRefreshTime time.Time `json:"last_refresh_time"`
 
-	// LostBecause says why the session cannot be used any more and somebody has
-	// to sign in; empty while it can. UserID still says which user that is.
+	// LostBecause says why the session cannot be used any more and somebody has to sign in; empty
+	// while it can. UserID still says which user that is.
 	LostBecause string `json:"lost_because"`
 }
 
@@ -83,8 +81,7 @@ func (s *Session) isAged(now time.Time) bool {
 	return !now.Before(s.TokenReceivedAt.Add(life * 2 / 3))
 }
 
-// Get returns the stored session of a role, or nil. Its errors are the storage's
-// own and store.Unreadable.
+// Get returns a role's session, or nil. Its errors are the storage's own and store.Unreadable.
 func (m *Manager) Get(ctx context.Context, name string) (*Session, error) {
 	return store.Get[Session](ctx, m.Storage, Prefix+name, NameOf(name))
 }

@@ -20,13 +20,12 @@ const (
 	// SignInPrefix is where sign-ins that are under way are stored.
 	SignInPrefix  = "authorize/"
 	signInVersion = 1
-	// SignInTime is how long a person has to sign in. ProcessMaker's codes live
-	// as long.
+	// SignInTime is how long a person has to sign in. ProcessMaker's codes live as long.
 	SignInTime = 10 * time.Minute
 )
 
-// pendingSignIn is the stored form of a sign-in that a person has begun, under the
-// hash of its state: a reader of storage cannot complete it.
+// pendingSignIn is the stored form of a sign-in that a person has begun, under the hash of its
+// state: a reader of storage cannot complete it.
 type pendingSignIn struct {
 	Version     int                `json:"version"`
 	Role        string             `json:"role"`
@@ -55,9 +54,8 @@ type SignIn struct {
 	ExpireTime time.Time
 }
 
-// BeginSignIn makes the address where a person signs in (RFC 6749 §4.1, with PKCE,
-// RFC 7636). caller tells Vault tokens apart, and is empty for one that nothing
-// tells apart.
+// BeginSignIn makes the address where a person signs in (RFC 6749 §4.1, with PKCE, RFC 7636).
+// caller tells Vault tokens apart, and is empty for one that nothing tells apart.
 func (m *Manager) BeginSignIn(ctx context.Context, bound *role.Binding, caller string) (*SignIn, error) {
 	if caller == "" {
 		return nil, problem.Refuse("this Vault token has neither an entity nor an accessor (batch tokens have none), so nobody could be told apart from its holder", "Sign in with a service token")
@@ -97,8 +95,7 @@ func (m *Manager) randomText() (string, error) {
 
 const beginAgain = "Begin again at authorize/<role>"
 
-// errNoSignIn is the one answer to every state that does not fit, so that it tells
-// nothing about others' sign-ins.
+// errNoSignIn is the answer to every state that does not fit: it tells nothing of others' sign-ins.
 var errNoSignIn = problem.Refuse("no sign-in of yours is open with this state: it was completed, is older than ten minutes, was begun for another role or by somebody else, or the role was changed since", beginAgain)
 
 // CompleteSignIn trades the code of a sign-in for the role's session.
@@ -115,8 +112,7 @@ func (m *Manager) CompleteSignIn(ctx context.Context, bound *role.Binding, calle
 	return m.begin(ctx, bound, grant)
 }
 
-// takeSignIn removes the sign-in before it is used: it works once, also for two
-// callers at once.
+// takeSignIn removes the sign-in before it is used: it works once, also for two callers at once.
 func (m *Manager) takeSignIn(ctx context.Context, bound *role.Binding, caller, state string) (*pendingSignIn, error) {
 	unlock, err := m.lock(ctx, bound.Name)
 	if err != nil {
@@ -140,8 +136,8 @@ func (m *Manager) takeSignIn(ctx context.Context, bound *role.Binding, caller, s
 	return pending, nil
 }
 
-// explainCode: what ProcessMaker refuses in a code exchange is the code, the
-// redirect URI or the client, all of them the caller's or operator's to correct.
+// explainCode: what ProcessMaker refuses in a code exchange is the code, the redirect URI or the
+// client, all of them the caller's or operator's to correct.
 func explainCode(err error) error {
 	switch client.KindOf(err) {
 	case client.GrantDead, client.BadRequest:
@@ -155,11 +151,9 @@ func explainCode(err error) error {
 	}
 }
 
-// begin makes a session of a pair that a person or an import brought, if it belongs
-// to the user that may sign in.
+// begin makes a session of a pair that a person or an import brought, if the user may sign in.
 func (m *Manager) begin(ctx context.Context, bound *role.Binding, grant *client.Grant) (*Session, error) {
-	// The record ends the token should the plugin be killed before the session is
-	// stored.
+	// The record ends the token should the plugin be killed before the session is stored.
 	record, err := m.Broker.Register(bound, grant.Access, "sessions")
 	if err != nil {
 		return nil, err
@@ -191,8 +185,7 @@ func (m *Manager) begin(ctx context.Context, bound *role.Binding, grant *client.
 	return started, nil
 }
 
-// checkUser refuses a sign-in by another user than the pinned one, and fills in the
-// user's name.
+// checkUser refuses a sign-in by another user than the pinned one, and fills in the user's name.
 func (m *Manager) checkUser(ctx context.Context, bound *role.Binding, started, old *Session) error {
 	pinned := bound.SessionUserID
 	if pinned == "" && old != nil && old.Fingerprint == bound.Fingerprint {
@@ -212,16 +205,15 @@ func (m *Manager) checkUser(ctx context.Context, bound *role.Binding, started, o
 	return nil
 }
 
-// turnAway ends the tokens of a sign-in that becomes no session, at once or as soon
-// as ProcessMaker can be reached.
+// turnAway ends the tokens of a sign-in that becomes no session, if need be by the ledger.
 func (m *Manager) turnAway(bound *role.Binding, started *Session, record *ledger.Record) {
 	if err := m.endPair(bound.Instance, bound.Auth, bound.Name, started); err == nil {
 		m.Broker.Release(record)
 	}
 }
 
-// Import begins a session with a refresh token that the caller brings. It is
-// refreshed at once, so that no copy of it works any more.
+// Import begins a session with the caller's refresh token. It is used at once: no copy works any
+// more.
 func (m *Manager) Import(ctx context.Context, bound *role.Binding, refreshToken string) (*Session, error) {
 	grant, err := m.refreshImported(ctx, bound, refreshToken)
 	switch {
@@ -235,8 +227,8 @@ func (m *Manager) Import(ctx context.Context, bound *role.Binding, refreshToken 
 	}
 }
 
-// refreshImported uses a refresh token that two callers may bring at once: by two
-// refreshes at a time ProcessMaker can be made to give two pairs.
+// refreshImported uses a refresh token that two callers may bring at once: by two refreshes at a
+// time ProcessMaker can be made to give two pairs.
 func (m *Manager) refreshImported(ctx context.Context, bound *role.Binding, refreshToken string) (*client.Grant, error) {
 	hash := sha256.Sum256([]byte(refreshToken))
 	unlock, err := m.imports.Lock(ctx, hex.EncodeToString(hash[:]))

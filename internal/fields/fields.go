@@ -1,6 +1,6 @@
-// Package fields reads the fields of a write and refuses values that cannot be
-// meant. Its errors name the field and repeat no text: a secret may have been put
-// into the wrong field, and errors stand in the audit log in clear.
+// Package fields reads the fields of a write and refuses values that cannot be meant. Its errors
+// name the field and repeat no text: a secret may have been put into the wrong field, and errors
+// stand in the audit log in clear.
 package fields
 
 import (
@@ -17,8 +17,8 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 )
 
-// Input applies the fields of a write to what is stored: a field that is given
-// replaces, null puts its default back, one that is absent changes nothing.
+// Input applies the fields of a write to what is stored: a field that is given replaces, null puts
+// its default back, one that is absent changes nothing.
 type Input struct {
 	Data *framework.FieldData
 	// Err is the first error.
@@ -58,8 +58,7 @@ func (in *Input) value(name string) (value any, given bool) {
 	return value, true
 }
 
-// misfit refuses what the framework would silently take for something else: a
-// truth for the text "1", and nothing for 0 or false.
+// misfit refuses what the framework would silently convert: a truth, or nothing, to another value.
 func misfit(name string, raw any, wanted framework.FieldType) error {
 	_, truth := raw.(bool)
 	isText := wanted == framework.TypeString
@@ -111,8 +110,8 @@ func (in *Input) Choice(name string, into *string) {
 		allowed = append(allowed, fmt.Sprint(one))
 	}
 	if !slices.Contains(allowed, text) {
-		// The value is left out: a secret may have been put into the wrong
-		// field, and errors stand in the audit log in clear.
+		// The value is left out: a secret may have been put into the wrong field, and errors stand
+		// in the audit log in clear.
 		in.Err = fmt.Errorf("%s does not hold one of its values, which are: %s", name, strings.Join(allowed, ", "))
 		return
 	}
@@ -186,8 +185,7 @@ func (in *Input) Scopes(name string, into *[]string) {
 }
 
 const (
-	// longestText is far above any address, name or secret that ProcessMaker
-	// knows, and far below what storage takes.
+	// longestText is far above any text that ProcessMaker knows, and far below what storage takes.
 	longestText = 4 << 10
 	// longestPEM has room for the root certificates of a whole system.
 	longestPEM = 256 << 10
@@ -205,8 +203,7 @@ func checkLength(name, text string, longest int) error {
 	}
 }
 
-// checkLine refuses what cannot stand in one line: it would break out of a
-// header, a log or a table.
+// checkLine refuses what would break out of one line of a header, a log or a table.
 func checkLine(name, text string) error {
 	if err := checkLength(name, text, longestText); err != nil {
 		return err
@@ -217,8 +214,7 @@ func checkLine(name, text string) error {
 	return nil
 }
 
-// checkVisible also refuses characters that nobody sees: with them, two
-// addresses that look the same are not.
+// checkVisible also refuses what nobody sees: it makes two addresses look the same.
 func checkVisible(name, text string) error {
 	if err := checkLine(name, text); err != nil {
 		return err
@@ -229,8 +225,8 @@ func checkVisible(name, text string) error {
 	return nil
 }
 
-// checkSecret refuses a secret that ends a line: it was read from a file or a
-// pipe together with its line break, which is hardly ever meant.
+// checkSecret refuses a secret that ends a line: it was read from a file or a pipe together with
+// its line break, which is hardly ever meant.
 func checkSecret(name, text string) error {
 	if err := checkLength(name, text, longestText); err != nil {
 		return err

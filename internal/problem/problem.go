@@ -1,6 +1,5 @@
-// Package problem holds the one error that is written for people: what failed,
-// what cures it, and whose turn it is. It owns nothing and imports the standard
-// library alone.
+// Package problem holds the one error that is written for people: what failed, what cures it, and
+// whose turn it is. It owns nothing and imports the standard library alone.
 package problem
 
 import (
@@ -64,8 +63,7 @@ func Conflictf(format string, args ...any) *Error {
 // Explain puts err into the words of text. The kind stays that of err.
 func Explain(err error, text string) *Error { return &Error{Text: text, Err: err} }
 
-// KindOf is the kind of the first problem in err's chain that tells one, and 0
-// where none does.
+// KindOf is the kind of the first problem in err's chain that tells one, and 0 where none does.
 func KindOf(err error) Kind {
 	var e *Error
 	for errors.As(err, &e) {

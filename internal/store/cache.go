@@ -8,16 +8,16 @@ import (
 	"vault-plugin-secrets-processmaker/internal/problem"
 )
 
-// Cache holds what was made of stored entries, by name. Names without an entry
-// are not remembered: anybody can make those up.
+// Cache holds what was made of stored entries, by name. Names without an entry can be made up: they
+// are not remembered.
 type Cache[T any] struct {
 	// Read makes what is held of the stored entry; nil where there is none.
 	Read   func(ctx context.Context, name string) (*T, error)
 	byName sync.Map // name to *T
 	// forgotten counts how often what is in memory was declared stale.
 	forgotten atomic.Uint64
-	// mu is the writers' mutex: it is held over an access to storage and the
-	// change of byName, never over an exchange with ProcessMaker.
+	// mu is the writers' mutex: it is held over an access to storage and the change of byName,
+	// never over an exchange with ProcessMaker.
 	mu sync.Mutex
 }
 
@@ -52,8 +52,8 @@ func (c *Cache[T]) loadLocked(ctx context.Context, name string) (*T, error) {
 	return loaded, nil
 }
 
-// publish puts loaded into memory unless something was forgotten since forgotten
-// was read. The count is compared afterwards, because Forget does not wait for mu.
+// publish puts loaded into memory unless something was forgotten since forgotten was read. The
+// count is compared afterwards, because Forget does not wait for mu.
 func (c *Cache[T]) publish(name string, loaded *T, forgotten uint64) {
 	c.byName.Store(name, loaded)
 	if c.forgotten.Load() != forgotten {
@@ -61,10 +61,9 @@ func (c *Cache[T]) publish(name string, loaded *T, forgotten uint64) {
 	}
 }
 
-// Replace puts what write returns in place of known, while no other Replace runs.
-// It is a Conflict where known is not what storage or memory has; nil stands for
-// nothing, on both sides. An entry that cannot be read counts as nothing. write
-// compares with storage; where that is a Conflict, the name is forgotten.
+// Replace puts what write returns in place of known, while no other Replace runs. It is a Conflict
+// where known is not what storage or memory has; nil stands for nothing, on both sides, as does
+// what cannot be read. write compares with storage; after a Conflict there the name is forgotten.
 func (c *Cache[T]) Replace(ctx context.Context, name string, known *T, write func() (*T, error)) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -101,8 +100,8 @@ func (c *Cache[T]) Delete(name string, remove func() error) error {
 	return nil
 }
 
-// Withdraw takes name out of memory until restore puts it back. Callers that want
-// it meanwhile wait for the Replace under way, within which Withdraw is called.
+// Withdraw takes name out of memory until restore puts it back. Callers that want it meanwhile wait
+// for the Replace under way, within which Withdraw is called.
 func (c *Cache[T]) Withdraw(name string) (restore func()) {
 	forgotten := c.forgotten.Load()
 	known := c.Known(name)

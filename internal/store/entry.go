@@ -1,6 +1,6 @@
-// Package store reads versioned entries of Vault's storage, and changes them
-// only for callers that know the present state. It owns no keys: each engine
-// package keeps its own and declares them as a Key. It imports internal/problem.
+// Package store reads versioned entries of Vault's storage, and changes them only for callers that
+// know the present state. It owns no keys: each engine package keeps its own and declares them as a
+// Key. It imports internal/problem.
 package store
 
 import (
@@ -35,16 +35,14 @@ type Entry interface {
 	Usable() bool
 }
 
-// Name says in messages what an entry is, and the way out where it cannot be
-// read.
+// Name says in messages what an entry is, and the way out where it cannot be read.
 type Name struct {
 	What, Cure string
 	// NotNewer: the cure is not for the entry of a newer release.
 	NotNewer bool
 }
 
-// Unreadable is an entry that this release cannot use: damaged, of another kind,
-// or of a newer release.
+// Unreadable is an entry that this release cannot use: damaged, of another kind, or newer.
 type Unreadable struct {
 	Key, Text string
 	// Newer: a newer release can use it.
@@ -53,8 +51,7 @@ type Unreadable struct {
 
 func (u *Unreadable) Error() string { return u.Text }
 
-// AsUnreadable is what err says of an entry that cannot be read; nil where err
-// is about something else.
+// AsUnreadable is what err says of an entry that cannot be read; nil for other errors.
 func AsUnreadable(err error) *Unreadable {
 	var u *Unreadable
 	if errors.As(err, &u) {
@@ -72,8 +69,7 @@ func IsNewer(err error) bool {
 	return u != nil && u.Newer
 }
 
-// Get reads the entry under key into a new E; nil where there is none. Its errors
-// are the storage's own and Unreadable.
+// Get reads the entry under key, or nil. Its errors are the storage's own and Unreadable.
 func Get[E any, P interface {
 	*E
 	Entry
@@ -107,8 +103,7 @@ func decode(entry *logical.StorageEntry, into Entry, name Name) error {
 	return nil
 }
 
-// Put writes entry under key. The storage's own error is returned as it is:
-// Vault recognises a read-only storage by its text.
+// Put writes entry under key. Errors stay as they are: Vault knows a read-only storage by the text.
 func Put(ctx context.Context, storage logical.Storage, key string, entry Entry) error {
 	encoded, err := logical.StorageEntryJSON(key, entry)
 	if err != nil {
@@ -117,8 +112,8 @@ func Put(ctx context.Context, storage logical.Storage, key string, entry Entry) 
 	return storage.Put(ctx, encoded)
 }
 
-// OnOwnTime runs an access to storage on its own time: a caller that goes away
-// must not keep a token from being known.
+// OnOwnTime runs an access to storage on its own time: it must not end with a caller that goes
+// away.
 func OnOwnTime(access func(ctx context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
 	defer cancel()
@@ -139,10 +134,9 @@ func same(a, b Entry) bool {
 	return err == nil && otherErr == nil && bytes.Equal(one, other)
 }
 
-// Verify is a Conflict unless the entry under key is stored as known; nil stands
-// for no entry. Storage cannot compare and write at once, so a moment remains in
-// which another node can write: a moment in place of the length of an exchange
-// with ProcessMaker.
+// Verify is a Conflict unless the entry under key is stored as known; nil stands for no entry.
+// Storage cannot compare and write at once, so a moment remains in which another node can write: a
+// moment in place of the length of an exchange with ProcessMaker.
 func Verify[E any, P interface {
 	*E
 	Entry
@@ -159,8 +153,7 @@ func Verify[E any, P interface {
 	return problem.Conflictf("%s was changed at the same time by another request or another node of the cluster; try again", name.What)
 }
 
-// Replace is compare-and-swap: it stores next under key in place of known. nil
-// stands for no entry, on both sides.
+// Replace is compare-and-swap: next goes under key in place of known; nil stands for no entry.
 func Replace[E any, P interface {
 	*E
 	Entry

@@ -31,9 +31,8 @@ type event struct {
 	modified             bool
 }
 
-// hostListens tells whether the host has subscribers. Since Vault 1.16 event
-// notifications are there in Enterprise alone; the other editions take events and
-// give them to nobody.
+// hostListens tells whether the host has subscribers. Since Vault 1.16 event notifications are
+// there in Enterprise alone; the other editions take events and give them to nobody.
 func (r *Reporter) hostListens() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), eventTimeout)
 	defer cancel()
@@ -44,9 +43,8 @@ func (r *Reporter) hostListens() bool {
 	return strings.Contains(env.VaultVersionMetadata, "ent") || strings.Contains(env.VaultVersion, "+ent")
 }
 
-// emit sends an event beside the request that caused it: a reader does not wait
-// for subscribers. Each event is an exchange with the host, as expensive as
-// storing a credential, so a host without subscribers gets none.
+// emit sends an event beside the request that caused it: a reader does not wait for subscribers. An
+// event costs an exchange with the host, like storing a credential: none goes where nobody listens.
 func (r *Reporter) emit(e event) {
 	r.events.askOnce(r.hostListens)
 	if r.events.add(e) {
@@ -98,14 +96,12 @@ func (r *Reporter) send(e event) {
 // mostPending bounds the events that wait for a slow host.
 const mostPending = 1024
 
-// queue holds events until one sender takes them. Events that it cannot hold are
-// counted as dropped. The zero value is ready.
+// queue holds events for one sender, and counts what it cannot hold. The zero value is ready.
 type queue struct {
 	mu      sync.Mutex
 	pending []event
 	sending bool
-	// asked: the edition of the host was looked at. silent: the host has no
-	// subscribers.
+	// asked: the edition of the host was looked at. silent: the host has no subscribers.
 	asked, silent bool
 	dropped       int64
 }

@@ -8,8 +8,8 @@ import (
 // Condition is what is known of one role.
 type Condition struct {
 	LastIssue time.Time
-	// LastError stays after the next success, with its time: operators ask in the
-	// morning what went wrong at night.
+	// LastError stays after the next success: operators ask in the morning what went wrong at
+	// night.
 	LastError     string
 	LastErrorTime time.Time
 	// Cure is empty once the role works again.
@@ -26,8 +26,8 @@ type RoleHealth struct {
 	refused bool
 }
 
-// Health holds them by the names of the roles. It outlives the roles in memory,
-// which are made anew with every write. The zero value is empty.
+// Health holds them by the names of the roles. It outlives the roles in memory, which are made anew
+// with every write. The zero value is empty.
 type Health struct{ byName sync.Map } // name to *RoleHealth
 
 // Of returns the role's health, and begins it where there is none.
@@ -59,8 +59,7 @@ func (r *RoleHealth) Issued(now time.Time) {
 	r.condition.Cure, r.condition.RetryAt = "", time.Time{}
 }
 
-// Failed records a failure. Without a cure of its own, that of the failure before
-// it stays.
+// Failed records a failure. Without a cure of its own, that of the failure before it stays.
 func (r *RoleHealth) Failed(now time.Time, cause, cure string, retryAt time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
