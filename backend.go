@@ -12,7 +12,6 @@ import (
 
 	"vault-plugin-secrets-processmaker/engine"
 	"vault-plugin-secrets-processmaker/internal/clock"
-	"vault-plugin-secrets-processmaker/internal/store"
 )
 
 const backendHelp = `
@@ -77,16 +76,14 @@ func newBackend(clk clock.Clock, random io.Reader) *backend {
 func specialPaths() *logical.Paths {
 	paths := &logical.Paths{}
 	for _, key := range engine.Keys() {
-		mark(&paths.SealWrapStorage, key, key.SealWrap)
-		mark(&paths.LocalStorage, key, key.Local)
+		if key.SealWrap {
+			paths.SealWrapStorage = append(paths.SealWrapStorage, key.Prefix)
+		}
+		if key.Local {
+			paths.LocalStorage = append(paths.LocalStorage, key.Prefix)
+		}
 	}
 	return paths
-}
-
-func mark(list *[]string, key store.Key, marked bool) {
-	if marked {
-		*list = append(*list, key.Prefix)
-	}
 }
 
 // Setup makes the engine of what Vault tells of the mount.

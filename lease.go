@@ -79,10 +79,7 @@ func (b *backend) leased(issued *credential.Credential) *logical.Response {
 func withTerms(resp *logical.Response, c *credential.Credential) *logical.Response {
 	resp.Secret.TTL = c.Terms.TTL
 	resp.Secret.MaxTTL = c.Terms.MaxTTL
-	for _, warning := range c.Terms.Warnings {
-		resp.AddWarning(warning)
-	}
-	return resp
+	return warn(resp, c.Terms.Warnings)
 }
 
 // leaseFacts are what Vault keeps with the lease: enough to find the record, and nothing secret.

@@ -16,10 +16,7 @@ import (
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
-const (
-	configHelpSynopsis = `Which ProcessMaker instance this mount serves, and how it is reached.`
-
-	configHelpDescription = `
+const configHelp = `
 One mount serves one instance. "url" is the only field without a default. The
 auth client (client_id, client_secret, client_auth_method) is used by roles
 that name none of their own.
@@ -34,11 +31,10 @@ through a place of his own. To make that harder, changing url, proxy_url or
 tls_server_name and turning on insecure_tls need client_secret again where one is
 stored. url cannot change while credentials live.
 `
-)
 
 func (b *backend) configPaths() []*framework.Path {
 	const summary = "Set how the ProcessMaker instance is reached."
-	config := path("config", configHelpSynopsis, configHelpDescription, configFields(), map[logical.Operation]framework.OperationHandler{
+	config := path("config", `Which ProcessMaker instance this mount serves, and how it is reached.`, configHelp, configFields(), map[logical.Operation]framework.OperationHandler{
 		logical.CreateOperation: onPrimary(b.writeConfig, named{"configure", "config"}, summary, respondsEmpty()),
 		logical.UpdateOperation: onPrimary(b.writeConfig, named{"configure", "config"}, summary, respondsEmpty()),
 		logical.PatchOperation:  onPrimary(b.writeConfig, named{"patch", "config"}, summary, respondsEmpty()),
@@ -77,10 +73,7 @@ func (b *backend) configExists(ctx context.Context, _ *logical.Request, _ *frame
 	if store.IsUnreadable(err) {
 		return false, nil
 	}
-	if err != nil {
-		return false, err
-	}
-	return current != nil && !current.Config.Deleted, nil
+	return current != nil && !current.Config.Deleted, err
 }
 
 // verifyTimeout bounds the check of a write, below the patience of Vault's command line.

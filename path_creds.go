@@ -17,17 +17,13 @@ import (
 	"vault-plugin-secrets-processmaker/internal/problem"
 )
 
-const (
-	credsHelpSynopsis = `Hands out an access token of ProcessMaker with a lease.`
-
-	credsHelpDescription = `
+const credsHelp = `
 Each read gives a token of its own, which is ended at ProcessMaker when its
 lease ends: that of a login, or with credential_type personal_access_token one
 that the role's session makes. "ttl" asks for a shorter lease than the role's, and
 "renew_mode" for less rotation than the role's (refresh, then extend, then
 none), so that a template can ask for "creds/<name>?renew_mode=extend".
 `
-)
 
 func (b *backend) credsPaths() []*framework.Path {
 	const summary = "Get an access token with a lease."
@@ -39,7 +35,7 @@ func (b *backend) credsPaths() []*framework.Path {
 			Description: "What renewing the lease does; only towards less rotation than the role's renew_mode.", DisplayAttrs: display("Renewal mode", ""),
 		},
 	}
-	return []*framework.Path{path("creds/"+framework.GenericNameRegex("name"), credsHelpSynopsis, credsHelpDescription, fields, map[logical.Operation]framework.OperationHandler{
+	return []*framework.Path{path("creds/"+framework.GenericNameRegex("name"), `Hands out an access token of ProcessMaker with a lease.`, credsHelp, fields, map[logical.Operation]framework.OperationHandler{
 		logical.ReadOperation:   onActive(b.readCreds, named{"generate", "credentials"}, summary, responds("The token.", credentialFields())),
 		logical.UpdateOperation: onActive(b.readCreds, named{"generate", "credentials-with-parameters"}, summary, responds("The token.", credentialFields())),
 	})}

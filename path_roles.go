@@ -18,10 +18,7 @@ import (
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
-const (
-	roleHelpSynopsis = `How to sign in to ProcessMaker, and what to hand out.`
-
-	roleHelpDescription = `
+const roleHelp = `
 A role is a ProcessMaker user's login, the auth client it goes through, and the
 lifetimes of what is handed out at creds/<name>. Every token has the full rights
 of that user: give each role a ProcessMaker user of its own with as few rights
@@ -38,13 +35,9 @@ default back. Secrets are never read back: client_secret_set and password_set
 say that one is stored.
 `
 
-	roleListHelpSynopsis    = `The names of the roles.`
-	roleListHelpDescription = `Lists the names of the roles, sorted.`
-)
-
 func (b *backend) rolePaths() []*framework.Path {
 	const summary = "Set how a role signs in and what it hands out."
-	role := path("roles/"+framework.GenericNameRegex("name"), roleHelpSynopsis, roleHelpDescription, roleFields(), map[logical.Operation]framework.OperationHandler{
+	role := path("roles/"+framework.GenericNameRegex("name"), `How to sign in to ProcessMaker, and what to hand out.`, roleHelp, roleFields(), map[logical.Operation]framework.OperationHandler{
 		logical.CreateOperation: onPrimary(b.writeRole, named{"write", "role"}, summary, respondsEmpty()),
 		logical.UpdateOperation: onPrimary(b.writeRole, named{"write", "role"}, summary, respondsEmpty()),
 		logical.PatchOperation:  onPrimary(b.writeRole, named{"patch", "role"}, summary, respondsEmpty()),
@@ -53,7 +46,7 @@ func (b *backend) rolePaths() []*framework.Path {
 	})
 	role.ExistenceCheck = b.roleExists
 	return []*framework.Path{role,
-		path("roles/?$", roleListHelpSynopsis, roleListHelpDescription, nil, map[logical.Operation]framework.OperationHandler{
+		path("roles/?$", `The names of the roles.`, `Lists the names of the roles, sorted.`, nil, map[logical.Operation]framework.OperationHandler{
 			logical.ListOperation: here(b.listRoles, named{"list", "roles"}, "List the roles.", respondsKeys("Names of the roles.")),
 		}),
 	}

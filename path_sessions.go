@@ -15,10 +15,7 @@ import (
 	"vault-plugin-secrets-processmaker/internal/store"
 )
 
-const (
-	sessionHelpSynopsis = `The role's own pair of tokens at ProcessMaker, without the tokens.`
-
-	sessionHelpDescription = `
+const sessionHelp = `
 Roles that hand out personal access tokens make them with a session. That of a
 grant_type password role starts by itself. For authorization_code, write
 "code" and "state" here after signing in at the address that authorize/<name>
@@ -29,14 +26,11 @@ Reading shows whose session it is, never its tokens. Deleting ends it at
 ProcessMaker and lets another user sign in.
 `
 
-	authorizeHelpSynopsis = `Begins a person's sign-in for a role with grant_type authorization_code.`
-
-	authorizeHelpDescription = `
+const authorizeHelp = `
 The answer holds the address to open in a browser and the state that belongs to
 it. Within ten minutes, write the code and the state that ProcessMaker sends to
 the redirect_uri to sessions/<name>, with a Vault token of the same entity.
 `
-)
 
 func (b *backend) sessionPaths() []*framework.Path {
 	name := nameField(display("Role", ""))
@@ -54,7 +48,7 @@ func (b *backend) sessionPaths() []*framework.Path {
 		"expire_time":       alwaysText("When the sign-in is no longer accepted (RFC 3339)."),
 	})
 	return []*framework.Path{
-		path("sessions/"+framework.GenericNameRegex("name"), sessionHelpSynopsis, sessionHelpDescription, fields, map[logical.Operation]framework.OperationHandler{
+		path("sessions/"+framework.GenericNameRegex("name"), `The role's own pair of tokens at ProcessMaker, without the tokens.`, sessionHelp, fields, map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation:   here(b.readSession, named{"read", "session"}, "Read whose session a role has, without its tokens.", session),
 			logical.UpdateOperation: onActive(b.writeSession, named{"start", "session"}, "Complete a sign-in, or import a refresh token.", session),
 			logical.DeleteOperation: onActive(b.deleteSession, named{"end", "session"}, "End a role's session at ProcessMaker.", respondsEmpty()),
@@ -62,7 +56,7 @@ func (b *backend) sessionPaths() []*framework.Path {
 		path("sessions/?$", "The names of the roles that have a session.", "Lists the names of the roles that have a session, sorted.", nil, map[logical.Operation]framework.OperationHandler{
 			logical.ListOperation: here(b.listSessions, named{"list", "sessions"}, "List the roles that have a session.", respondsKeys("Names of the roles.")),
 		}),
-		path("authorize/"+framework.GenericNameRegex("name"), authorizeHelpSynopsis, authorizeHelpDescription, map[string]*framework.FieldSchema{"name": name}, map[logical.Operation]framework.OperationHandler{
+		path("authorize/"+framework.GenericNameRegex("name"), `Begins a person's sign-in for a role with grant_type authorization_code.`, authorizeHelp, map[string]*framework.FieldSchema{"name": name}, map[logical.Operation]framework.OperationHandler{
 			logical.UpdateOperation: onActive(b.authorize, named{"authorize", "session"}, "Begin a person's sign-in.", signIn),
 		}),
 	}

@@ -12,21 +12,17 @@ import (
 	"vault-plugin-secrets-processmaker/internal/problem"
 )
 
-const (
-	staticHelpSynopsis = `The credential that all readers of a role share, without a lease.`
-
-	staticHelpDescription = `
+const staticHelp = `
 Only for roles with a rotation_period. The first read after the period makes a
 new credential, once however many read; the one before lives on for
 rotation_overlap. Who reads again after "ttl" seconds never holds a dead one.
 consul-template and the Vault Secrets Operator (allowStaticCreds) do that by
 themselves.
 `
-)
 
 func (b *backend) staticPaths() []*framework.Path {
 	fields := map[string]*framework.FieldSchema{"name": nameField(display("Role", ""))}
-	return []*framework.Path{path("static-creds/"+framework.GenericNameRegex("name"), staticHelpSynopsis, staticHelpDescription, fields, map[logical.Operation]framework.OperationHandler{
+	return []*framework.Path{path("static-creds/"+framework.GenericNameRegex("name"), `The credential that all readers of a role share, without a lease.`, staticHelp, fields, map[logical.Operation]framework.OperationHandler{
 		logical.ReadOperation: onActive(b.readStaticCreds, named{"read", "static-credentials"}, "Read the credential that a role's readers share.", responds("The token.", staticAnswerFields())),
 	})}
 }

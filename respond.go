@@ -75,7 +75,10 @@ func warned(warnings ...string) *logical.Response {
 	if len(warnings) == 0 {
 		return nil
 	}
-	resp := &logical.Response{}
+	return warn(&logical.Response{}, warnings)
+}
+
+func warn(resp *logical.Response, warnings []string) *logical.Response {
 	for _, warning := range warnings {
 		resp.AddWarning(warning)
 	}

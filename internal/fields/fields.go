@@ -72,50 +72,45 @@ func misfit(name string, raw any, wanted framework.FieldType) error {
 	}
 }
 
-// checked takes a text that check has nothing against.
-func (in *Input) checked(name string, into *string, check func(name, text string) error) {
+// take takes a value that check has nothing against.
+func take[T any](in *Input, name string, into *T, check func(name string, value T) error) {
 	value, given := in.value(name)
 	if !given {
 		return
 	}
-	text, _ := value.(string)
-	if in.Err = check(name, text); in.Err == nil {
-		*into = text
+	taken, _ := value.(T)
+	if in.Err = check(name, taken); in.Err == nil {
+		*into = taken
 	}
 }
 
 // Text is one line for people.
-func (in *Input) Text(name string, into *string) { in.checked(name, into, checkLine) }
+func (in *Input) Text(name string, into *string) { take(in, name, into, checkLine) }
 
 // Address is one line of which every character is seen.
-func (in *Input) Address(name string, into *string) { in.checked(name, into, checkVisible) }
+func (in *Input) Address(name string, into *string) { take(in, name, into, checkVisible) }
 
 // Secret is a text that is sent as it is.
-func (in *Input) Secret(name string, into *string) { in.checked(name, into, checkSecret) }
+func (in *Input) Secret(name string, into *string) { take(in, name, into, checkSecret) }
 
 // PEM is a text of many lines.
 func (in *Input) PEM(name string, into *string) {
-	in.checked(name, into, func(name, text string) error { return checkLength(name, text, longestPEM) })
+	take(in, name, into, func(name, text string) error { return checkLength(name, text, longestPEM) })
 }
 
 // Choice is a text out of a few.
 func (in *Input) Choice(name string, into *string) {
-	value, given := in.value(name)
-	if !given {
-		return
-	}
-	text, _ := value.(string)
-	allowed := make([]string, 0, len(in.Data.Schema[name].AllowedValues))
-	for _, one := range in.Data.Schema[name].AllowedValues {
-		allowed = append(allowed, fmt.Sprint(one))
-	}
-	if !slices.Contains(allowed, text) {
-		// The value is left out: a secret may have been put into the wrong field, and errors stand
-		// in the audit log in clear.
-		in.Err = fmt.Errorf("%s does not hold one of its values, which are: %s", name, strings.Join(allowed, ", "))
-		return
-	}
-	*into = text
+	take(in, name, into, func(name, text string) error {
+		allowed := make([]string, 0, len(in.Data.Schema[name].AllowedValues))
+		for _, one := range in.Data.Schema[name].AllowedValues {
+			allowed = append(allowed, fmt.Sprint(one))
+		}
+		if slices.Contains(allowed, text) {
+			return nil
+		}
+		// The value is left out: it may be a secret in the wrong field.
+		return fmt.Errorf("%s does not hold one of its values, which are: %s", name, strings.Join(allowed, ", "))
+	})
 }
 
 // Boolean is a truth.
@@ -173,16 +168,7 @@ func (in *Input) Duration(name string, into *time.Duration, least, most time.Dur
 }
 
 // Scopes are those of RFC 6749 §3.3.
-func (in *Input) Scopes(name string, into *[]string) {
-	value, given := in.value(name)
-	if !given {
-		return
-	}
-	scopes, _ := value.([]string)
-	if in.Err = checkScopes(name, scopes); in.Err == nil {
-		*into = scopes
-	}
-}
+func (in *Input) Scopes(name string, into *[]string) { take(in, name, into, checkScopes) }
 
 const (
 	// longestText is far above any text that ProcessMaker knows, and far below what storage takes.

@@ -69,11 +69,14 @@ func IsNewer(err error) bool {
 	return u != nil && u.Newer
 }
 
-// Get reads the entry under key, or nil. Its errors are the storage's own and Unreadable.
-func Get[E any, P interface {
+// entryOf is a pointer to an E that is an Entry.
+type entryOf[E any] interface {
 	*E
 	Entry
-}](ctx context.Context, storage logical.Storage, key string, name Name) (*E, error) {
+}
+
+// Get reads the entry under key, or nil. Its errors are the storage's own and Unreadable.
+func Get[E any, P entryOf[E]](ctx context.Context, storage logical.Storage, key string, name Name) (*E, error) {
 	entry, err := storage.Get(ctx, key)
 	if err != nil || entry == nil {
 		return nil, err
@@ -137,10 +140,7 @@ func same(a, b Entry) bool {
 // Verify is a Conflict unless the entry under key is stored as known; nil stands for no entry.
 // Storage cannot compare and write at once, so a moment remains in which another node can write: a
 // moment in place of the length of an exchange with ProcessMaker.
-func Verify[E any, P interface {
-	*E
-	Entry
-}](ctx context.Context, storage logical.Storage, key string, known *E, name Name) error {
+func Verify[E any, P entryOf[E]](ctx context.Context, storage logical.Storage, key string, known *E, name Name) error {
 	stored, err := Get[E, P](ctx, storage, key, name)
 	switch {
 	case err != nil && !IsUnreadable(err):
@@ -154,10 +154,7 @@ func Verify[E any, P interface {
 }
 
 // Replace is compare-and-swap: next goes under key in place of known; nil stands for no entry.
-func Replace[E any, P interface {
-	*E
-	Entry
-}](ctx context.Context, storage logical.Storage, key string, known, next *E, name Name) error {
+func Replace[E any, P entryOf[E]](ctx context.Context, storage logical.Storage, key string, known, next *E, name Name) error {
 	if err := Verify[E, P](ctx, storage, key, known, name); err != nil {
 		return err
 	}
