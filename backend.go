@@ -114,13 +114,11 @@ func (b *backend) Setup(ctx context.Context, conf *logical.BackendConfig) error 
 	return nil
 }
 
-// host is Vault as the engine sees it.
 type host struct {
 	logical.EventSender
 	logical.SystemView
 }
 
-// periodic runs about once a minute.
 func (b *backend) periodic(context.Context, *logical.Request) error {
 	b.engine.Tick()
 	return nil

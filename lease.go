@@ -69,7 +69,6 @@ func (b *backend) revoke(ctx context.Context, req *logical.Request, _ *framework
 	return warned(warning), nil
 }
 
-// leased is the answer to a read.
 func (b *backend) leased(issued *credential.Credential) *logical.Response {
 	resp := b.Secret(credentialSecretType).Response(answerData(issued.Record, issued.Token), leaseFacts(issued))
 	resp.Secret.Renewable = lease.Mode(issued.Record.RenewMode) != lease.None
@@ -96,7 +95,6 @@ func leaseFacts(c *credential.Credential) map[string]any {
 	}
 }
 
-// leaseOf reads a lease.
 func leaseOf(req *logical.Request) (credential.Lease, error) {
 	id, err := credentialOf(req)
 	if err != nil {
@@ -117,7 +115,6 @@ func credentialOf(req *logical.Request) (ledger.ID, error) {
 	return "", errors.New("the lease names no credential")
 }
 
-// leaseEndOf reads where the lease ends, or the zero time if that is unknown.
 func leaseEndOf(secret *logical.Secret) time.Time {
 	text, _ := secret.InternalData[internalLeaseEnd].(string)
 	end, err := time.Parse(time.RFC3339Nano, text)

@@ -112,7 +112,6 @@ func (b *backend) writeConfig(ctx context.Context, req *logical.Request, data *f
 	return warned(configWarnings(changed)...), nil
 }
 
-// changeConfig applies the fields of a write to config.
 func (b *backend) changeConfig(ctx context.Context, changed *instance.Config, previous *instance.Instance, data *framework.FieldData) error {
 	in := &fields.Input{Data: data}
 	changed.Change(in)

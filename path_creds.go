@@ -101,7 +101,6 @@ func askedFor(bound *role.Binding, data *framework.FieldData) (credential.Reques
 	return asked, nil
 }
 
-// answerData is what a reader gets.
 func answerData(record *ledger.Record, token client.Token) map[string]any {
 	return map[string]any{
 		"access_token":      token.Value,

@@ -126,7 +126,6 @@ func (b *backend) writeRole(ctx context.Context, req *logical.Request, data *fra
 	return warned(roleWarnings(changed, previous == nil, data)...), nil
 }
 
-// changeRole applies the fields of a write to a role.
 func changeRole(changed *role.Role, inst *instance.Instance, data *framework.FieldData) error {
 	in := &fields.Input{Data: data}
 	changed.Change(in)
@@ -180,7 +179,6 @@ func (b *backend) verifyRole(ctx context.Context, name string, changed *role.Rol
 	return nil
 }
 
-// roleWarnings says once what an operator has to know of the choices made.
 func roleWarnings(r *role.Role, isNew bool, data *framework.FieldData) (warnings []string) {
 	chosen := func(field string) bool {
 		_, given := data.Raw[field]
@@ -195,7 +193,6 @@ func roleWarnings(r *role.Role, isNew bool, data *framework.FieldData) (warnings
 	return warnings
 }
 
-// refreshWarning is what an operator who chooses refresh has to know.
 const refreshWarning = "renew_mode refresh: every renewal kills the token it replaces. Vault Agent and Proxy, consul-template, Nomad, the Vault Secrets Operator and Spring Vault keep the old one: use renew_mode extend or none for them"
 
 func (b *backend) readRole(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {

@@ -35,7 +35,6 @@ with it. They are only listed. For a role that hands out access tokens, this
 costs one login.
 `
 
-// statusCounters are the counters that status answers with.
 var statusCounters = []string{
 	telemetry.CredsCreated, telemetry.CredsCreateFailed, telemetry.CredsRenewed, telemetry.CredsRenewFailed, telemetry.CredsRevoked, telemetry.CredsRevokeFailed,
 	telemetry.SessionStarted, telemetry.SessionRenewed, telemetry.SessionLost, telemetry.LedgerEnded, telemetry.LedgerEndFailed, telemetry.LedgerDue,

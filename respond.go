@@ -88,7 +88,6 @@ func warn(resp *logical.Response, warnings []string) *logical.Response {
 // operationPrefix begins the OpenAPI operation ids of every path.
 const operationPrefix = "process-maker"
 
-// path is a path of this engine.
 func path(pattern, synopsis, description string, fields map[string]*framework.FieldSchema, operations map[logical.Operation]framework.OperationHandler) *framework.Path {
 	return &framework.Path{
 		Pattern:         pattern,
@@ -165,12 +164,10 @@ func nameField(display *framework.DisplayAttributes) *framework.FieldSchema {
 	return &framework.FieldSchema{Type: framework.TypeString, Required: true, Description: "Name of the role.", DisplayAttrs: display}
 }
 
-// always is a field that an answer always has.
 func always(kind framework.FieldType, description string) *framework.FieldSchema {
 	return &framework.FieldSchema{Type: kind, Required: true, Description: description}
 }
 
-// alwaysText is always for a text.
 func alwaysText(description string) *framework.FieldSchema {
 	return always(framework.TypeString, description)
 }
@@ -189,7 +186,6 @@ func responds(description string, fields map[string]*framework.FieldSchema) map[
 	}
 }
 
-// respondsKeys is the schema of a list.
 func respondsKeys(description string) map[int][]framework.Response {
 	return responds("The names.", map[string]*framework.FieldSchema{"keys": always(framework.TypeStringSlice, description)})
 }

@@ -1,3 +1,6 @@
+// Package engine is one mount: it wires the services, runs their upkeep and their end, and does
+// what takes more than one of them. It owns no keys and no locks, and the time of the last upkeep.
+// It may import every package below engine, and internal packages.
 package engine
 
 import (

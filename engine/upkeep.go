@@ -55,7 +55,6 @@ func (e *Engine) warn(message string, err error) {
 	}
 }
 
-// eachRole does a task for each role that has something.
 func (e *Engine) eachRole(ctx context.Context, list func(context.Context) ([]string, error), task func(context.Context, string) error, failed string) {
 	names, err := list(ctx)
 	if err != nil {

@@ -1,3 +1,6 @@
+// Package credential issues, renews, shares and ends what readers get. It owns the keys below
+// "static/", the locks of shared credentials, and in memory those credentials, the failed attempts
+// to end one, and the mount's longest lease. It may import engine/session and what that may import.
 package credential
 
 import (
@@ -69,13 +72,10 @@ type Credential struct {
 // Issue makes a token for one reader. Its errors are in words for the reader.
 func (s *Service) Issue(ctx context.Context, bound *role.Binding, asked Request) (*Credential, error) {
 	began := s.Clock.Now()
-	terms := lease.Issue(bound.LeaseBounds(s.maxTTL(began)), asked.Mode, asked.TTL)
+	terms := lease.Issue(lease.Bounds{TTL: bound.TTL, MaxTTL: bound.MaxTTL, MountMaxTTL: s.maxTTL(began)}, asked.Mode, asked.TTL)
 	issued, err := s.obtain(ctx, bound, ledger.Facts{
-		Mode:        asked.Mode,
-		EntityID:    asked.EntityID,
-		DisplayName: asked.DisplayName,
-		TTL:         terms.TTL,
-		Life:        terms.MaxTTL + lease.DeadlineSlack,
+		Record: ledger.Record{RenewMode: string(asked.Mode), EntityID: asked.EntityID, DisplayName: asked.DisplayName, TTL: terms.TTL},
+		Life:   terms.MaxTTL + lease.DeadlineSlack,
 	})
 	if err != nil {
 		return nil, err
@@ -114,8 +114,8 @@ func (s *Service) logIn(ctx context.Context, bound *role.Binding, facts ledger.F
 		return nil, s.failed(bound, token.Explain(bound, err, s.Clock.Now()))
 	}
 	facts.Fingerprint = bound.Fingerprint
-	if facts.Mode == lease.Refresh && grant.Refresh == "" {
-		facts.Mode = lease.Extend
+	if lease.Mode(facts.RenewMode) == lease.Refresh && grant.Refresh == "" {
+		facts.RenewMode = string(lease.Extend)
 	}
 	record, err := s.Ledger.Draft(facts)
 	if err == nil && ctx.Err() != nil {

@@ -44,7 +44,6 @@ func (s *Service) mint(ctx context.Context, bound *role.Binding, facts ledger.Fa
 	return &Credential{Record: record, Token: m.token, At: now}, nil
 }
 
-// minting is one personal access token on its way.
 type minting struct {
 	*Service
 	bound  *role.Binding
@@ -85,7 +84,6 @@ func (m *minting) mint(ctx context.Context, session *session.Session) error {
 	return nil
 }
 
-// user is the user whose token is made.
 func (m *minting) user(ctx context.Context, session *session.Session) (client.User, error) {
 	if m.target == "" {
 		return client.User{ID: session.UserID, Username: session.Username}, nil

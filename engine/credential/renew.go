@@ -49,7 +49,6 @@ func (l Lease) token(record *ledger.Record) client.Token {
 
 var errEnded = errors.New("the credential of this lease has ended; read the role again")
 
-// renewal is a lease that is to be renewed, and the record of its credential.
 type renewal struct {
 	lease.Renewal
 	record *ledger.Record
@@ -80,7 +79,6 @@ func (s *Service) Renew(ctx context.Context, held Lease) (renewed *Credential, e
 	return renewed, err
 }
 
-// renewalEnded tells the outcome of a renewal.
 func (s *Service) renewalEnded(subject telemetry.Subject, record *ledger.Record, err error) {
 	if err == nil {
 		s.Report.Happened(hclog.Debug, telemetry.CredsRenewed, subject, "credential renewed", "token_id", record.TokenID)

@@ -46,7 +46,6 @@ type Shared struct {
 	RotateAt time.Time `json:"rotate_at"`
 }
 
-// CurrentVersion and Usable make Shared an entry of storage.
 func (c *Shared) CurrentVersion() int { return sharedVersion }
 func (c *Shared) Usable() bool {
 	if c.Record == nil || c.AccessToken == "" || c.TokenID == "" {
@@ -149,7 +148,6 @@ func (s *Service) endedAhead(c *Shared) bool {
 	return err == nil && record == nil
 }
 
-// fresh tells whether a static credential needs no rotation yet.
 func (s *Service) fresh(c *Shared, bound *role.Binding) bool {
 	return c != nil && c.Record.Fingerprint == bound.Fingerprint && s.Clock.Now().Before(c.FreshUntil(&bound.Role))
 }
@@ -158,7 +156,7 @@ func (s *Service) fresh(c *Shared, bound *role.Binding) bool {
 func (s *Service) rotate(ctx context.Context, bound *role.Binding) (*Shared, error) {
 	began := s.Clock.Now()
 	// The readers are many, so the record names none.
-	made, err := s.obtain(ctx, bound, ledger.Facts{Mode: lease.None, Shared: true, Life: bound.RotationPeriod + bound.RotationOverlap})
+	made, err := s.obtain(ctx, bound, ledger.Facts{Record: ledger.Record{RenewMode: string(lease.None), Shared: true}, Life: bound.RotationPeriod + bound.RotationOverlap})
 	if err != nil {
 		return nil, err
 	}

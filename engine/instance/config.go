@@ -52,7 +52,6 @@ type Config struct {
 	Deleted bool `json:"deleted"`
 }
 
-// CurrentVersion and Usable make Config an entry of storage.
 func (c *Config) CurrentVersion() int { return configVersion }
 func (c *Config) Usable() bool        { return c.URL != "" }
 
@@ -198,7 +197,6 @@ func IsLoopback(host string) bool {
 
 var tlsVersions = map[string]uint16{"tls12": tls.VersionTLS12, "tls13": tls.VersionTLS13}
 
-// forClient turns the settings into those of a client.
 func (c *Config) forClient(userAgent string) (client.Config, error) {
 	base, err := c.BaseURL()
 	if err != nil {

@@ -1,3 +1,6 @@
+// Package instance keeps which ProcessMaker the mount serves, and the client made of it. It owns
+// the key "config", the mutex of its writers and the published Instance. It may import client and
+// internal packages.
 package instance
 
 import (
@@ -163,7 +166,6 @@ func (s *Store) Forget() {
 	s.cache.Forget(Key)
 }
 
-// Close lets go of idle connections.
 func (s *Store) Close() {
 	if known := s.Known(); known != nil {
 		known.Client.Close()

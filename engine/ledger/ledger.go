@@ -53,23 +53,16 @@ func New(storage logical.Storage, clk clock.Clock, random io.Reader, mount strin
 // Mount is the beginning of the mount's id.
 func (l *Ledger) Mount() string { return l.mount }
 
-// Facts are what is known of a credential before its token is.
+// Facts are the record of a credential before its token is known.
 type Facts struct {
-	Role        string
-	Fingerprint Fingerprint
-	State       State
-	Mode        lease.Mode
-	Username    string
-	// EntityID and DisplayName are the reader's.
-	EntityID, DisplayName string
-	Shared                bool
-	// TTL is how long a lease and its renewals last, Life how long until the deadline.
-	TTL, Life time.Duration
+	Record
+	// Life is how long until the deadline.
+	Life time.Duration
 }
 
 // Due are the facts of a token that is to be ended at once.
 func (f Facts) Due() Facts {
-	f.State, f.Life, f.Mode = Due, 0, lease.None
+	f.State, f.Life, f.RenewMode = Due, 0, string(lease.None)
 	return f
 }
 
@@ -81,21 +74,9 @@ func (l *Ledger) Draft(f Facts) (*Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Record{
-		Version:     RecordVersion,
-		ID:          id,
-		State:       f.State,
-		Role:        f.Role,
-		Fingerprint: f.Fingerprint,
-		RenewMode:   string(f.Mode),
-		EntityID:    f.EntityID,
-		DisplayName: f.DisplayName,
-		IssueTime:   now,
-		Deadline:    deadline,
-		TTL:         f.TTL,
-		Held:        Held{Username: f.Username},
-		Shared:      f.Shared,
-	}, nil
+	record := f.Record
+	record.Version, record.ID, record.IssueTime, record.Deadline = RecordVersion, id, now, deadline
+	return &record, nil
 }
 
 // Lock waits for the lock of a record until ctx or work is done: what is done with one credential

@@ -214,7 +214,6 @@ func Bucket(t time.Time) string {
 
 var bucketPattern = regexp.MustCompile(`^[0-9a-v]{6}$`)
 
-// following is the minute after bucket.
 func following(bucket string) string {
 	return Bucket(bucketStart(bucket).Add(time.Minute))
 }

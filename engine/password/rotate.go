@@ -1,3 +1,5 @@
+// Package password changes the passwords of roles' users so that one is always stored that works.
+// It owns neither keys nor locks nor state. It may import engine/token and what that may import.
 package password
 
 import (
@@ -108,7 +110,6 @@ func (r *rotation) run(ctx context.Context, everyRole bool) (*role.PendingPasswo
 	return pending, r.complete(pending)
 }
 
-// complete stores a password that holds with every role that waits for it.
 func (r *rotation) complete(pending *role.PendingPassword) error {
 	switch err := r.Roles.Adopt(pending); {
 	case problem.IsConflict(err):
@@ -124,31 +125,9 @@ func (r *rotation) complete(pending *role.PendingPassword) error {
 	return nil
 }
 
-// drop deletes the entry of a change, and where that fails the upkeep does.
 func (r *rotation) drop(pending *role.PendingPassword, what string) {
 	if err := r.Roles.DropPending(pending); err != nil {
 		r.Report.Log(hclog.Warn, telemetry.Subject{Role: r.bound.Name}, "the entry of a "+what+" change of a password could not be deleted; it is later", "error", err)
-	}
-}
-
-// openPassword settles a change that an earlier rotation left open. The password of one that has
-// not happened is used again: should ProcessMaker still come to it, it does no harm.
-func (r *rotation) openPassword(ctx context.Context) (string, error) {
-	open, err := r.Roles.Pending(ctx, r.bound.URL, r.bound.Username)
-	if store.IsNewer(err) {
-		return "", problem.Refuse("a newer release has left a change of this user's password open, which that release alone can complete; nothing was changed", "Install it again")
-	}
-	if err != nil || open == nil {
-		return "", err
-	}
-	settled, err := r.settle(ctx, r.bound.Instance, open)
-	switch {
-	case err != nil:
-		return "", problem.Explain(err, fmt.Sprintf("an earlier rotation was cut off, and whether it changed the password could not be found out: %s", r.cause(err)))
-	case settled:
-		return "", nil
-	default:
-		return open.Password, nil
 	}
 }
 
@@ -189,7 +168,6 @@ func (r *rotation) rolesOfUser(ctx context.Context, everyRole bool) ([]*role.Bin
 	return users, nil
 }
 
-// whyNot explains why the role is not among those of its user.
 func (r *rotation) whyNot(ctx context.Context) error {
 	entry, err := r.Roles.Get(ctx, r.bound.Name)
 	if err == nil && entry != nil {

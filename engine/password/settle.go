@@ -11,6 +11,7 @@ import (
 	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/engine/instance"
 	"vault-plugin-secrets-processmaker/engine/role"
+	"vault-plugin-secrets-processmaker/internal/problem"
 	"vault-plugin-secrets-processmaker/internal/store"
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
@@ -65,6 +66,27 @@ func (r *Rotator) settleOpen(ctx context.Context, inst *instance.Instance, open 
 		return fmt.Errorf("roles %s: the new password does not hold, and whether the old one does is not known: role %q: %w", strings.Join(open.RoleNames(), ", "), first.Name, err)
 	}
 	return r.Roles.DropPending(open)
+}
+
+// openPassword settles a change that an earlier rotation left open. The password of one that has
+// not happened is used again: should ProcessMaker still come to it, it does no harm.
+func (r *rotation) openPassword(ctx context.Context) (string, error) {
+	open, err := r.Roles.Pending(ctx, r.bound.URL, r.bound.Username)
+	if store.IsNewer(err) {
+		return "", problem.Refuse("a newer release has left a change of this user's password open, which that release alone can complete; nothing was changed", "Install it again")
+	}
+	if err != nil || open == nil {
+		return "", err
+	}
+	settled, err := r.settle(ctx, r.bound.Instance, open)
+	switch {
+	case err != nil:
+		return "", problem.Explain(err, fmt.Sprintf("an earlier rotation was cut off, and whether it changed the password could not be found out: %s", r.cause(err)))
+	case settled:
+		return "", nil
+	default:
+		return open.Password, nil
+	}
 }
 
 // settle completes an open change if it is found to have happened. The caller holds the user's

@@ -1,3 +1,5 @@
+// Package reaper ends what is due, lost, or asked to be ended now. It owns no keys and no locks,
+// and the sweep's cursor in memory. It may import engine/credential and what that may import.
 package reaper
 
 import (
@@ -163,7 +165,6 @@ func (r *Reaper) endAll(ctx context.Context, ids []ledger.ID, lookup *credential
 	return report
 }
 
-// pass is one run over records.
 type pass struct {
 	*Reaper
 	lookup  *credential.Lookup

@@ -73,15 +73,9 @@ const InternalLoginLife = 2 * time.Minute
 
 // Facts are those of an internal login for the path purpose. No lease is for it.
 func (b *Binding) Facts(purpose string) ledger.Facts {
-	return ledger.Facts{
-		Role:        b.Name,
-		Fingerprint: b.Fingerprint,
-		State:       ledger.Live,
-		Mode:        lease.None,
-		Username:    b.Username,
-		DisplayName: purpose,
-		Life:        InternalLoginLife,
-	}
+	return ledger.Facts{Life: InternalLoginLife, Record: ledger.Record{
+		Role: b.Name, Fingerprint: b.Fingerprint, State: ledger.Live, RenewMode: string(lease.None), DisplayName: purpose, Held: ledger.Held{Username: b.Username},
+	}}
 }
 
 // StillBound is a Conflict unless the role signs in as it did when bound was resolved: a session of
@@ -138,7 +132,6 @@ type FillTemplate func(template, entityID string) (string, error)
 // that name themselves could choose the user.
 var userIDTemplate = regexp.MustCompile(`^\{\{\s*identity\.entity\.metadata\.[A-Za-z0-9_.-]+\s*\}\}$`)
 
-// checkUserID refuses texts that are neither a user nor a template of one.
 func checkUserID(text string) error {
 	if text == "" || client.CheckUserID(text) == nil || userIDTemplate.MatchString(text) {
 		return nil

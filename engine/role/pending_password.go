@@ -69,7 +69,6 @@ func NewPendingPassword(roles []*Binding, password string, now time.Time) *Pendi
 	return pending
 }
 
-// CurrentVersion and Usable make PendingPassword an entry of storage.
 func (p *PendingPassword) CurrentVersion() int { return pendingVersion }
 func (p *PendingPassword) Usable() bool {
 	return p.URL != "" && p.Username != "" && p.Password != "" && len(p.Roles) > 0

@@ -1,3 +1,7 @@
+// Package role keeps the roles: how they sign in, what they hand out, and a password that is being
+// changed. It owns the keys below "role/" and "rotate/", the locks of users' passwords, and the
+// roles in memory with the gates of their logins. It may import engine/instance, ledger and lease,
+// client and internal packages.
 package role
 
 import (
@@ -88,7 +92,6 @@ func New() *Role {
 	}
 }
 
-// CurrentVersion and Usable make Role an entry of storage.
 func (r *Role) CurrentVersion() int { return version }
 func (r *Role) Usable() bool {
 	return r.URL != "" && r.GrantType != "" && r.CredentialType != "" && r.RenewMode != "" && r.TTL > 0 && r.MaxTTL > 0
@@ -126,11 +129,6 @@ func (r *Role) changeRenewMode(in *fields.Input) {
 	if r.RenewMode == "" || (in.Given("credential_type") && !in.Given("renew_mode") && r.RenewMode == lease.Refresh) {
 		r.RenewMode = defaultRenewMode(r.CredentialType)
 	}
-}
-
-// LeaseBounds are what the role and its mount allow a lease.
-func (r *Role) LeaseBounds(mountMaxTTL time.Duration) lease.Bounds {
-	return lease.Bounds{TTL: r.TTL, MaxTTL: r.MaxTTL, MountMaxTTL: mountMaxTTL}
 }
 
 func defaultRenewMode(credentialType string) lease.Mode {

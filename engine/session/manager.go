@@ -118,24 +118,6 @@ func (m *Manager) Usable(ctx context.Context, bound *role.Binding) (*Session, er
 	}
 }
 
-// mirror is the session in memory if it is of the role as it signs in now.
-func (m *Manager) mirror(bound *role.Binding) *Session {
-	if found, ok := m.mirrors.Load(bound.Name); ok {
-		if known := found.(*Session); known.Fingerprint == bound.Fingerprint && known.Active() {
-			return known
-		}
-	}
-	return nil
-}
-
-func (m *Manager) lock(ctx context.Context, name string) (unlock func(), err error) {
-	unlock, err = m.sessions.Lock(ctx, name)
-	if err != nil {
-		return nil, fmt.Errorf("gave up waiting for the role's session: %w", err)
-	}
-	return unlock, nil
-}
-
 // needsSignIn is the answer where only a person, or an imported refresh token, can begin a session.
 func needsSignIn(bound *role.Binding, why string) error {
 	text := "it has no session"

@@ -1,3 +1,6 @@
+// Package session keeps the roles' own sign-ins, which are never handed out. It owns the keys below
+// "session/" and "authorize/", the locks of sessions and of refresh tokens being imported, and the
+// sessions in memory. It may import engine/token and what that may import.
 package session
 
 import (
@@ -10,6 +13,7 @@ import (
 	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/engine/instance"
 	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/engine/role"
 	"vault-plugin-secrets-processmaker/engine/token"
 	"vault-plugin-secrets-processmaker/internal/store"
 	"vault-plugin-secrets-processmaker/internal/telemetry"
@@ -48,7 +52,6 @@ type Session struct {
 	LostBecause string `json:"lost_because"`
 }
 
-// CurrentVersion and Usable make Session an entry of storage.
 func (s *Session) CurrentVersion() int { return version }
 func (s *Session) Usable() bool {
 	return s.Fingerprint.URL != "" && (s.LostBecause != "" || (s.AccessToken != "" && s.TokenID != ""))
@@ -75,12 +78,10 @@ func (s Session) lost(why string) *Session {
 	return &s
 }
 
-// facts are those of a token of the session that is not to be kept.
 func (s *Session) facts(name string) ledger.Facts {
-	return ledger.Facts{Role: name, Fingerprint: s.Fingerprint, Username: s.Username}
+	return ledger.Facts{Record: ledger.Record{Role: name, Fingerprint: s.Fingerprint, Held: ledger.Held{Username: s.Username}}}
 }
 
-// isAged tells whether the session has passed two thirds of its life.
 func (s *Session) isAged(now time.Time) bool {
 	life := s.TokenExpireTime.Sub(s.TokenReceivedAt)
 	return !now.Before(s.TokenReceivedAt.Add(life * 2 / 3))
@@ -101,6 +102,23 @@ func (m *Manager) replace(name string, known, next *Session) error {
 	return store.OnOwnTime(func(ctx context.Context) error {
 		return store.Replace(ctx, m.Storage, Prefix+name, known, next, NameOf(name))
 	})
+}
+
+func (m *Manager) mirror(bound *role.Binding) *Session {
+	if found, ok := m.mirrors.Load(bound.Name); ok {
+		if known := found.(*Session); known.Fingerprint == bound.Fingerprint && known.Active() {
+			return known
+		}
+	}
+	return nil
+}
+
+func (m *Manager) lock(ctx context.Context, name string) (unlock func(), err error) {
+	unlock, err = m.sessions.Lock(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("gave up waiting for the role's session: %w", err)
+	}
+	return unlock, nil
 }
 
 // Whatever matches every session or static credential.

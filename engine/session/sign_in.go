@@ -37,7 +37,6 @@ type pendingSignIn struct {
 	RedirectURI string    `json:"redirect_uri"`
 }
 
-// CurrentVersion and Usable make pendingSignIn an entry of storage.
 func (p *pendingSignIn) CurrentVersion() int { return signInVersion }
 func (p *pendingSignIn) Usable() bool        { return p.Role != "" && p.Verifier != "" }
 

@@ -1,3 +1,6 @@
+// Package token gets, refreshes and ends tokens, so that each is on the ledger, with its holder, or
+// dead, whatever happens in between. It owns neither keys nor locks nor state. It may import
+// engine/role and what that may import.
 package token
 
 import (
@@ -119,7 +122,6 @@ func (b *Broker) NoteLostAnswer(name string, err error) {
 	}
 }
 
-// noteLogin logs when the login of a role breaks and when it works again.
 func (b *Broker) noteLogin(bound *role.Binding, err error) {
 	if err != nil && !isRefusal(err) {
 		return

@@ -72,7 +72,6 @@ func misfit(name string, raw any, wanted framework.FieldType) error {
 	}
 }
 
-// take takes a value that check has nothing against.
 func take[T any](in *Input, name string, into *T, check func(name string, value T) error) {
 	value, given := in.value(name)
 	if !given {

@@ -69,7 +69,6 @@ func IsNewer(err error) bool {
 	return u != nil && u.Newer
 }
 
-// entryOf is a pointer to an E that is an Entry.
 type entryOf[E any] interface {
 	*E
 	Entry
@@ -130,7 +129,6 @@ func ReadOnOwnTime[T any](read func(ctx context.Context) (T, error)) (T, error) 
 	return read(ctx)
 }
 
-// same tells whether two entries are stored alike.
 func same(a, b Entry) bool {
 	one, err := json.Marshal(a)
 	other, otherErr := json.Marshal(b)

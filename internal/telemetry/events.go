@@ -157,7 +157,6 @@ func (q *queue) askOnce(listens func() bool) {
 	}
 }
 
-// count is the number of events that a host with subscribers did not get.
 func (q *queue) count() int64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
