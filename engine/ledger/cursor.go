@@ -59,9 +59,7 @@ func (c *Cursor) wellFormed(now time.Time) bool {
 }
 
 // Rewind makes sure that a clock that ran ahead has left no minute out.
-func (c *Cursor) Rewind(now time.Time) {
-	c.Next = min(c.Next, Bucket(now.Add(-settledAfter)))
-}
+func (c *Cursor) Rewind(now time.Time) { c.Next = min(c.Next, Bucket(now.Add(-settledAfter))) }
 
 // AheadOf says by how much time c is further than other.
 func (c *Cursor) AheadOf(other *Cursor) time.Duration {
@@ -115,9 +113,7 @@ func (c *Cursor) Done(bucket string, now time.Time, remain bool) {
 }
 
 // CaughtUp tells whether every minute up to now has been looked at.
-func (c *Cursor) CaughtUp(now time.Time) bool {
-	return c.Next >= Bucket(now.Add(-settledAfter))
-}
+func (c *Cursor) CaughtUp(now time.Time) bool { return c.Next >= Bucket(now.Add(-settledAfter)) }
 
 // mostOverdueBuckets bounds the minutes that are counted: a day.
 const mostOverdueBuckets = 24 * 60

@@ -214,9 +214,7 @@ func Bucket(t time.Time) string {
 
 var bucketPattern = regexp.MustCompile(`^[0-9a-v]{6}$`)
 
-func following(bucket string) string {
-	return Bucket(bucketStart(bucket).Add(time.Minute))
-}
+func following(bucket string) string { return Bucket(bucketStart(bucket).Add(time.Minute)) }
 
 // bucketStart is the first moment of a minute; the zero time for what is none.
 func bucketStart(bucket string) time.Time {

@@ -68,9 +68,7 @@ func (s *Store) read(ctx context.Context, name string) (*Entry, error) {
 }
 
 // Names lists the names of the roles, sorted.
-func (s *Store) Names(ctx context.Context) ([]string, error) {
-	return s.storage.List(ctx, Prefix)
-}
+func (s *Store) Names(ctx context.Context) ([]string, error) { return s.storage.List(ctx, Prefix) }
 
 // Replace stores next in place of previous, from which next was made; nil for a new role.
 func (s *Store) Replace(ctx context.Context, name string, previous *Entry, next *Role) error {

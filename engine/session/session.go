@@ -93,9 +93,7 @@ func (m *Manager) Get(ctx context.Context, name string) (*Session, error) {
 }
 
 // Names lists the roles that have a session, sorted.
-func (m *Manager) Names(ctx context.Context) ([]string, error) {
-	return m.Storage.List(ctx, Prefix)
-}
+func (m *Manager) Names(ctx context.Context) ([]string, error) { return m.Storage.List(ctx, Prefix) }
 
 // replace stores next in place of known on its own time; nil stands for none.
 func (m *Manager) replace(name string, known, next *Session) error {

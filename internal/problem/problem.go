@@ -79,6 +79,4 @@ func KindOf(err error) Kind {
 func IsConflict(err error) bool { return KindOf(err) == Conflict }
 
 // Wait is the time from now until at in whole seconds, at least one.
-func Wait(at, now time.Time) time.Duration {
-	return max(at.Sub(now).Round(time.Second), time.Second)
-}
+func Wait(at, now time.Time) time.Duration { return max(at.Sub(now).Round(time.Second), time.Second) }
