@@ -99,8 +99,7 @@ func refuseHostile(req *logical.Request) error {
 	return refuseConfusedSecrets(req)
 }
 
-// refuseConfusedSecrets looks at secrets before the framework does, whose complaint about a list or
-// an object in place of a text quotes it.
+// refuseConfusedSecrets comes before the framework, which quotes a list in place of a text.
 func refuseConfusedSecrets(req *logical.Request) error {
 	for _, name := range secretFields {
 		switch req.Data[name].(type) {
@@ -113,8 +112,7 @@ func refuseConfusedSecrets(req *logical.Request) error {
 }
 
 // refuseUnknownFields makes a mistyped field name an error: ignoring it could mean another renewal
-// mode, or a lost secret. Lists are left alone: some clients give the same parameters to all of
-// them.
+// mode, or a lost secret. Lists are left alone: some clients give them all parameters.
 func (b *backend) refuseUnknownFields(req *logical.Request) error {
 	switch req.Operation {
 	case logical.ReadOperation, logical.CreateOperation, logical.UpdateOperation, logical.PatchOperation, logical.DeleteOperation:

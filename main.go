@@ -29,8 +29,7 @@ func main() {
 	log.SetOutput(io.Discard)
 
 	meta := &api.PluginAPIClientMeta{}
-	// Vault passes only flags that this set knows; anything else on the command line is a person's,
-	// who is told below what this program is.
+	// Vault passes only flags that this set knows; a person is told below what this program is.
 	_ = meta.FlagSet().Parse(os.Args[1:])
 
 	logger := hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: os.Stderr, JSONFormat: true})

@@ -139,8 +139,8 @@ func changeRole(changed *role.Role, inst *instance.Instance, data *framework.Fie
 	return changed.Validate(inst)
 }
 
-// lockLogin keeps changes of the password away from a write that says how the role signs in; other
-// writes do not wait. data is nil for a deletion.
+// lockLogin keeps changes of the password away from a write of the login. data is nil for a
+// deletion.
 func (b *backend) lockLogin(ctx context.Context, name string, data *framework.FieldData) (unlock func(), err error) {
 	var written string
 	if data != nil {

@@ -62,8 +62,8 @@ func (b *backend) sessionPaths() []*framework.Path {
 	}
 }
 
-// callerOf tells Vault tokens apart: by their entity, which outlives a single token, or else by the
-// token's accessor; it is empty where there is neither.
+// callerOf tells Vault tokens apart: by their entity, which outlives a single token, or their
+// accessor.
 func callerOf(req *logical.Request) string {
 	switch {
 	case req.EntityID != "":
@@ -163,8 +163,7 @@ func (b *backend) deleteSession(ctx context.Context, _ *logical.Request, data *f
 	return nil, nil
 }
 
-// hasOrphanedSession tells whether a role that is gone or unreadable has a session, sound or
-// damaged.
+// hasOrphanedSession tells whether a role that is gone or unreadable has a session, even damaged.
 func (b *backend) hasOrphanedSession(ctx context.Context, name string) bool {
 	entry, err := b.engine.Roles.Get(ctx, name)
 	if entry != nil || (err != nil && !store.IsUnreadable(err)) {

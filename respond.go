@@ -17,8 +17,7 @@ func isOfLease(req *logical.Request) bool {
 	return req.Operation == logical.RenewOperation || req.Operation == logical.RevokeOperation
 }
 
-// answerTo gives an error the status that tells the reader whose turn it is. An error about a lease
-// stays plain: Vault makes each of them a 400.
+// answerTo gives an error its status. One about a lease stays plain: Vault makes each a 400.
 func answerTo(req *logical.Request, err error) (*logical.Response, error) {
 	if isOfLease(req) {
 		return nil, err
@@ -34,7 +33,7 @@ func answerTo(req *logical.Request, err error) (*logical.Response, error) {
 }
 
 // statusOf is 400 where it is the operator's or the reader's turn, 404 where nothing has that name,
-// 409 after a conflict, 502 where it is ProcessMaker's turn, 503 later; 0 is a fault of our own or
+// 409 after a conflict, 502 where it is ProcessMaker's turn, 503 later; 0 is our fault or
 // storage's.
 func statusOf(err error) int {
 	switch problem.KindOf(err) {
@@ -112,8 +111,7 @@ func here(callback framework.OperationFunc, id named, summary string, responses 
 	}
 }
 
-// onActive is an operation that writes what the cluster keeps for itself, or calls ProcessMaker:
-// standbys forward it before the first byte goes out.
+// onActive is an operation that writes, or calls ProcessMaker: standbys forward it first.
 func onActive(callback framework.OperationFunc, id named, summary string, responses map[int][]framework.Response) *framework.PathOperation {
 	operation := here(callback, id, summary, responses)
 	operation.ForwardPerformanceStandby = true

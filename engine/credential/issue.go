@@ -157,8 +157,7 @@ func (s *Service) failed(bound *role.Binding, why *problem.Error) error {
 // long for the present one is cut by Vault itself, and its credential dies with it.
 const mountLimitAge = 10 * time.Second
 
-// mountLimit is the mount's maximum as Vault told it: to ask Vault is an exchange between two
-// processes, as expensive as the storage write of a lease.
+// mountLimit is the mount's maximum, kept: asking Vault costs as much as storing a lease.
 type mountLimit struct {
 	maxTTL time.Duration
 	asked  time.Time

@@ -17,8 +17,7 @@ import (
 // and longer than ProcessMaker works at a call that was given up.
 const MintingTime = 2 * time.Minute
 
-// Lookup finds personal access tokens by their names. One listing of a user serves all that are
-// looked for, because listing is expensive for ProcessMaker.
+// Lookup finds personal access tokens by name. Listing is expensive: one for each user serves all.
 type Lookup struct {
 	mu    sync.Mutex
 	users map[string]*userTokens

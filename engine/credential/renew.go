@@ -17,8 +17,7 @@ import (
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
-// youngShare: a token that was replaced in the first tenth of its lease was probably replaced by a
-// watcher, whose first renewal comes at once.
+// youngShare of its lease: a token that young was probably replaced by a watcher's first renewal.
 const youngShare = 10
 
 // Lease is what Vault keeps of a credential.
@@ -182,8 +181,7 @@ func (s *Service) refresh(ctx, workCtx context.Context, r *renewal) (*Credential
 	return r.extend(warnings...)
 }
 
-// isUncertain tells whether a failed refresh may have killed the record's token: it is not answered
-// again before ProcessMaker was asked about it.
+// isUncertain tells whether to ask about the token first: a failed refresh may have killed it.
 func (s *Service) isUncertain(record *ledger.Record) bool {
 	_, unstored := s.uncertain.Load(record.ID)
 	return unstored || record.Doubtful

@@ -133,7 +133,7 @@ type attempt struct {
 	hopeless         error     // nil unless further attempts are of no use
 }
 
-// Failed records a failure. It tells since when ProcessMaker has been unreachable; zero if it was
+// Failed records a failure and tells since when ProcessMaker has been unreachable; zero if it is
 // not.
 func (l *Attempts) Failed(id ledger.ID, now time.Time, unreachable bool) time.Time {
 	l.mu.Lock()

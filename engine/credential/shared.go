@@ -112,8 +112,7 @@ func (s *Service) mirror(name string) *Shared {
 	return nil
 }
 
-// stored is the static credential in memory, or else in storage; nil where there is none that
-// lives. The caller holds the role's lock.
+// stored is the static credential in memory or storage, if one lives. The role's lock is held.
 func (s *Service) stored(ctx context.Context, name string) (*Shared, error) {
 	if known := s.mirror(name); known != nil {
 		return known, nil
@@ -142,7 +141,7 @@ func (s *Service) SharedNames(ctx context.Context) ([]string, error) {
 
 // endedAhead tells whether a credential was ended ahead of its time, which deletes its record
 // first: the plugin may have been killed before it forgot the credential, or its ender waits for
-// the lock.
+// us.
 func (s *Service) endedAhead(c *Shared) bool {
 	record, err := store.ReadOnOwnTime(func(ctx context.Context) (*ledger.Record, error) { return s.Ledger.Get(ctx, c.Record.ID) })
 	return err == nil && record == nil
@@ -232,8 +231,7 @@ func (s *Service) unshare(ctx context.Context, record *ledger.Record) {
 	if !record.Shared || !s.Clock.Now().Before(record.Deadline) {
 		return
 	}
-	// At once, even with a rotation under way: without a record the stored one is not shared
-	// either.
+	// At once, even during a rotation: without a record the stored one is not shared either.
 	s.forgetMirror(record)
 	unlock, err := s.statics.Lock(ctx, record.Role)
 	if err != nil {

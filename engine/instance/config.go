@@ -47,16 +47,14 @@ type Config struct {
 	PasswordPolicy         string        `json:"password_policy"`
 	VerifyConnection       bool          `json:"verify_connection"`
 
-	// Deleted: the settings were deleted while credentials lived; the connection is kept to end
-	// those.
+	// Deleted: the settings were deleted while credentials lived, whose ends need the connection.
 	Deleted bool `json:"deleted"`
 }
 
 func (c *Config) CurrentVersion() int { return configVersion }
 func (c *Config) Usable() bool        { return c.URL != "" }
 
-// AuthClient is the stored form of an OAuth client of ProcessMaker. Its parts are always taken
-// together, from the role or from the config.
+// AuthClient is the stored form of an OAuth client. Role or config give all of its parts.
 type AuthClient struct {
 	ID     string `json:"client_id"`
 	Secret string `json:"client_secret"`

@@ -143,9 +143,8 @@ func (s *Store) Remove(ctx context.Context, previous *Instance, stillFree func()
 	return s.Replace(ctx, previous, nil, stillFree)
 }
 
-// StillServes tells whether the mount is still configured as it was with inst. The deletion of a
-// config does not count the token of a login under way, which stores its record before it asks
-// this.
+// StillServes tells whether the mount is still configured as it was with inst. Deleting a config
+// does not count the token of a login under way, which stores its record before it asks this.
 func (s *Store) StillServes(inst *Instance) bool {
 	if s.Known() == inst {
 		return true

@@ -10,8 +10,7 @@ import (
 )
 
 const (
-	// DeadlineSlack lies between the end of a lease and its credential's deadline: Vault comes
-	// first.
+	// DeadlineSlack lies between a lease's end and its credential's deadline: Vault comes first.
 	DeadlineSlack = time.Minute
 	// tokenLeeway is how long before ProcessMaker's own end of a token its lease has to be over.
 	tokenLeeway = 30 * time.Second
@@ -97,9 +96,9 @@ func (r Renewal) Terms(tokenEnd time.Time) (Terms, error) {
 	return Terms{TTL: ttl, MaxTTL: last.Sub(r.Issued.Truncate(time.Second)).Truncate(time.Second)}, nil
 }
 
-// ttlUntil is how long the lease lasts if it is renewed now and last is not passed. Vault counts
-// leases in whole seconds, from the whole second of now and of the issue; parts of a second would
-// make it cap what is answered.
+// ttlUntil is how long the lease lasts if it is renewed now and ends by last. Vault counts whole
+// seconds, from the whole second of now and of the issue; parts of one would make it cap the
+// answer.
 func (r Renewal) ttlUntil(last time.Time) time.Duration {
 	wish := r.TTL
 	if r.Increment > 0 {

@@ -165,8 +165,7 @@ func (l *Ledger) MarkDue(record *Record) error {
 	return store.OnOwnTime(func(ctx context.Context) error { return l.markDue(ctx, record) })
 }
 
-// MarkDueFrom is MarkDue for a record derived from known. It is a Conflict if known was changed
-// since.
+// MarkDueFrom is MarkDue for a record derived from known, a Conflict if known was changed since.
 func (l *Ledger) MarkDueFrom(known, record *Record) error {
 	return store.OnOwnTime(func(ctx context.Context) error {
 		if err := store.Verify(ctx, l.storage, known.ID.key(), known, nameOf(known.ID)); err != nil {
@@ -203,8 +202,7 @@ func (l *Ledger) Empty(ctx context.Context) (bool, error) {
 	return len(buckets) == 0, err
 }
 
-// List returns the ids of the records whose deadline lies in one minute. It costs one listing,
-// however many records there are elsewhere.
+// List returns the ids with a deadline in one minute, at the cost of one listing.
 func (l *Ledger) List(ctx context.Context, bucket string) ([]ID, error) {
 	rests, err := l.storage.List(ctx, Prefix+bucket+"/")
 	if err != nil {

@@ -177,8 +177,7 @@ func (f Fingerprint) Differs(other Fingerprint) (field string) {
 type ID string
 
 const (
-	// minuteDigits is the fixed width of the minute, so that the order of keys is the order of
-	// time; six base32 digits last until the year 4010.
+	// minuteDigits keeps keys in the order of time; six base32 digits last until the year 4010.
 	minuteDigits = 6
 	randomBytes  = 10
 )

@@ -16,8 +16,7 @@ import (
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
-// Draws is how often a password may be drawn again. A policy with ProcessMaker's marks among its
-// symbols still gives one without them now and then.
+// Draws is how often a password is drawn again if it has one of ProcessMaker's marks.
 const Draws = 20
 
 // Generate makes a password by a Vault password policy, or by the built-in generator where policy

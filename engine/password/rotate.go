@@ -179,8 +179,7 @@ func (r *rotation) whyNot(ctx context.Context) error {
 	return problem.Refuse("it was changed or deleted by another request at the same time; nothing was changed", "")
 }
 
-// logIn makes the login that is to change the password, also where the role has a session: it shows
-// that the password to fall back to holds.
+// logIn makes the login that changes the password. It shows that the old password holds.
 func (r *rotation) logIn(ctx context.Context) error {
 	grant, err := r.Broker.Login(ctx, r.bound)
 	if err != nil {
@@ -219,8 +218,7 @@ func (r *rotation) change(ctx context.Context, pending *role.PendingPassword) er
 	}
 }
 
-// prove logs in with the new password, after a lost answer once the client calls ProcessMaker
-// again.
+// prove logs in with the new password. After a lost answer it waits for the client's next call.
 func (r *rotation) prove(ctx context.Context, password string) error {
 	err := r.Broker.Prove(ctx, r.bound, password, purpose)
 	var failure *client.Error
@@ -247,8 +245,7 @@ func (r *rotation) send(ctx context.Context, password string) error {
 	return api.ChangePassword(ctx, bearer, password)
 }
 
-// giveUp forgets a password that ProcessMaker certainly has not taken, unless an earlier try is
-// still open with it that ProcessMaker may yet carry out.
+// giveUp forgets a refused password, unless an earlier try with it may yet be carried out.
 func (r *rotation) giveUp(pending *role.PendingPassword, cause error) {
 	if r.resumed && client.KindOf(cause) != client.PasswordRefused {
 		return

@@ -16,8 +16,7 @@ import (
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
-// lateChange is how long after its start a change is thought possible whose answer was lost: far
-// longer than a server works at one request.
+// lateChange: a change may happen until then after a lost answer; no server works that long.
 const lateChange = 10 * time.Minute
 
 // Settle looks after changes that a crash, or an answer that never came, has left open.
@@ -89,8 +88,7 @@ func (r *rotation) openPassword(ctx context.Context) (string, error) {
 	}
 }
 
-// settle completes an open change if it is found to have happened. The caller holds the user's
-// lock.
+// settle completes an open change if it is found to have happened. The user's lock is held.
 func (r *Rotator) settle(ctx context.Context, inst *instance.Instance, open *role.PendingPassword) (settled bool, err error) {
 	first, err := r.firstWaiting(ctx, inst, open)
 	if err != nil {

@@ -96,8 +96,7 @@ func (r *Reaper) DropUnreadable(ctx context.Context, id ledger.ID) error {
 	return nil
 }
 
-// Leftovers logs every record of a disabled mount, whose storage goes: the log alone knows them
-// then.
+// Leftovers logs each record of a disabled mount, whose storage goes: the log alone knows it then.
 func (r *Reaper) Leftovers(ctx context.Context) {
 	ids, err := r.Ledger.All(ctx)
 	if err != nil {

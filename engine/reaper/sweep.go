@@ -23,8 +23,7 @@ import (
 const (
 	// sweepBuckets bounds the minutes that one pass looks at.
 	sweepBuckets = 500
-	// SweepWidth bounds the credentials that are ended at a time. The client's lane bounds the
-	// calls.
+	// SweepWidth bounds the credentials ended at a time. The client's lane bounds the calls.
 	SweepWidth = 8
 	// cursorStride is how far the cursor in memory may be ahead of the stored one.
 	cursorStride = 10 * time.Minute
@@ -82,8 +81,7 @@ func (r *Reaper) Tick(ctx context.Context) {
 	if err != nil {
 		r.Report.Log(hclog.Warn, telemetry.Subject{}, "the ledger could not be swept", "error", err)
 	}
-	// A write saves listings after a restart; one a minute for each mount would cost more than
-	// that.
+	// A write saves listings after a restart; one a minute for each mount costs more than that.
 	if r.cursor.AheadOf(&r.stored) < cursorStride && slices.Equal(r.cursor.Left, r.stored.Left) {
 		return
 	}

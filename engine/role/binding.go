@@ -93,8 +93,7 @@ func (s *Store) StillBound(bound *Binding) error {
 	return problem.Conflictf("the role was changed or deleted by another request at the same time; try again")
 }
 
-// AuthOf is the auth client of a role that may be gone, for what it has left: the role's own or the
-// config's, and an empty one where there is none.
+// AuthOf is the auth client for what a role has left, the config's if need be; empty for none.
 func (s *Store) AuthOf(ctx context.Context, name string, inst *instance.Instance) client.AuthClient {
 	if entry, err := s.Get(ctx, name); err == nil && entry != nil {
 		return entry.AuthAt(inst)

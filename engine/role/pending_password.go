@@ -140,8 +140,7 @@ func (s *Store) DropPending(pending *PendingPassword) error {
 	return store.OnOwnTime(func(ctx context.Context) error { return s.storage.Delete(ctx, pending.key()) })
 }
 
-// Adopt writes a password that is known to hold into the roles that wait for it. It needs no lock:
-// each role is written only as long as it waits.
+// Adopt writes a password that holds into each role that waits for it. It needs no lock.
 func (s *Store) Adopt(pending *PendingPassword) error {
 	pending, err := s.StillPending(pending)
 	if err != nil {
@@ -174,8 +173,7 @@ func (s *Store) adoptInto(ctx context.Context, name string, pending *PendingPass
 }
 
 // Withdraw takes a role that was given another login, or was deleted (nil), out of the change of
-// its user's password. The change would leave the role alone anyway: a failure leaves an entry to
-// settle.
+// its user's password. The change would leave it alone anyway: a failure leaves an entry to settle.
 func (s *Store) Withdraw(ctx context.Context, previous *Entry, changed *Role) {
 	if previous == nil || previous.GrantType != GrantTypePassword || (changed != nil && changed.Password == previous.Password && changed.fingerprint("") == previous.fingerprint("")) {
 		return

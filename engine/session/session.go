@@ -47,8 +47,7 @@ type Session struct {
 	CreatedTime     time.Time `json:"created_time"`
 	LastRefreshTime time.Time `json:"last_refresh_time"`
 
-	// LostBecause says why the session cannot be used any more and somebody has to sign in; empty
-	// while it can. UserID still says which user that is.
+	// LostBecause says why somebody has to sign in; empty while the session can be used.
 	LostBecause string `json:"lost_because"`
 }
 
@@ -175,8 +174,7 @@ func (m *Manager) EndAll(ctx context.Context, inst *instance.Instance) {
 }
 
 // endPair ends both tokens of a session: the refresh token cannot be revoked, but using it ends it
-// and the old access token, and the new pair is not kept. A token that cannot be ended is marked
-// due.
+// and the old access token, and the new pair is not kept. A token that may live is marked due.
 func (m *Manager) endPair(inst *instance.Instance, auth client.AuthClient, name string, old *Session) error {
 	if old.Fingerprint.URL != inst.Config.URL {
 		return fmt.Errorf("the session lives at %s, which this mount is not configured for", old.Fingerprint.URL)

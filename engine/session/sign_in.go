@@ -211,8 +211,7 @@ func (m *Manager) turnAway(bound *role.Binding, started *Session, record *ledger
 	}
 }
 
-// Import begins a session with the caller's refresh token. It is used at once: no copy works any
-// more.
+// Import begins a session with the caller's refresh token, and uses it at once: no copy works then.
 func (m *Manager) Import(ctx context.Context, bound *role.Binding, refreshToken string) (*Session, error) {
 	grant, err := m.refreshImported(ctx, bound, refreshToken)
 	switch {
@@ -226,8 +225,8 @@ func (m *Manager) Import(ctx context.Context, bound *role.Binding, refreshToken 
 	}
 }
 
-// refreshImported uses a refresh token that two callers may bring at once: by two refreshes at a
-// time ProcessMaker can be made to give two pairs.
+// refreshImported lets one caller at a time use a token: ProcessMaker can give two at once two
+// pairs.
 func (m *Manager) refreshImported(ctx context.Context, bound *role.Binding, refreshToken string) (*client.Grant, error) {
 	hash := sha256.Sum256([]byte(refreshToken))
 	unlock, err := m.imports.Lock(ctx, hex.EncodeToString(hash[:]))

@@ -58,8 +58,7 @@ func (b *Broker) Release(record *ledger.Record) {
 	}
 }
 
-// End ends the token that record holds, and its record. A token whose end is not confirmed is
-// marked due, so that the ledger goes on trying.
+// End ends the token of a record, and the record. Without confirmation it is marked due.
 func (b *Broker) End(inst *instance.Instance, record *ledger.Record) {
 	failed := revoke(inst, record.Token())
 	if failed == nil {

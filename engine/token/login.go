@@ -114,8 +114,7 @@ func (b *Broker) adopt(name string, pending *role.PendingPassword) {
 	}
 }
 
-// NoteLostAnswer counts a lost answer of a token call: nobody holds the token that it may have
-// made.
+// NoteLostAnswer counts a lost answer of a token call: nobody holds the token it may have made.
 func (b *Broker) NoteLostAnswer(name string, err error) {
 	if client.AnswerLost(err) {
 		b.Report.Happened(hclog.Warn, telemetry.LedgerUnaccounted, telemetry.Subject{Role: name}, "the answer to a token call was lost; a token that nobody holds may live at ProcessMaker", "error", err)

@@ -89,8 +89,7 @@ func (r *refresh) grant(ctx context.Context) (*client.Grant, error) {
 	return r.Bound.Client.RefreshGrant(ctx, r.Bound.Auth, r.RefreshToken)
 }
 
-// resolve asks ProcessMaker whether the old token lives after a refresh that may or may not have
-// happened: a refresh kills the old token first.
+// resolve asks whether the old token lives after a refresh that may have happened, and killed it.
 func (r *refresh) resolve(ctx context.Context, cause error, mayRepeat bool) (Outcome, error) {
 	alive, err := r.Bound.Client.TokenAlive(ctx, r.Token)
 	if err != nil || !alive {

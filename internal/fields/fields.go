@@ -210,8 +210,7 @@ func checkVisible(name, text string) error {
 	return nil
 }
 
-// checkSecret refuses a secret that ends a line: it was read from a file or a pipe together with
-// its line break, which is hardly ever meant.
+// checkSecret refuses a secret with the line break of a file or a pipe, which is hardly ever meant.
 func checkSecret(name, text string) error {
 	if err := checkLength(name, text, longestText); err != nil {
 		return err

@@ -8,8 +8,8 @@ import (
 	"vault-plugin-secrets-processmaker/internal/problem"
 )
 
-// Cache holds what was made of stored entries, by name. Names without an entry can be made up: they
-// are not remembered.
+// Cache holds what was made of stored entries, by name, but no names that have none: a caller could
+// make those up.
 type Cache[T any] struct {
 	// Read makes what is held of the stored entry; nil where there is none.
 	Read   func(ctx context.Context, name string) (*T, error)

@@ -114,8 +114,7 @@ func Put(ctx context.Context, storage logical.Storage, key string, entry Entry) 
 	return storage.Put(ctx, encoded)
 }
 
-// OnOwnTime runs an access to storage on its own time: it must not end with a caller that goes
-// away.
+// OnOwnTime runs an access to storage that must not end with a caller that goes away.
 func OnOwnTime(access func(ctx context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
 	defer cancel()

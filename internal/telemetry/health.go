@@ -8,8 +8,7 @@ import (
 // Condition is what is known of one role.
 type Condition struct {
 	LastIssue time.Time
-	// LastError stays after the next success: operators ask in the morning what went wrong at
-	// night.
+	// LastError stays after a success: operators ask in the morning what went wrong at night.
 	LastError     string
 	LastErrorTime time.Time
 	// Cure is empty once the role works again.
@@ -26,8 +25,7 @@ type RoleHealth struct {
 	refused bool
 }
 
-// Health holds them by the names of the roles. It outlives the roles in memory, which are made anew
-// with every write. The zero value is empty.
+// Health holds them by role. It outlives the roles in memory. The zero value is empty.
 type Health struct{ byName sync.Map } // name to *RoleHealth
 
 // Of returns the role's health, and begins it where there is none.

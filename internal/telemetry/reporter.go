@@ -150,8 +150,7 @@ func (r *Reporter) Counted(kind string) int64 {
 // EventsDropped is the number of events that a host with subscribers did not get.
 func (r *Reporter) EventsDropped() int64 { return r.events.count() }
 
-// Recovered logs a panic: its type and where it happened, but not its value, which may hold
-// anything. It tells whether there was one.
+// Recovered logs a panic, if any, without its value, which may hold anything, and tells of it.
 func (r *Reporter) Recovered(panicked any, operation string) bool {
 	if panicked == nil {
 		return false
