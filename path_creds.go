@@ -36,8 +36,8 @@ func (b *backend) credsPaths() []*framework.Path {
 		},
 	}
 	return []*framework.Path{path("creds/"+framework.GenericNameRegex("name"), `Hands out an access token of ProcessMaker with a lease.`, credsHelp, fields, map[logical.Operation]framework.OperationHandler{
-		logical.ReadOperation:   onActive(b.readCreds, named{"generate", "credentials"}, summary, responds("The token.", credentialFields())),
-		logical.UpdateOperation: onActive(b.readCreds, named{"generate", "credentials-with-parameters"}, summary, responds("The token.", credentialFields())),
+		logical.ReadOperation:   onActive(b.ofRole(b.readCreds), named{"generate", "credentials"}, summary, responds("The token.", credentialFields())),
+		logical.UpdateOperation: onActive(b.ofRole(b.readCreds), named{"generate", "credentials-with-parameters"}, summary, responds("The token.", credentialFields())),
 	})}
 }
 
@@ -62,11 +62,7 @@ func credentialFields() map[string]*framework.FieldSchema {
 	return fields
 }
 
-func (b *backend) readCreds(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	bound, err := b.engine.Roles.Bind(ctx, data.Get("name").(string))
-	if err != nil {
-		return nil, err
-	}
+func (b *backend) readCreds(ctx context.Context, bound *role.Binding, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	asked, err := askedFor(bound, data)
 	if err != nil {
 		return nil, problem.Refusef("role %q: %s", bound.Name, err)

@@ -204,10 +204,6 @@ func (b *backend) readRole(ctx context.Context, _ *logical.Request, data *framew
 	if found.AuthClient.ID == "" {
 		method = ""
 	}
-	scopes := found.Scopes
-	if scopes == nil {
-		scopes = []string{}
-	}
 	return &logical.Response{Data: map[string]any{
 		"client_id":            found.AuthClient.ID,
 		"client_secret_set":    found.AuthClient.Secret != "",
@@ -215,7 +211,7 @@ func (b *backend) readRole(ctx context.Context, _ *logical.Request, data *framew
 		"grant_type":           found.GrantType,
 		"username":             found.Username,
 		"password_set":         found.Password != "",
-		"scopes":               scopes,
+		"scopes":               append([]string{}, found.Scopes...),
 		"redirect_uri":         found.RedirectURI,
 		"session_user_id":      found.SessionUserID,
 		"credential_type":      found.CredentialType,

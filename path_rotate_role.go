@@ -37,7 +37,7 @@ func (b *backend) rotateRolePaths() []*framework.Path {
 		"update_all": {Type: framework.TypeBool, Description: "Store the new password with every role of the mount that signs in as the same user.", DisplayAttrs: display("Update all", "")},
 	}
 	return []*framework.Path{path("rotate-role/"+framework.GenericNameRegex("name"), `Gives the ProcessMaker user of a role a new password.`, rotateRoleHelp, fields, map[logical.Operation]framework.OperationHandler{
-		logical.UpdateOperation: onPrimary(b.rotateRole, named{"rotate", "role"}, "Change the password of a role's ProcessMaker user.", responds("What was changed, without the password.", rotateRoleAnswerFields())),
+		logical.UpdateOperation: onPrimary(b.ofRole(b.rotateRole), named{"rotate", "role"}, "Change the password of a role's ProcessMaker user.", responds("What was changed, without the password.", rotateRoleAnswerFields())),
 	})}
 }
 
@@ -49,11 +49,7 @@ func rotateRoleAnswerFields() map[string]*framework.FieldSchema {
 	}
 }
 
-func (b *backend) rotateRole(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	bound, err := b.engine.Roles.Bind(ctx, data.Get("name").(string))
-	if err != nil {
-		return nil, err
-	}
+func (b *backend) rotateRole(ctx context.Context, bound *role.Binding, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	if bound.GrantType != role.GrantTypePassword {
 		return nil, problem.Refusef("role %q has no password: its grant_type is %s. End its session with \"vault delete %ssessions/%s\" and sign in anew", bound.Name, bound.GrantType, req.MountPoint, bound.Name)
 	}

@@ -50,14 +50,14 @@ func (b *backend) sessionPaths() []*framework.Path {
 	return []*framework.Path{
 		path("sessions/"+framework.GenericNameRegex("name"), `The role's own pair of tokens at ProcessMaker, without the tokens.`, sessionHelp, fields, map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation:   here(b.readSession, named{"read", "session"}, "Read whose session a role has, without its tokens.", session),
-			logical.UpdateOperation: onActive(b.writeSession, named{"start", "session"}, "Complete a sign-in, or import a refresh token.", session),
+			logical.UpdateOperation: onActive(b.ofRole(b.writeSession), named{"start", "session"}, "Complete a sign-in, or import a refresh token.", session),
 			logical.DeleteOperation: onActive(b.deleteSession, named{"end", "session"}, "End a role's session at ProcessMaker.", respondsEmpty()),
 		}),
 		path("sessions/?$", "The names of the roles that have a session.", "Lists the names of the roles that have a session, sorted.", nil, map[logical.Operation]framework.OperationHandler{
 			logical.ListOperation: here(b.listSessions, named{"list", "sessions"}, "List the roles that have a session.", respondsKeys("Names of the roles.")),
 		}),
 		path("authorize/"+framework.GenericNameRegex("name"), `Begins a person's sign-in for a role with grant_type authorization_code.`, authorizeHelp, map[string]*framework.FieldSchema{"name": name}, map[logical.Operation]framework.OperationHandler{
-			logical.UpdateOperation: onActive(b.authorize, named{"authorize", "session"}, "Begin a person's sign-in.", signIn),
+			logical.UpdateOperation: onActive(b.ofRole(b.authorize), named{"authorize", "session"}, "Begin a person's sign-in.", signIn),
 		}),
 	}
 }
@@ -75,11 +75,7 @@ func callerOf(req *logical.Request) string {
 	}
 }
 
-func (b *backend) authorize(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	bound, err := b.engine.Roles.Bind(ctx, data.Get("name").(string))
-	if err != nil {
-		return nil, err
-	}
+func (b *backend) authorize(ctx context.Context, bound *role.Binding, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
 	if bound.GrantType != role.GrantTypeCode {
 		return nil, problem.Refusef("role %q signs in by %s; authorize is for grant_type %s", bound.Name, bound.GrantType, role.GrantTypeCode)
 	}
@@ -95,11 +91,7 @@ func (b *backend) authorize(ctx context.Context, req *logical.Request, data *fra
 	}}, nil
 }
 
-func (b *backend) writeSession(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	bound, err := b.engine.Roles.Bind(ctx, data.Get("name").(string))
-	if err != nil {
-		return nil, err
-	}
+func (b *backend) writeSession(ctx context.Context, bound *role.Binding, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	in := &fields.Input{Data: data}
 	var code, state, refreshToken string
 	in.Secret("code", &code)
@@ -109,6 +101,7 @@ func (b *backend) writeSession(ctx context.Context, req *logical.Request, data *
 		return nil, problem.Refusef("role %q: %s", bound.Name, in.Err)
 	}
 	var started *session.Session
+	var err error
 	switch {
 	case bound.GrantType == role.GrantTypePassword:
 		return nil, problem.Refusef("role %q signs in with its password; its session starts by itself when one is needed", bound.Name)

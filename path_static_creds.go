@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/engine/credential"
+	"vault-plugin-secrets-processmaker/engine/role"
 	"vault-plugin-secrets-processmaker/internal/problem"
 )
 
@@ -23,15 +24,11 @@ themselves.
 func (b *backend) staticPaths() []*framework.Path {
 	fields := map[string]*framework.FieldSchema{"name": nameField(display("Role", ""))}
 	return []*framework.Path{path("static-creds/"+framework.GenericNameRegex("name"), `The credential that all readers of a role share, without a lease.`, staticHelp, fields, map[logical.Operation]framework.OperationHandler{
-		logical.ReadOperation: onActive(b.readStaticCreds, named{"read", "static-credentials"}, "Read the credential that a role's readers share.", responds("The token.", staticAnswerFields())),
+		logical.ReadOperation: onActive(b.ofRole(b.readStaticCreds), named{"read", "static-credentials"}, "Read the credential that a role's readers share.", responds("The token.", staticAnswerFields())),
 	})}
 }
 
-func (b *backend) readStaticCreds(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	bound, err := b.engine.Roles.Bind(ctx, data.Get("name").(string))
-	if err != nil {
-		return nil, err
-	}
+func (b *backend) readStaticCreds(ctx context.Context, bound *role.Binding, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
 	if bound.RotationPeriod == 0 {
 		return nil, problem.Refusef("role %q shares no credential: set its rotation_period, or read %screds/%s", bound.Name, req.MountPoint, bound.Name)
 	}

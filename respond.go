@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"maps"
 	"net/http"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/engine/role"
 	"vault-plugin-secrets-processmaker/internal/problem"
 )
 
@@ -108,6 +110,17 @@ func here(callback framework.OperationFunc, id named, summary string, responses 
 		Summary:      summary,
 		Responses:    responses,
 		DisplayAttrs: &framework.DisplayAttributes{OperationVerb: id.verb, OperationSuffix: id.noun},
+	}
+}
+
+// ofRole is the callback of an operation on a role as it signs in now.
+func (b *backend) ofRole(answer func(context.Context, *role.Binding, *logical.Request, *framework.FieldData) (*logical.Response, error)) framework.OperationFunc {
+	return func(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+		bound, err := b.engine.Roles.Bind(ctx, data.Get("name").(string))
+		if err != nil {
+			return nil, err
+		}
+		return answer(ctx, bound, req, data)
 	}
 }
 

@@ -130,8 +130,9 @@ func (e *Engine) Tick() {
 
 // Forget drops from memory what another node has stored under key.
 func (e *Engine) Forget(key string) {
-	switch name, prefix := cutPrefix(key); prefix {
-	case instance.Key:
+	prefix, name, _ := strings.Cut(key, "/")
+	switch prefix + "/" {
+	case instance.Key + "/":
 		e.Instances.Forget()
 		e.Roles.ForgetAll()
 	case role.Prefix:

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -18,14 +17,6 @@ import (
 
 // UpkeepInterval is how often the mount walks what the roles have, not what was handed out.
 const UpkeepInterval = time.Hour
-
-// cutPrefix splits a stored key into the prefix of its package and the rest.
-func cutPrefix(key string) (name, prefix string) {
-	if at := strings.Index(key, "/"); at >= 0 {
-		return key[at+1:], key[:at+1]
-	}
-	return "", key
-}
 
 // KeepUp ends what superseded roles have left, renews aged sessions, forgets sign-ins that nobody
 // completed, settles changes of passwords that were cut off, and removes a deleted config that

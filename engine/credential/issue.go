@@ -20,6 +20,7 @@ import (
 	"vault-plugin-secrets-processmaker/engine/token"
 	"vault-plugin-secrets-processmaker/internal/keylock"
 	"vault-plugin-secrets-processmaker/internal/problem"
+	"vault-plugin-secrets-processmaker/internal/store"
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
@@ -43,7 +44,7 @@ type Service struct {
 	// statics locks the static credentials of roles.
 	statics *keylock.Locks
 	// mirrors are the stored static credentials in memory, by role.
-	mirrors sync.Map // string to *Shared
+	mirrors store.Cache[Shared]
 }
 
 // NewService reads nothing.

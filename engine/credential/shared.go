@@ -79,7 +79,7 @@ type Stale struct {
 // Shared returns the role's static credential, a new one if the last is past its rotation. Where
 // none can be had, it returns the old one as long as that lives, with the reason.
 func (s *Service) Shared(ctx context.Context, bound *role.Binding) (Stale, error) {
-	if known := s.mirror(bound.Name); s.fresh(known, bound) {
+	if known := s.mirrors.Known(bound.Name); s.fresh(known, bound) {
 		return Stale{Shared: known}, nil
 	}
 	unlock, err := s.statics.Lock(ctx, bound.Name)
@@ -105,16 +105,9 @@ func (s *Service) Shared(ctx context.Context, bound *role.Binding) (Stale, error
 	return Stale{}, err
 }
 
-func (s *Service) mirror(name string) *Shared {
-	if found, ok := s.mirrors.Load(name); ok {
-		return found.(*Shared)
-	}
-	return nil
-}
-
 // stored is the static credential in memory or storage, if one lives. The role's lock is held.
 func (s *Service) stored(ctx context.Context, name string) (*Shared, error) {
-	if known := s.mirror(name); known != nil {
+	if known := s.mirrors.Known(name); known != nil {
 		return known, nil
 	}
 	current, err := s.GetShared(ctx, name)
@@ -125,7 +118,7 @@ func (s *Service) stored(ctx context.Context, name string) (*Shared, error) {
 	if current == nil || s.endedAhead(current) {
 		return nil, nil
 	}
-	s.mirrors.Store(name, current)
+	s.mirrors.Keep(name, current)
 	return current, nil
 }
 
@@ -164,7 +157,7 @@ func (s *Service) rotate(ctx context.Context, bound *role.Binding) (*Shared, err
 		s.Broker.End(bound.Instance, made.Record.With(made.Token))
 		return nil, err
 	}
-	s.mirrors.Store(bound.Name, next)
+	s.mirrors.Keep(bound.Name, next)
 	s.Report.Happened(hclog.Info, telemetry.CredsCreated, made.Record.Subject().StartedAt(began), "shared credential rotated", "token_id", made.Token.ID)
 	return next, nil
 }
@@ -224,7 +217,7 @@ func (s *Service) DropShared(ctx context.Context, name string, inst *instance.In
 func (s *Service) LocksInUse() int { return s.statics.InUse() }
 
 // ForgetShared makes the next use of a role's static credential read storage again.
-func (s *Service) ForgetShared(name string) { s.mirrors.Delete(name) }
+func (s *Service) ForgetShared(name string) { s.mirrors.Forget(name) }
 
 // unshare makes sure that a credential that was ended ahead of its time is not shared any more.
 func (s *Service) unshare(ctx context.Context, record *ledger.Record) {
@@ -249,8 +242,8 @@ func (s *Service) unshare(ctx context.Context, record *ledger.Record) {
 }
 
 func (s *Service) forgetMirror(record *ledger.Record) {
-	if known := s.mirror(record.Role); known != nil && known.Record.ID == record.ID {
-		s.mirrors.CompareAndDelete(record.Role, known)
+	if known := s.mirrors.Known(record.Role); known != nil && known.Record.ID == record.ID {
+		s.mirrors.Forget(record.Role)
 	}
 }
 

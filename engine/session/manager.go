@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -14,6 +13,7 @@ import (
 	"vault-plugin-secrets-processmaker/engine/token"
 	"vault-plugin-secrets-processmaker/internal/keylock"
 	"vault-plugin-secrets-processmaker/internal/problem"
+	"vault-plugin-secrets-processmaker/internal/store"
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
@@ -23,7 +23,7 @@ type Manager struct {
 	// sessions locks the sessions of roles, imports the refresh tokens that are being imported.
 	sessions, imports *keylock.Locks
 	// mirrors are the stored sessions in memory, by role.
-	mirrors sync.Map // string to *Session
+	mirrors store.Cache[Session]
 }
 
 // NewManager reads nothing.
@@ -35,7 +35,7 @@ func NewManager(tokens *token.Broker) *Manager {
 func (m *Manager) LocksInUse() int { return m.sessions.InUse() + m.imports.InUse() }
 
 // Forget makes the next use of a role's session read storage again.
-func (m *Manager) Forget(name string) { m.mirrors.Delete(name) }
+func (m *Manager) Forget(name string) { m.mirrors.Forget(name) }
 
 // ErrOver: the session as the caller knew it was deleted or lost.
 var ErrOver = problem.Conflictf("the session was ended by another request at the same time; try again")
@@ -107,7 +107,7 @@ func (m *Manager) Usable(ctx context.Context, bound *role.Binding) (*Session, er
 	own := stored != nil && stored.Fingerprint == bound.Fingerprint
 	switch {
 	case own && stored.Active():
-		m.mirrors.Store(bound.Name, stored)
+		m.mirrors.Keep(bound.Name, stored)
 		return stored, nil
 	case bound.GrantType == role.GrantTypePassword:
 		return m.start(ctx, bound, stored)
@@ -170,7 +170,7 @@ func (m *Manager) adopt(bound *role.Binding, started, old *Session) error {
 		return m.withdraw(bound.Name, started)
 	}
 	bound.Gate.Accept()
-	m.mirrors.Store(bound.Name, started)
+	m.mirrors.Keep(bound.Name, started)
 	m.Report.Happened(hclog.Info, telemetry.SessionStarted, telemetry.OfSession(bound.Name), "session started", "user_id", started.UserID, "token_id", started.TokenID)
 	if old == nil || !old.Active() {
 		return nil
@@ -224,7 +224,7 @@ func (m *Manager) Renew(ctx context.Context, bound *role.Binding, seen *Session)
 		m.Forget(bound.Name)
 		return nil, ErrOver
 	case stored.TokenID != seen.TokenID:
-		m.mirrors.Store(bound.Name, stored)
+		m.mirrors.Keep(bound.Name, stored)
 		return stored, nil
 	}
 	renewed := *stored
@@ -250,7 +250,7 @@ func (m *Manager) Renew(ctx context.Context, bound *role.Binding, seen *Session)
 	case outcome.Kept != nil:
 		return nil, outcome.Kept
 	}
-	m.mirrors.Store(bound.Name, &renewed)
+	m.mirrors.Keep(bound.Name, &renewed)
 	m.Report.Happened(hclog.Info, telemetry.SessionRenewed, telemetry.OfSession(bound.Name).StartedAt(began), "session renewed", "user_id", renewed.UserID, "token_id", renewed.TokenID)
 	return &renewed, nil
 }

@@ -102,10 +102,8 @@ func (m *Manager) replace(name string, known, next *Session) error {
 }
 
 func (m *Manager) mirror(bound *role.Binding) *Session {
-	if found, ok := m.mirrors.Load(bound.Name); ok {
-		if known := found.(*Session); known.Fingerprint == bound.Fingerprint && known.Active() {
-			return known
-		}
+	if known := m.mirrors.Known(bound.Name); known != nil && known.Fingerprint == bound.Fingerprint && known.Active() {
+		return known
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 // Cache holds what was made of stored entries, by name, but no names that have none: a caller could
 // make those up.
 type Cache[T any] struct {
-	// Read makes what is held of the stored entry; nil where there is none.
+	// Read makes what is held of the stored entry; nil where there is none. Load and Replace need it.
 	Read   func(ctx context.Context, name string) (*T, error)
 	byName sync.Map // name to *T
 	// forgotten counts how often what is in memory was declared stale.
@@ -23,10 +23,9 @@ type Cache[T any] struct {
 
 // Known returns what is in memory under name, or nil.
 func (c *Cache[T]) Known(name string) *T {
-	if found, ok := c.byName.Load(name); ok {
-		return found.(*T)
-	}
-	return nil
+	found, _ := c.byName.Load(name)
+	known, _ := found.(*T)
+	return known
 }
 
 // Load returns what is in memory under name, and otherwise what Read returns.
@@ -112,6 +111,9 @@ func (c *Cache[T]) Withdraw(name string) (restore func()) {
 		}
 	}
 }
+
+// Keep puts what the caller has stored or read into memory.
+func (c *Cache[T]) Keep(name string, stored *T) { c.byName.Store(name, stored) }
 
 // Forget makes the next Load of name read again.
 func (c *Cache[T]) Forget(name string) {

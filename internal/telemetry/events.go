@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -101,9 +102,11 @@ type queue struct {
 	mu      sync.Mutex
 	pending []event
 	sending bool
-	// asked: the edition of the host was looked at. silent: the host has no subscribers.
-	asked, silent bool
-	dropped       int64
+	// asked: the edition of the host was looked at.
+	asked atomic.Bool
+	// silent: the host has no subscribers.
+	silent  bool
+	dropped int64
 }
 
 // add takes an event in and tells whether the caller has to start a sender.
@@ -148,11 +151,7 @@ func (q *queue) silence() {
 
 // askOnce finds out with the first call whether the host has subscribers at all.
 func (q *queue) askOnce(listens func() bool) {
-	q.mu.Lock()
-	asked := q.asked
-	q.asked = true
-	q.mu.Unlock()
-	if !asked && !listens() {
+	if q.asked.CompareAndSwap(false, true) && !listens() {
 		q.silence()
 	}
 }

@@ -30,8 +30,8 @@ type Health struct{ byName sync.Map } // name to *RoleHealth
 
 // Of returns the role's health, and begins it where there is none.
 func (h *Health) Of(name string) *RoleHealth {
-	if found, ok := h.byName.Load(name); ok {
-		return found.(*RoleHealth)
+	if known := h.Known(name); known != nil {
+		return known
 	}
 	made, _ := h.byName.LoadOrStore(name, &RoleHealth{})
 	return made.(*RoleHealth)
@@ -39,11 +39,9 @@ func (h *Health) Of(name string) *RoleHealth {
 
 // Known is nil for a role that was not used since the plugin started.
 func (h *Health) Known(name string) *RoleHealth {
-	found, ok := h.byName.Load(name)
-	if !ok {
-		return nil
-	}
-	return found.(*RoleHealth)
+	found, _ := h.byName.Load(name)
+	known, _ := found.(*RoleHealth)
+	return known
 }
 
 // Forget is for a role that is deleted.
