@@ -101,7 +101,9 @@ func leaseOf(req *logical.Request) (credential.Lease, error) {
 		return credential.Lease{}, err
 	}
 	token, _ := req.Data["access_token"].(string)
-	return credential.Lease{ID: id, AccessToken: token, Issued: req.Secret.IssueTime, End: leaseEndOf(req.Secret), Increment: req.Secret.Increment}, nil
+	text, _ := req.Secret.InternalData[internalLeaseEnd].(string)
+	end, _ := time.Parse(time.RFC3339Nano, text) // zero where the end is unknown
+	return credential.Lease{ID: id, AccessToken: token, Issued: req.Secret.IssueTime, End: end, Increment: req.Secret.Increment}, nil
 }
 
 // credentialOf reads the credential's id out of a lease. It stands there twice.
@@ -113,13 +115,4 @@ func credentialOf(req *logical.Request) (ledger.ID, error) {
 		}
 	}
 	return "", errors.New("the lease names no credential")
-}
-
-func leaseEndOf(secret *logical.Secret) time.Time {
-	text, _ := secret.InternalData[internalLeaseEnd].(string)
-	end, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
-		return time.Time{}
-	}
-	return end
 }

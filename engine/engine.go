@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -78,11 +79,7 @@ type Engine struct {
 
 // Keys are the stored keys of all packages, with their marks.
 func Keys() []store.Key {
-	var all []store.Key
-	for _, keys := range [][]store.Key{instance.Keys, role.Keys, session.Keys, credential.Keys, ledger.Keys} {
-		all = append(all, keys...)
-	}
-	return all
+	return slices.Concat(instance.Keys, role.Keys, session.Keys, credential.Keys, ledger.Keys)
 }
 
 // New wires the services of a mount. It starts and reads nothing.

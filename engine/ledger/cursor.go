@@ -2,12 +2,9 @@ package ledger
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/internal/store"
 )
@@ -31,23 +28,22 @@ type Cursor struct {
 	Left []string `json:"left"`
 }
 
+func (c *Cursor) CurrentVersion() int { return CursorVersion }
+func (c *Cursor) Usable() bool        { return c.Next != "" }
+
 // ReadCursor returns the stored cursor, or, where there is none, one that stands at the earliest
 // record. Only the latter lists the ledger.
 func (l *Ledger) ReadCursor(ctx context.Context) (*Cursor, error) {
 	now := l.clock.Now()
-	entry, err := l.storage.Get(ctx, CursorKey)
-	if err != nil {
+	cursor, err := store.Get[Cursor](ctx, l.storage, CursorKey, store.Name{})
+	if err != nil && !store.IsUnreadable(err) {
 		return nil, err
 	}
-	if entry == nil {
-		return l.firstCursor(ctx, now)
-	}
-	var cursor Cursor
-	if err := entry.DecodeJSON(&cursor); err != nil || cursor.Version != CursorVersion || !cursor.wellFormed(now) {
+	if cursor == nil || !cursor.wellFormed(now) {
 		// It only saves work: what it said can be found out again.
 		return l.firstCursor(ctx, now)
 	}
-	return &cursor, nil
+	return cursor, nil
 }
 
 // longestRest: after a longer rest, listing the ledger is cheaper than listing every minute since.
@@ -82,11 +78,7 @@ func (l *Ledger) firstCursor(ctx context.Context, now time.Time) (*Cursor, error
 
 // PutCursor stores the cursor.
 func (l *Ledger) PutCursor(ctx context.Context, c *Cursor) error {
-	entry, err := logical.StorageEntryJSON(CursorKey, c)
-	if err != nil {
-		return fmt.Errorf("the ledger's cursor cannot be encoded: %w", err)
-	}
-	return l.storage.Put(ctx, entry)
+	return store.Put(ctx, l.storage, CursorKey, c)
 }
 
 // Buckets lists the minutes to look at now, the oldest first: leftovers, and up to most new ones.
@@ -148,10 +140,8 @@ func (l *Ledger) Overdue(ctx context.Context) (Overdue, error) {
 		}
 		found.IDs = append(found.IDs, ids...)
 	}
-	for _, id := range found.IDs {
-		if found.Oldest.IsZero() || id.Deadline().Before(found.Oldest) {
-			found.Oldest = id.Deadline()
-		}
+	if len(found.IDs) > 0 {
+		found.Oldest = slices.Min(found.IDs).Deadline() // an id begins with its deadline
 	}
 	return found, nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -68,19 +69,11 @@ func draw(random io.Reader) (string, error) {
 			}
 			password[i] = alphabet[at.Int64()]
 		}
-		if hasEveryClass(string(password)) {
+		lacks := func(class string) bool { return !strings.ContainsAny(string(password), class) }
+		if !slices.ContainsFunc(classes[:], lacks) {
 			return string(password), nil
 		}
 	}
-}
-
-func hasEveryClass(password string) bool {
-	for _, class := range classes {
-		if !strings.ContainsAny(password, class) {
-			return false
-		}
-	}
-	return true
 }
 
 // Fit refuses passwords that ProcessMaker changes before it stores them: it removes tags and marks

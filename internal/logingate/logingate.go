@@ -54,11 +54,11 @@ func (g *Gate) Enter(ctx context.Context, now func() time.Time) (settle Settle, 
 			return nil, &Remembered{Refusal: g.refused, Until: g.until}
 		case g.proved:
 			defer g.mu.Unlock()
-			return func(err error, refused bool) { g.settle(err, refused, now()) }, nil
+			return func(err error, refused bool) { g.settle(false, err, refused, now()) }, nil
 		case g.trial == nil:
 			defer g.mu.Unlock()
 			g.trial = make(chan struct{})
-			return func(err error, refused bool) { g.settleTrial(err, refused, now()) }, nil
+			return func(err error, refused bool) { g.settle(true, err, refused, now()) }, nil
 		}
 		trial := g.trial
 		g.mu.Unlock()
@@ -101,21 +101,13 @@ func (g *Gate) Accept() {
 	g.rejection = nil
 }
 
-func (g *Gate) settle(err error, refused bool, now time.Time) {
+func (g *Gate) settle(onTrial bool, err error, refused bool, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.learn(err, refused, now)
-}
-
-func (g *Gate) settleTrial(err error, refused bool, now time.Time) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.learn(err, refused, now)
-	close(g.trial)
-	g.trial = nil
-}
-
-func (g *Gate) learn(err error, refused bool, now time.Time) {
+	if onTrial {
+		close(g.trial)
+		g.trial = nil
+	}
 	switch {
 	case err == nil:
 		g.proved, g.pause, g.refused, g.until = true, 0, nil, time.Time{}
