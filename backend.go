@@ -7,13 +7,11 @@ import (
 	"io"
 	"strings"
 
-	"vault-plugin-secrets-processmaker/engine"
-
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-processmaker/engine"
 	"vault-plugin-secrets-processmaker/internal/clock"
-	"vault-plugin-secrets-processmaker/internal/store"
 )
 
 const backendHelp = `
@@ -23,8 +21,8 @@ end with their lease. Configure the instance at "config", a way to sign in at
 "roles/<name>", and read tokens at "creds/<name>".
 `
 
-// backend is one mount as Vault sees it. Mounts share a process, so everything
-// that changes hangs on its engine and nothing on a package.
+// backend is one mount as Vault sees it. Mounts share a process, so everything that changes hangs
+// on its engine and nothing on a package.
 type backend struct {
 	*framework.Backend
 
@@ -34,8 +32,8 @@ type backend struct {
 	engine *engine.Engine
 }
 
-// Factory makes the backend of one mount. It reads no storage and starts nothing:
-// Vault calls it with an empty configuration to learn the version.
+// Factory makes the backend of one mount. It reads no storage and starts nothing: Vault calls it
+// with an empty configuration to learn the version.
 func Factory(ctx context.Context, conf *logical.BackendConfig) (logical.Backend, error) {
 	b := newBackend(clock.System(), rand.Reader)
 	if conf == nil {
@@ -73,28 +71,25 @@ func newBackend(clk clock.Clock, random io.Reader) *backend {
 	return b
 }
 
-// specialPaths are the marks of the stored keys. The keys that a cluster makes with
-// its own readers stay with it; config and roles are replicated.
+// specialPaths are the marks of the stored keys. The keys that a cluster makes with its own readers
+// stay with it; config and roles are replicated.
 func specialPaths() *logical.Paths {
 	paths := &logical.Paths{}
 	for _, key := range engine.Keys() {
-		mark(&paths.SealWrapStorage, key, key.SealWrap)
-		mark(&paths.LocalStorage, key, key.Local)
+		if key.SealWrap {
+			paths.SealWrapStorage = append(paths.SealWrapStorage, key.Prefix)
+		}
+		if key.Local {
+			paths.LocalStorage = append(paths.LocalStorage, key.Prefix)
+		}
 	}
 	return paths
-}
-
-func mark(list *[]string, key store.Key, marked bool) {
-	if marked {
-		*list = append(*list, key.Prefix)
-	}
 }
 
 // Setup makes the engine of what Vault tells of the mount.
 func (b *backend) Setup(ctx context.Context, conf *logical.BackendConfig) error {
 	if conf.Logger != nil && conf.BackendUUID != "" {
-		// The mounts of a process share its logger, whose name is that of
-		// whichever came first.
+		// The mounts of a process share its logger, whose name is that of whichever came first.
 		named := *conf
 		named.Logger = conf.Logger.With("mount_id", engine.ShortID(conf.BackendUUID))
 		conf = &named
@@ -119,13 +114,11 @@ func (b *backend) Setup(ctx context.Context, conf *logical.BackendConfig) error 
 	return nil
 }
 
-// host is Vault as the engine sees it.
 type host struct {
 	logical.EventSender
 	logical.SystemView
 }
 
-// periodic runs about once a minute.
 func (b *backend) periodic(context.Context, *logical.Request) error {
 	b.engine.Tick()
 	return nil

@@ -16,13 +16,11 @@ import (
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
-// secretFields are the fields whose values may never be repeated, not even in
-// a complaint about them.
+// secretFields are the fields whose values may never be repeated, not even in a complaint.
 var secretFields = []string{"client_secret", "password", "client_key", "proxy_url", "code", "state", "refresh_token"}
 
-// HandleRequest guards every operation of the mount: a panic would end the process
-// that all mounts of this plugin share. It is the one place where the errors of the
-// engine become Vault's answers.
+// HandleRequest guards every operation of the mount: a panic would end the process that all mounts
+// of this plugin share. It is the one place where the errors of the engine become Vault's answers.
 func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp *logical.Response, err error) {
 	defer b.engine.Background.Join()()
 	defer func() {
@@ -71,9 +69,8 @@ func (b *backend) HandleExistenceCheck(ctx context.Context, req *logical.Request
 
 var misfitPattern = regexp.MustCompile(`error converting input for field "([^"]+)"`)
 
-// misfitField recognises the framework's complaint about a value of the wrong
-// type, which quotes the value: a secret may have been put into the wrong field,
-// and errors stand in the audit log in clear.
+// misfitField recognises the framework's complaint about a value of the wrong type, which quotes
+// it: a secret may have been put into the wrong field, and errors stand in the audit log in clear.
 func misfitField(complaint string) string {
 	if found := misfitPattern.FindStringSubmatch(complaint); found != nil {
 		return found[1]
@@ -102,8 +99,7 @@ func refuseHostile(req *logical.Request) error {
 	return refuseConfusedSecrets(req)
 }
 
-// refuseConfusedSecrets looks at secrets before the framework does, whose
-// complaint about a list or an object in place of a text quotes it.
+// refuseConfusedSecrets comes before the framework, which quotes a list in place of a text.
 func refuseConfusedSecrets(req *logical.Request) error {
 	for _, name := range secretFields {
 		switch req.Data[name].(type) {
@@ -115,9 +111,8 @@ func refuseConfusedSecrets(req *logical.Request) error {
 	return nil
 }
 
-// refuseUnknownFields makes a mistyped field name an error: ignoring it could
-// mean another renewal mode, or a secret that is believed stored. Lists are left
-// alone, because some clients give the same parameters to all of them.
+// refuseUnknownFields makes a mistyped field name an error: ignoring it could mean another renewal
+// mode, or a lost secret. Lists are left alone: some clients give them all parameters.
 func (b *backend) refuseUnknownFields(req *logical.Request) error {
 	switch req.Operation {
 	case logical.ReadOperation, logical.CreateOperation, logical.UpdateOperation, logical.PatchOperation, logical.DeleteOperation:

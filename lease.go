@@ -7,21 +7,18 @@ import (
 	"maps"
 	"time"
 
-	"vault-plugin-secrets-processmaker/engine/credential"
-
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-processmaker/engine/credential"
 	"vault-plugin-secrets-processmaker/engine/lease"
 	"vault-plugin-secrets-processmaker/engine/ledger"
 )
 
-// credentialSecretType is stored with every lease: renaming it would make all
-// of them irrevocable.
+// credentialSecretType is stored with every lease: renaming it would make all of them irrevocable.
 const credentialSecretType = "processmaker_credential"
 
-// The keys of a lease's InternalData. They are stored with leases: renaming
-// one needs a migration.
+// The keys of a lease's InternalData. They are stored with leases: renaming one needs a migration.
 const (
 	internalCredentialID = "credential_id"
 	internalDeadline     = "deadline"
@@ -33,8 +30,7 @@ const (
 	internalRenewMode    = "renew_mode"
 )
 
-// credentialSecret is the one kind of lease of this engine, for every type of
-// credential.
+// credentialSecret is the one kind of lease of this engine, for every type of credential.
 func (b *backend) credentialSecret() *framework.Secret {
 	return &framework.Secret{
 		Type:   credentialSecretType,
@@ -44,8 +40,7 @@ func (b *backend) credentialSecret() *framework.Secret {
 	}
 }
 
-// renew lengthens a lease. The answer always holds the whole data: Vault replaces
-// the lease's data with it.
+// renew lengthens a lease. The answer holds the whole data: Vault replaces the lease's with it.
 func (b *backend) renew(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
 	held, err := leaseOf(req)
 	if err != nil {
@@ -74,7 +69,6 @@ func (b *backend) revoke(ctx context.Context, req *logical.Request, _ *framework
 	return warned(warning), nil
 }
 
-// leased is the answer to a read.
 func (b *backend) leased(issued *credential.Credential) *logical.Response {
 	resp := b.Secret(credentialSecretType).Response(answerData(issued.Record, issued.Token), leaseFacts(issued))
 	resp.Secret.Renewable = lease.Mode(issued.Record.RenewMode) != lease.None
@@ -84,14 +78,10 @@ func (b *backend) leased(issued *credential.Credential) *logical.Response {
 func withTerms(resp *logical.Response, c *credential.Credential) *logical.Response {
 	resp.Secret.TTL = c.Terms.TTL
 	resp.Secret.MaxTTL = c.Terms.MaxTTL
-	for _, warning := range c.Terms.Warnings {
-		resp.AddWarning(warning)
-	}
-	return resp
+	return warn(resp, c.Terms.Warnings)
 }
 
-// leaseFacts are what Vault keeps with the lease: enough to find the record, and
-// nothing secret.
+// leaseFacts are what Vault keeps with the lease: enough to find the record, and nothing secret.
 func leaseFacts(c *credential.Credential) map[string]any {
 	return map[string]any{
 		internalCredentialID: string(c.Record.ID),
@@ -105,14 +95,15 @@ func leaseFacts(c *credential.Credential) map[string]any {
 	}
 }
 
-// leaseOf reads a lease.
 func leaseOf(req *logical.Request) (credential.Lease, error) {
 	id, err := credentialOf(req)
 	if err != nil {
 		return credential.Lease{}, err
 	}
 	token, _ := req.Data["access_token"].(string)
-	return credential.Lease{ID: id, AccessToken: token, Issued: req.Secret.IssueTime, End: leaseEndOf(req.Secret), Increment: req.Secret.Increment}, nil
+	text, _ := req.Secret.InternalData[internalLeaseEnd].(string)
+	end, _ := time.Parse(time.RFC3339Nano, text) // zero where the end is unknown
+	return credential.Lease{ID: id, AccessToken: token, Issued: req.Secret.IssueTime, End: end, Increment: req.Secret.Increment}, nil
 }
 
 // credentialOf reads the credential's id out of a lease. It stands there twice.
@@ -124,14 +115,4 @@ func credentialOf(req *logical.Request) (ledger.ID, error) {
 		}
 	}
 	return "", errors.New("the lease names no credential")
-}
-
-// leaseEndOf reads where the lease ends, or the zero time if that is unknown.
-func leaseEndOf(secret *logical.Secret) time.Time {
-	text, _ := secret.InternalData[internalLeaseEnd].(string)
-	end, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
-		return time.Time{}
-	}
-	return end
 }

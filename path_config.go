@@ -5,23 +5,18 @@ import (
 	"fmt"
 	"time"
 
-	"vault-plugin-secrets-processmaker/engine/instance"
-
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
-	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/engine/instance"
 	"vault-plugin-secrets-processmaker/internal/fields"
 	"vault-plugin-secrets-processmaker/internal/problem"
 	"vault-plugin-secrets-processmaker/internal/store"
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
-const (
-	configHelpSynopsis = `Which ProcessMaker instance this mount serves, and how it is reached.`
-
-	configHelpDescription = `
+const configHelp = `
 One mount serves one instance. "url" is the only field without a default. The
 auth client (client_id, client_secret, client_auth_method) is used by roles
 that name none of their own.
@@ -36,11 +31,10 @@ through a place of his own. To make that harder, changing url, proxy_url or
 tls_server_name and turning on insecure_tls need client_secret again where one is
 stored. url cannot change while credentials live.
 `
-)
 
 func (b *backend) configPaths() []*framework.Path {
 	const summary = "Set how the ProcessMaker instance is reached."
-	config := path("config", configHelpSynopsis, configHelpDescription, configFields(), map[logical.Operation]framework.OperationHandler{
+	config := path("config", `Which ProcessMaker instance this mount serves, and how it is reached.`, configHelp, configFields(), map[logical.Operation]framework.OperationHandler{
 		logical.CreateOperation: onPrimary(b.writeConfig, named{"configure", "config"}, summary, respondsEmpty()),
 		logical.UpdateOperation: onPrimary(b.writeConfig, named{"configure", "config"}, summary, respondsEmpty()),
 		logical.PatchOperation:  onPrimary(b.writeConfig, named{"patch", "config"}, summary, respondsEmpty()),
@@ -54,38 +48,23 @@ func (b *backend) configPaths() []*framework.Path {
 
 func configFields() map[string]*framework.FieldSchema {
 	return map[string]*framework.FieldSchema{
-		"url":           {Type: framework.TypeString, Required: true, Description: `Base URL of the ProcessMaker instance, with an optional path, such as "https://bpm.example.com".`, DisplayAttrs: display("URL", "Instance")},
-		"allow_http":    {Type: framework.TypeBool, Description: "Accept an http url for a host that is not loopback.", DisplayAttrs: display("Allow HTTP", "Instance")},
-		"client_id":     {Type: framework.TypeString, Description: "Auth client for roles that name none.", DisplayAttrs: display("Client ID", "Auth client")},
-		"client_secret": {Type: framework.TypeString, Description: "Secret of the auth client. Write only.", DisplayAttrs: sensitive("Client secret", "Auth client")},
-		"client_auth_method": {
-			Type: framework.TypeString, Default: string(client.ClientSecretPost), AllowedValues: []any{string(client.ClientSecretPost), string(client.ClientSecretBasic)},
-			Description: "Whether the auth client's id and secret go into the body or into an HTTP Basic header.", DisplayAttrs: display("Client authentication method", "Auth client"),
-		},
-		"ca_cert":         {Type: framework.TypeString, Description: "PEM certificates that the instance's certificate is checked against. Default: the system's.", DisplayAttrs: multiline("CA certificates", "TLS")},
-		"client_cert":     {Type: framework.TypeString, Description: "PEM client certificate for mutual TLS.", DisplayAttrs: multiline("Client certificate", "TLS")},
-		"client_key":      {Type: framework.TypeString, Description: "PEM key of client_cert. Write only.", DisplayAttrs: sensitive("Client key", "TLS")},
-		"tls_server_name": {Type: framework.TypeString, Description: "Name to expect in the instance's certificate in place of the url's host.", DisplayAttrs: display("TLS server name", "TLS")},
-		"tls_min_version": {
-			Type: framework.TypeString, Default: instance.DefaultTLSMinVersion, AllowedValues: []any{"tls12", "tls13"},
-			Description: "Oldest TLS version to accept.", DisplayAttrs: display("Minimum TLS version", "TLS"),
-		},
-		"insecure_tls": {Type: framework.TypeBool, Description: "Do not check the instance's certificate. For tests only.", DisplayAttrs: display("Insecure TLS", "TLS")},
-		"proxy_url":    {Type: framework.TypeString, Description: "Proxy for every call. Default: what Vault's environment says.", DisplayAttrs: display("Proxy URL", "Network")},
-		"request_timeout": {
-			Type: framework.TypeDurationSecond, Default: int(instance.DefaultRequestTimeout.Seconds()),
-			Description: "Bound on one HTTP exchange, 1s to 30s.", DisplayAttrs: display("Request timeout", "Network"),
-		},
-		"max_concurrent_requests": {
-			Type: framework.TypeInt, Default: instance.DefaultMaxConcurrentRequests,
-			Description: "Most requests to the instance at one time, at least 2. Revocations use at most half.", DisplayAttrs: display("Concurrent requests", "Network"),
-		},
-		"token_requests_per_minute": {
-			Type: framework.TypeInt, Default: instance.DefaultTokenRequestsPerMinute,
-			Description: "Most calls of /oauth/token a minute; 0 for no bound. ProcessMaker allows 60 for each client address.", DisplayAttrs: display("Token requests a minute", "Network"),
-		},
-		"password_policy":   {Type: framework.TypeString, Description: "Name of a Vault password policy for rotate-role. Default: 32 letters, digits and symbols that ProcessMaker stores as they are.", DisplayAttrs: display("Password policy", "Password rotation")},
-		"verify_connection": {Type: framework.TypeBool, Default: true, Description: "Check on write that a ProcessMaker answers at the url.", DisplayAttrs: display("Verify connection", "Instance")},
+		"url":                       {Type: framework.TypeString, Required: true, Description: `Base URL of the ProcessMaker instance, with an optional path, such as "https://bpm.example.com".`, DisplayAttrs: display("URL", "Instance")},
+		"allow_http":                {Type: framework.TypeBool, Description: "Accept an http url for a host that is not loopback.", DisplayAttrs: display("Allow HTTP", "Instance")},
+		"client_id":                 {Type: framework.TypeString, Description: "Auth client for roles that name none.", DisplayAttrs: display("Client ID", "Auth client")},
+		"client_secret":             {Type: framework.TypeString, Description: "Secret of the auth client. Write only.", DisplayAttrs: sensitive("Client secret", "Auth client")},
+		"client_auth_method":        authMethodField(),
+		"ca_cert":                   {Type: framework.TypeString, Description: "PEM certificates that the instance's certificate is checked against. Default: the system's.", DisplayAttrs: multiline("CA certificates", "TLS")},
+		"client_cert":               {Type: framework.TypeString, Description: "PEM client certificate for mutual TLS.", DisplayAttrs: multiline("Client certificate", "TLS")},
+		"client_key":                {Type: framework.TypeString, Description: "PEM key of client_cert. Write only.", DisplayAttrs: sensitive("Client key", "TLS")},
+		"tls_server_name":           {Type: framework.TypeString, Description: "Name to expect in the instance's certificate in place of the url's host.", DisplayAttrs: display("TLS server name", "TLS")},
+		"tls_min_version":           choice(instance.DefaultTLSMinVersion, []any{"tls12", "tls13"}, "Oldest TLS version to accept.", display("Minimum TLS version", "TLS")),
+		"insecure_tls":              {Type: framework.TypeBool, Description: "Do not check the instance's certificate. For tests only.", DisplayAttrs: display("Insecure TLS", "TLS")},
+		"proxy_url":                 {Type: framework.TypeString, Description: "Proxy for every call. Default: what Vault's environment says.", DisplayAttrs: display("Proxy URL", "Network")},
+		"request_timeout":           number(framework.TypeDurationSecond, int(instance.DefaultRequestTimeout.Seconds()), "Bound on one HTTP exchange, 1s to 30s.", display("Request timeout", "Network")),
+		"max_concurrent_requests":   number(framework.TypeInt, instance.DefaultMaxConcurrentRequests, "Most requests to the instance at one time, at least 2. Revocations use at most half.", display("Concurrent requests", "Network")),
+		"token_requests_per_minute": number(framework.TypeInt, instance.DefaultTokenRequestsPerMinute, "Most calls of /oauth/token a minute; 0 for no bound. ProcessMaker allows 60 for each client address.", display("Token requests a minute", "Network")),
+		"password_policy":           {Type: framework.TypeString, Description: "Name of a Vault password policy for rotate-role. Default: 32 letters, digits and symbols that ProcessMaker stores as they are.", DisplayAttrs: display("Password policy", "Password rotation")},
+		"verify_connection":         {Type: framework.TypeBool, Default: true, Description: "Check on write that a ProcessMaker answers at the url.", DisplayAttrs: display("Verify connection", "Instance")},
 	}
 }
 
@@ -94,14 +73,10 @@ func (b *backend) configExists(ctx context.Context, _ *logical.Request, _ *frame
 	if store.IsUnreadable(err) {
 		return false, nil
 	}
-	if err != nil {
-		return false, err
-	}
-	return current != nil && !current.Config.Deleted, nil
+	return current != nil && !current.Config.Deleted, err
 }
 
-// verifyTimeout bounds the check of a write, below the patience of Vault's
-// command line.
+// verifyTimeout bounds the check of a write, below the patience of Vault's command line.
 const verifyTimeout = 40 * time.Second
 
 func (b *backend) writeConfig(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
@@ -137,7 +112,6 @@ func (b *backend) writeConfig(ctx context.Context, req *logical.Request, data *f
 	return warned(configWarnings(changed)...), nil
 }
 
-// changeConfig applies the fields of a write to config.
 func (b *backend) changeConfig(ctx context.Context, changed *instance.Config, previous *instance.Instance, data *framework.FieldData) error {
 	in := &fields.Input{Data: data}
 	changed.Change(in)

@@ -11,18 +11,14 @@ import (
 	"vault-plugin-secrets-processmaker/internal/problem"
 )
 
-const (
-	credentialHelpSynopsis = `Who has a credential, and until when.`
-
-	credentialHelpDescription = `
+const credentialHelp = `
 The credential_id stands in the answer that handed the token out, in its lease,
 in the name of a personal access token at ProcessMaker, and in the audit log
 once the mount is tuned for it. Reading says whose the credential is, never its
 token. What is not found was ended already.
 `
 
-	credentialRevokeHelpSynopsis    = `Ends a credential at ProcessMaker at once, whatever its lease says.`
-	credentialRevokeHelpDescription = `
+const credentialRevokeHelp = `
 For incident response: the token is ended at ProcessMaker now. Its lease can
 then neither be renewed nor do any harm, and goes at its own end.
 
@@ -31,17 +27,16 @@ force=true drops it: the token is not ended then, and lives on at ProcessMaker,
 up to a year from its issue, unless it is ended there. Where the record can be
 read, force=true changes nothing.
 `
-)
 
 func (b *backend) credentialPaths() []*framework.Path {
 	const pattern = "credentials/(?P<credential_id>[0-9a-v]+)"
 	id := &framework.FieldSchema{Type: framework.TypeString, Required: true, Description: "Id of the credential.", DisplayAttrs: display("Credential ID", "")}
 	force := &framework.FieldSchema{Type: framework.TypeBool, Description: "Drop a record that cannot be read; its token is not ended.", DisplayAttrs: display("Force", "")}
 	return []*framework.Path{
-		path(pattern, credentialHelpSynopsis, credentialHelpDescription, map[string]*framework.FieldSchema{"credential_id": id}, map[logical.Operation]framework.OperationHandler{
+		path(pattern, `Who has a credential, and until when.`, credentialHelp, map[string]*framework.FieldSchema{"credential_id": id}, map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation: onActive(b.readCredential, named{"look-up", "credential"}, "Look a credential up by its id, without its token.", responds("The credential.", recordAnswerFields())),
 		}),
-		path(pattern+"/revoke", credentialRevokeHelpSynopsis, credentialRevokeHelpDescription, map[string]*framework.FieldSchema{"credential_id": id, "force": force}, map[logical.Operation]framework.OperationHandler{
+		path(pattern+"/revoke", `Ends a credential at ProcessMaker at once, whatever its lease says.`, credentialRevokeHelp, map[string]*framework.FieldSchema{"credential_id": id, "force": force}, map[logical.Operation]framework.OperationHandler{
 			logical.UpdateOperation: onActive(b.revokeCredential, named{"revoke", "credential"}, "End a credential at ProcessMaker at once.", respondsEmpty()),
 		}),
 	}

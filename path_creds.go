@@ -5,31 +5,25 @@ import (
 	"fmt"
 	"time"
 
-	"vault-plugin-secrets-processmaker/engine/credential"
-
-	"vault-plugin-secrets-processmaker/engine/role"
-
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/engine/credential"
 	"vault-plugin-secrets-processmaker/engine/lease"
 	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/engine/role"
 	"vault-plugin-secrets-processmaker/internal/fields"
 	"vault-plugin-secrets-processmaker/internal/problem"
 )
 
-const (
-	credsHelpSynopsis = `Hands out an access token of ProcessMaker with a lease.`
-
-	credsHelpDescription = `
+const credsHelp = `
 Each read gives a token of its own, which is ended at ProcessMaker when its
 lease ends: that of a login, or with credential_type personal_access_token one
 that the role's session makes. "ttl" asks for a shorter lease than the role's, and
 "renew_mode" for less rotation than the role's (refresh, then extend, then
 none), so that a template can ask for "creds/<name>?renew_mode=extend".
 `
-)
 
 func (b *backend) credsPaths() []*framework.Path {
 	const summary = "Get an access token with a lease."
@@ -41,9 +35,9 @@ func (b *backend) credsPaths() []*framework.Path {
 			Description: "What renewing the lease does; only towards less rotation than the role's renew_mode.", DisplayAttrs: display("Renewal mode", ""),
 		},
 	}
-	return []*framework.Path{path("creds/"+framework.GenericNameRegex("name"), credsHelpSynopsis, credsHelpDescription, fields, map[logical.Operation]framework.OperationHandler{
-		logical.ReadOperation:   onActive(b.readCreds, named{"generate", "credentials"}, summary, responds("The token.", credentialFields())),
-		logical.UpdateOperation: onActive(b.readCreds, named{"generate", "credentials-with-parameters"}, summary, responds("The token.", credentialFields())),
+	return []*framework.Path{path("creds/"+framework.GenericNameRegex("name"), `Hands out an access token of ProcessMaker with a lease.`, credsHelp, fields, map[logical.Operation]framework.OperationHandler{
+		logical.ReadOperation:   onActive(b.ofRole(b.readCreds), named{"generate", "credentials"}, summary, responds("The token.", credentialFields())),
+		logical.UpdateOperation: onActive(b.ofRole(b.readCreds), named{"generate", "credentials-with-parameters"}, summary, responds("The token.", credentialFields())),
 	})}
 }
 
@@ -68,11 +62,7 @@ func credentialFields() map[string]*framework.FieldSchema {
 	return fields
 }
 
-func (b *backend) readCreds(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	bound, err := b.engine.Roles.Bind(ctx, data.Get("name").(string))
-	if err != nil {
-		return nil, err
-	}
+func (b *backend) readCreds(ctx context.Context, bound *role.Binding, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	asked, err := askedFor(bound, data)
 	if err != nil {
 		return nil, problem.Refusef("role %q: %s", bound.Name, err)
@@ -107,7 +97,6 @@ func askedFor(bound *role.Binding, data *framework.FieldData) (credential.Reques
 	return asked, nil
 }
 
-// answerData is what a reader gets.
 func answerData(record *ledger.Record, token client.Token) map[string]any {
 	return map[string]any{
 		"access_token":      token.Value,

@@ -4,28 +4,21 @@ import (
 	"context"
 	"fmt"
 
-	"vault-plugin-secrets-processmaker/engine/token"
-
-	"vault-plugin-secrets-processmaker/engine/role"
-
-	"vault-plugin-secrets-processmaker/engine/instance"
-
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
-	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/engine/instance"
 	"vault-plugin-secrets-processmaker/engine/lease"
+	"vault-plugin-secrets-processmaker/engine/role"
+	"vault-plugin-secrets-processmaker/engine/token"
 	"vault-plugin-secrets-processmaker/internal/fields"
 	"vault-plugin-secrets-processmaker/internal/problem"
 	"vault-plugin-secrets-processmaker/internal/store"
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
-const (
-	roleHelpSynopsis = `How to sign in to ProcessMaker, and what to hand out.`
-
-	roleHelpDescription = `
+const roleHelp = `
 A role is a ProcessMaker user's login, the auth client it goes through, and the
 lifetimes of what is handed out at creds/<name>. Every token has the full rights
 of that user: give each role a ProcessMaker user of its own with as few rights
@@ -42,13 +35,9 @@ default back. Secrets are never read back: client_secret_set and password_set
 say that one is stored.
 `
 
-	roleListHelpSynopsis    = `The names of the roles.`
-	roleListHelpDescription = `Lists the names of the roles, sorted.`
-)
-
 func (b *backend) rolePaths() []*framework.Path {
 	const summary = "Set how a role signs in and what it hands out."
-	role := path("roles/"+framework.GenericNameRegex("name"), roleHelpSynopsis, roleHelpDescription, roleFields(), map[logical.Operation]framework.OperationHandler{
+	role := path("roles/"+framework.GenericNameRegex("name"), `How to sign in to ProcessMaker, and what to hand out.`, roleHelp, roleFields(), map[logical.Operation]framework.OperationHandler{
 		logical.CreateOperation: onPrimary(b.writeRole, named{"write", "role"}, summary, respondsEmpty()),
 		logical.UpdateOperation: onPrimary(b.writeRole, named{"write", "role"}, summary, respondsEmpty()),
 		logical.PatchOperation:  onPrimary(b.writeRole, named{"patch", "role"}, summary, respondsEmpty()),
@@ -57,7 +46,7 @@ func (b *backend) rolePaths() []*framework.Path {
 	})
 	role.ExistenceCheck = b.roleExists
 	return []*framework.Path{role,
-		path("roles/?$", roleListHelpSynopsis, roleListHelpDescription, nil, map[logical.Operation]framework.OperationHandler{
+		path("roles/?$", `The names of the roles.`, `Lists the names of the roles, sorted.`, nil, map[logical.Operation]framework.OperationHandler{
 			logical.ListOperation: here(b.listRoles, named{"list", "roles"}, "List the roles.", respondsKeys("Names of the roles.")),
 		}),
 	}
@@ -65,41 +54,26 @@ func (b *backend) rolePaths() []*framework.Path {
 
 func roleFields() map[string]*framework.FieldSchema {
 	return map[string]*framework.FieldSchema{
-		"name":          nameField(display("Name", "Role")),
-		"client_id":     {Type: framework.TypeString, Description: "Auth client of this role. Default: the config's.", DisplayAttrs: display("Client ID", "Auth client")},
-		"client_secret": {Type: framework.TypeString, Description: "Secret of the role's auth client. Write only.", DisplayAttrs: sensitive("Client secret", "Auth client")},
-		"client_auth_method": {
-			Type: framework.TypeString, Default: string(client.ClientSecretPost), AllowedValues: []any{string(client.ClientSecretPost), string(client.ClientSecretBasic)},
-			Description: "Whether the auth client's id and secret go into the body or into an HTTP Basic header.", DisplayAttrs: display("Client authentication method", "Auth client"),
-		},
-		"grant_type": {
-			Type: framework.TypeString, Default: role.GrantTypePassword, AllowedValues: []any{role.GrantTypePassword, role.GrantTypeCode, role.GrantTypeRefreshToken},
-			Description: "How the role signs in: with username and password, by a person in a browser, or with a refresh token that is brought along.", DisplayAttrs: display("Grant type", "Login"),
-		},
-		"username":        {Type: framework.TypeString, Description: "ProcessMaker user name, not the e-mail address.", DisplayAttrs: display("User name", "Login")},
-		"password":        {Type: framework.TypeString, Description: "Password of the user. Write only.", DisplayAttrs: sensitive("Password", "Login")},
-		"scopes":          {Type: framework.TypeCommaStringSlice, Description: "Scopes to ask for. ProcessMaker defines none; leave it empty.", DisplayAttrs: display("Scopes", "Login")},
-		"redirect_uri":    {Type: framework.TypeString, Description: "For grant_type authorization_code: the redirect URI of the auth client, exactly as it is there.", DisplayAttrs: display("Redirect URI", "Login")},
-		"session_user_id": {Type: framework.TypeString, Description: "For grant_type authorization_code: the number of the one user who may sign in. Default: whoever does first, until the session is deleted.", DisplayAttrs: display("Session user ID", "Login")},
-		"credential_type": {
-			Type: framework.TypeString, Default: role.CredentialTypeAccessToken, AllowedValues: []any{role.CredentialTypeAccessToken, role.CredentialTypePersonalToken},
-			Description: "What is handed out: an access_token of a login of its own, or a personal_access_token made by the role's session.", DisplayAttrs: display("Credential type", "Credential"),
-		},
-		"user_id": {
-			Type:        framework.TypeString,
-			Description: "Personal access tokens: the user whose tokens are made, a number or exactly one {{identity.entity.metadata.<key>}}. Needs a session of an administrator. Default: the session's own user.", DisplayAttrs: display("User ID", "Credential"),
-		},
+		"name":                 nameField(display("Name", "Role")),
+		"client_id":            {Type: framework.TypeString, Description: "Auth client of this role. Default: the config's.", DisplayAttrs: display("Client ID", "Auth client")},
+		"client_secret":        {Type: framework.TypeString, Description: "Secret of the role's auth client. Write only.", DisplayAttrs: sensitive("Client secret", "Auth client")},
+		"client_auth_method":   authMethodField(),
+		"grant_type":           choice(role.GrantTypePassword, []any{role.GrantTypePassword, role.GrantTypeCode, role.GrantTypeRefreshToken}, "How the role signs in: with username and password, by a person in a browser, or with a refresh token that is brought along.", display("Grant type", "Login")),
+		"username":             {Type: framework.TypeString, Description: "ProcessMaker user name, not the e-mail address.", DisplayAttrs: display("User name", "Login")},
+		"password":             {Type: framework.TypeString, Description: "Password of the user. Write only.", DisplayAttrs: sensitive("Password", "Login")},
+		"scopes":               {Type: framework.TypeCommaStringSlice, Description: "Scopes to ask for. ProcessMaker defines none; leave it empty.", DisplayAttrs: display("Scopes", "Login")},
+		"redirect_uri":         {Type: framework.TypeString, Description: "For grant_type authorization_code: the redirect URI of the auth client, exactly as it is there.", DisplayAttrs: display("Redirect URI", "Login")},
+		"session_user_id":      {Type: framework.TypeString, Description: "For grant_type authorization_code: the number of the one user who may sign in. Default: whoever does first, until the session is deleted.", DisplayAttrs: display("Session user ID", "Login")},
+		"credential_type":      choice(role.CredentialTypeAccessToken, []any{role.CredentialTypeAccessToken, role.CredentialTypePersonalToken}, "What is handed out: an access_token of a login of its own, or a personal_access_token made by the role's session.", display("Credential type", "Credential")),
+		"user_id":              {Type: framework.TypeString, Description: "Personal access tokens: the user whose tokens are made, a number or exactly one {{identity.entity.metadata.<key>}}. Needs a session of an administrator. Default: the session's own user.", DisplayAttrs: display("User ID", "Credential")},
 		"allow_administrators": {Type: framework.TypeBool, Description: "With user_id: that user may be an administrator.", DisplayAttrs: display("Allow administrators", "Credential")},
 		"ttl":                  {Type: framework.TypeDurationSecond, Default: int(role.DefaultTTL.Seconds()), Description: "How long a lease lasts, and how much a renewal adds.", DisplayAttrs: display("TTL", "Credential")},
 		"max_ttl":              {Type: framework.TypeDurationSecond, Default: int(role.DefaultMaxTTL.Seconds()), Description: "How long a lease can be renewed in all.", DisplayAttrs: display("Maximum TTL", "Credential")},
-		"renew_mode": {
-			Type: framework.TypeString, AllowedValues: []any{string(lease.Refresh), string(lease.Extend), string(lease.None)},
-			Description: "What renewing a lease does: refresh (a new token, the old one dies), extend (the same token), none (not renewable). Default: refresh for access tokens, extend for personal access tokens.", DisplayAttrs: display("Renewal mode", "Credential"),
-		},
-		"refresh_min_age":  {Type: framework.TypeDurationSecond, Description: "With renew_mode refresh: a token younger than this is kept by a renewal.", DisplayAttrs: display("Least age for refresh", "Credential")},
-		"rotation_period":  {Type: framework.TypeDurationSecond, Description: "For static-creds: how long one shared credential is handed out, 10s and more. Default: none is.", DisplayAttrs: display("Rotation period", "Shared credential")},
-		"rotation_overlap": {Type: framework.TypeDurationSecond, Default: int(role.DefaultRotationOverlap.Seconds()), Description: "For static-creds: how long a shared credential lives on after its rotation; below rotation_period.", DisplayAttrs: display("Rotation overlap", "Shared credential")},
-		"verify":           {Type: framework.TypeBool, Description: "Log in once now and end that login at once, so that a mistake shows here. Not stored.", DisplayAttrs: display("Verify", "Login")},
+		"renew_mode":           choice("", []any{string(lease.Refresh), string(lease.Extend), string(lease.None)}, "What renewing a lease does: refresh (a new token, the old one dies), extend (the same token), none (not renewable). Default: refresh for access tokens, extend for personal access tokens.", display("Renewal mode", "Credential")),
+		"refresh_min_age":      {Type: framework.TypeDurationSecond, Description: "With renew_mode refresh: a token younger than this is kept by a renewal.", DisplayAttrs: display("Least age for refresh", "Credential")},
+		"rotation_period":      {Type: framework.TypeDurationSecond, Description: "For static-creds: how long one shared credential is handed out, 10s and more. Default: none is.", DisplayAttrs: display("Rotation period", "Shared credential")},
+		"rotation_overlap":     {Type: framework.TypeDurationSecond, Default: int(role.DefaultRotationOverlap.Seconds()), Description: "For static-creds: how long a shared credential lives on after its rotation; below rotation_period.", DisplayAttrs: display("Rotation overlap", "Shared credential")},
+		"verify":               {Type: framework.TypeBool, Description: "Log in once now and end that login at once, so that a mistake shows here. Not stored.", DisplayAttrs: display("Verify", "Login")},
 	}
 }
 
@@ -152,7 +126,6 @@ func (b *backend) writeRole(ctx context.Context, req *logical.Request, data *fra
 	return warned(roleWarnings(changed, previous == nil, data)...), nil
 }
 
-// changeRole applies the fields of a write to a role.
 func changeRole(changed *role.Role, inst *instance.Instance, data *framework.FieldData) error {
 	in := &fields.Input{Data: data}
 	changed.Change(in)
@@ -166,8 +139,8 @@ func changeRole(changed *role.Role, inst *instance.Instance, data *framework.Fie
 	return changed.Validate(inst)
 }
 
-// lockLogin keeps changes of the password away from a write that says how the role
-// signs in; other writes do not wait. data is nil for a deletion.
+// lockLogin keeps changes of the password away from a write of the login. data is nil for a
+// deletion.
 func (b *backend) lockLogin(ctx context.Context, name string, data *framework.FieldData) (unlock func(), err error) {
 	var written string
 	if data != nil {
@@ -189,9 +162,8 @@ func (b *backend) lockLogin(ctx context.Context, name string, data *framework.Fi
 	return b.engine.Roles.LockUsers(ctx, written)
 }
 
-// verifyRole logs in once with a role that is about to be written, and ends that
-// login. It does not log in as the role does otherwise: the password counts as it
-// was typed.
+// verifyRole logs in once with a role that is about to be written, and ends that login. It does not
+// log in as the role does otherwise: the password counts as it was typed.
 func (b *backend) verifyRole(ctx context.Context, name string, changed *role.Role, inst *instance.Instance) error {
 	if changed.GrantType != role.GrantTypePassword {
 		return problem.Refusef("role %q: verify goes with grant_type %s: other sign-ins show at sessions/%s whether they work", name, role.GrantTypePassword, name)
@@ -207,7 +179,6 @@ func (b *backend) verifyRole(ctx context.Context, name string, changed *role.Rol
 	return nil
 }
 
-// roleWarnings says once what an operator has to know of the choices made.
 func roleWarnings(r *role.Role, isNew bool, data *framework.FieldData) (warnings []string) {
 	chosen := func(field string) bool {
 		_, given := data.Raw[field]
@@ -222,7 +193,6 @@ func roleWarnings(r *role.Role, isNew bool, data *framework.FieldData) (warnings
 	return warnings
 }
 
-// refreshWarning is what an operator who chooses refresh has to know.
 const refreshWarning = "renew_mode refresh: every renewal kills the token it replaces. Vault Agent and Proxy, consul-template, Nomad, the Vault Secrets Operator and Spring Vault keep the old one: use renew_mode extend or none for them"
 
 func (b *backend) readRole(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
@@ -234,10 +204,6 @@ func (b *backend) readRole(ctx context.Context, _ *logical.Request, data *framew
 	if found.AuthClient.ID == "" {
 		method = ""
 	}
-	scopes := found.Scopes
-	if scopes == nil {
-		scopes = []string{}
-	}
 	return &logical.Response{Data: map[string]any{
 		"client_id":            found.AuthClient.ID,
 		"client_secret_set":    found.AuthClient.Secret != "",
@@ -245,7 +211,7 @@ func (b *backend) readRole(ctx context.Context, _ *logical.Request, data *framew
 		"grant_type":           found.GrantType,
 		"username":             found.Username,
 		"password_set":         found.Password != "",
-		"scopes":               scopes,
+		"scopes":               append([]string{}, found.Scopes...),
 		"redirect_uri":         found.RedirectURI,
 		"session_user_id":      found.SessionUserID,
 		"credential_type":      found.CredentialType,

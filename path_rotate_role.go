@@ -4,18 +4,14 @@ import (
 	"context"
 	"fmt"
 
-	"vault-plugin-secrets-processmaker/engine/role"
-
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-processmaker/engine/role"
 	"vault-plugin-secrets-processmaker/internal/problem"
 )
 
-const (
-	rotateRoleHelpSynopsis = `Gives the ProcessMaker user of a role a new password.`
-
-	rotateRoleHelpDescription = `
+const rotateRoleHelp = `
 For roles with grant_type password. The engine logs in, makes a password
 (password_policy of the config, or its own), has ProcessMaker change it, proves
 it by a login, and stores it with the role. Nobody is shown it: from then on
@@ -34,15 +30,14 @@ mount, a person, stops working too.
 No token ends by a change of the password. tidy with role=<name> ends those that
 this mount has handed out.
 `
-)
 
 func (b *backend) rotateRolePaths() []*framework.Path {
 	fields := map[string]*framework.FieldSchema{
 		"name":       nameField(display("Name", "")),
 		"update_all": {Type: framework.TypeBool, Description: "Store the new password with every role of the mount that signs in as the same user.", DisplayAttrs: display("Update all", "")},
 	}
-	return []*framework.Path{path("rotate-role/"+framework.GenericNameRegex("name"), rotateRoleHelpSynopsis, rotateRoleHelpDescription, fields, map[logical.Operation]framework.OperationHandler{
-		logical.UpdateOperation: onPrimary(b.rotateRole, named{"rotate", "role"}, "Change the password of a role's ProcessMaker user.", responds("What was changed, without the password.", rotateRoleAnswerFields())),
+	return []*framework.Path{path("rotate-role/"+framework.GenericNameRegex("name"), `Gives the ProcessMaker user of a role a new password.`, rotateRoleHelp, fields, map[logical.Operation]framework.OperationHandler{
+		logical.UpdateOperation: onPrimary(b.ofRole(b.rotateRole), named{"rotate", "role"}, "Change the password of a role's ProcessMaker user.", responds("What was changed, without the password.", rotateRoleAnswerFields())),
 	})}
 }
 
@@ -54,11 +49,7 @@ func rotateRoleAnswerFields() map[string]*framework.FieldSchema {
 	}
 }
 
-func (b *backend) rotateRole(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	bound, err := b.engine.Roles.Bind(ctx, data.Get("name").(string))
-	if err != nil {
-		return nil, err
-	}
+func (b *backend) rotateRole(ctx context.Context, bound *role.Binding, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	if bound.GrantType != role.GrantTypePassword {
 		return nil, problem.Refusef("role %q has no password: its grant_type is %s. End its session with \"vault delete %ssessions/%s\" and sign in anew", bound.Name, bound.GrantType, req.MountPoint, bound.Name)
 	}
@@ -66,13 +57,6 @@ func (b *backend) rotateRole(ctx context.Context, req *logical.Request, data *fr
 	if err != nil {
 		return nil, fmt.Errorf("role %q: %w", bound.Name, err)
 	}
-	resp := &logical.Response{Data: map[string]any{
-		"username":     rotated.Username,
-		"roles":        rotated.Roles,
-		"rotated_time": timeText(rotated.Time),
-	}}
-	for _, warning := range rotated.Warnings {
-		resp.AddWarning(warning)
-	}
-	return resp, nil
+	answer := map[string]any{"username": rotated.Username, "roles": rotated.Roles, "rotated_time": timeText(rotated.Time)}
+	return warn(&logical.Response{Data: answer}, rotated.Warnings), nil
 }

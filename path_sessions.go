@@ -4,24 +4,18 @@ import (
 	"context"
 	"fmt"
 
-	"vault-plugin-secrets-processmaker/engine/session"
-
-	"vault-plugin-secrets-processmaker/engine/token"
-
-	"vault-plugin-secrets-processmaker/engine/role"
-
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-processmaker/engine/role"
+	"vault-plugin-secrets-processmaker/engine/session"
+	"vault-plugin-secrets-processmaker/engine/token"
 	"vault-plugin-secrets-processmaker/internal/fields"
 	"vault-plugin-secrets-processmaker/internal/problem"
 	"vault-plugin-secrets-processmaker/internal/store"
 )
 
-const (
-	sessionHelpSynopsis = `The role's own pair of tokens at ProcessMaker, without the tokens.`
-
-	sessionHelpDescription = `
+const sessionHelp = `
 Roles that hand out personal access tokens make them with a session. That of a
 grant_type password role starts by itself. For authorization_code, write
 "code" and "state" here after signing in at the address that authorize/<name>
@@ -32,14 +26,11 @@ Reading shows whose session it is, never its tokens. Deleting ends it at
 ProcessMaker and lets another user sign in.
 `
 
-	authorizeHelpSynopsis = `Begins a person's sign-in for a role with grant_type authorization_code.`
-
-	authorizeHelpDescription = `
+const authorizeHelp = `
 The answer holds the address to open in a browser and the state that belongs to
 it. Within ten minutes, write the code and the state that ProcessMaker sends to
 the redirect_uri to sessions/<name>, with a Vault token of the same entity.
 `
-)
 
 func (b *backend) sessionPaths() []*framework.Path {
 	name := nameField(display("Role", ""))
@@ -57,22 +48,22 @@ func (b *backend) sessionPaths() []*framework.Path {
 		"expire_time":       alwaysText("When the sign-in is no longer accepted (RFC 3339)."),
 	})
 	return []*framework.Path{
-		path("sessions/"+framework.GenericNameRegex("name"), sessionHelpSynopsis, sessionHelpDescription, fields, map[logical.Operation]framework.OperationHandler{
+		path("sessions/"+framework.GenericNameRegex("name"), `The role's own pair of tokens at ProcessMaker, without the tokens.`, sessionHelp, fields, map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation:   here(b.readSession, named{"read", "session"}, "Read whose session a role has, without its tokens.", session),
-			logical.UpdateOperation: onActive(b.writeSession, named{"start", "session"}, "Complete a sign-in, or import a refresh token.", session),
+			logical.UpdateOperation: onActive(b.ofRole(b.writeSession), named{"start", "session"}, "Complete a sign-in, or import a refresh token.", session),
 			logical.DeleteOperation: onActive(b.deleteSession, named{"end", "session"}, "End a role's session at ProcessMaker.", respondsEmpty()),
 		}),
 		path("sessions/?$", "The names of the roles that have a session.", "Lists the names of the roles that have a session, sorted.", nil, map[logical.Operation]framework.OperationHandler{
 			logical.ListOperation: here(b.listSessions, named{"list", "sessions"}, "List the roles that have a session.", respondsKeys("Names of the roles.")),
 		}),
-		path("authorize/"+framework.GenericNameRegex("name"), authorizeHelpSynopsis, authorizeHelpDescription, map[string]*framework.FieldSchema{"name": name}, map[logical.Operation]framework.OperationHandler{
-			logical.UpdateOperation: onActive(b.authorize, named{"authorize", "session"}, "Begin a person's sign-in.", signIn),
+		path("authorize/"+framework.GenericNameRegex("name"), `Begins a person's sign-in for a role with grant_type authorization_code.`, authorizeHelp, map[string]*framework.FieldSchema{"name": name}, map[logical.Operation]framework.OperationHandler{
+			logical.UpdateOperation: onActive(b.ofRole(b.authorize), named{"authorize", "session"}, "Begin a person's sign-in.", signIn),
 		}),
 	}
 }
 
-// callerOf tells Vault tokens apart: by their entity, which outlives a single
-// token, or else by the token's accessor; it is empty where there is neither.
+// callerOf tells Vault tokens apart: by their entity, which outlives a single token, or their
+// accessor.
 func callerOf(req *logical.Request) string {
 	switch {
 	case req.EntityID != "":
@@ -84,11 +75,7 @@ func callerOf(req *logical.Request) string {
 	}
 }
 
-func (b *backend) authorize(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	bound, err := b.engine.Roles.Bind(ctx, data.Get("name").(string))
-	if err != nil {
-		return nil, err
-	}
+func (b *backend) authorize(ctx context.Context, bound *role.Binding, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
 	if bound.GrantType != role.GrantTypeCode {
 		return nil, problem.Refusef("role %q signs in by %s; authorize is for grant_type %s", bound.Name, bound.GrantType, role.GrantTypeCode)
 	}
@@ -104,11 +91,7 @@ func (b *backend) authorize(ctx context.Context, req *logical.Request, data *fra
 	}}, nil
 }
 
-func (b *backend) writeSession(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	bound, err := b.engine.Roles.Bind(ctx, data.Get("name").(string))
-	if err != nil {
-		return nil, err
-	}
+func (b *backend) writeSession(ctx context.Context, bound *role.Binding, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	in := &fields.Input{Data: data}
 	var code, state, refreshToken string
 	in.Secret("code", &code)
@@ -118,6 +101,7 @@ func (b *backend) writeSession(ctx context.Context, req *logical.Request, data *
 		return nil, problem.Refusef("role %q: %s", bound.Name, in.Err)
 	}
 	var started *session.Session
+	var err error
 	switch {
 	case bound.GrantType == role.GrantTypePassword:
 		return nil, problem.Refusef("role %q signs in with its password; its session starts by itself when one is needed", bound.Name)
@@ -172,8 +156,7 @@ func (b *backend) deleteSession(ctx context.Context, _ *logical.Request, data *f
 	return nil, nil
 }
 
-// hasOrphanedSession tells whether there is a session, sound or damaged, of a role
-// that is gone or cannot be read.
+// hasOrphanedSession tells whether a role that is gone or unreadable has a session, even damaged.
 func (b *backend) hasOrphanedSession(ctx context.Context, name string) bool {
 	entry, err := b.engine.Roles.Get(ctx, name)
 	if entry != nil || (err != nil && !store.IsUnreadable(err)) {

@@ -5,38 +5,30 @@ import (
 	"fmt"
 	"time"
 
-	"vault-plugin-secrets-processmaker/engine/credential"
-
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-processmaker/engine/credential"
+	"vault-plugin-secrets-processmaker/engine/role"
 	"vault-plugin-secrets-processmaker/internal/problem"
 )
 
-const (
-	staticHelpSynopsis = `The credential that all readers of a role share, without a lease.`
-
-	staticHelpDescription = `
+const staticHelp = `
 Only for roles with a rotation_period. The first read after the period makes a
 new credential, once however many read; the one before lives on for
 rotation_overlap. Who reads again after "ttl" seconds never holds a dead one.
 consul-template and the Vault Secrets Operator (allowStaticCreds) do that by
 themselves.
 `
-)
 
 func (b *backend) staticPaths() []*framework.Path {
 	fields := map[string]*framework.FieldSchema{"name": nameField(display("Role", ""))}
-	return []*framework.Path{path("static-creds/"+framework.GenericNameRegex("name"), staticHelpSynopsis, staticHelpDescription, fields, map[logical.Operation]framework.OperationHandler{
-		logical.ReadOperation: onActive(b.readStaticCreds, named{"read", "static-credentials"}, "Read the credential that a role's readers share.", responds("The token.", staticAnswerFields())),
+	return []*framework.Path{path("static-creds/"+framework.GenericNameRegex("name"), `The credential that all readers of a role share, without a lease.`, staticHelp, fields, map[logical.Operation]framework.OperationHandler{
+		logical.ReadOperation: onActive(b.ofRole(b.readStaticCreds), named{"read", "static-credentials"}, "Read the credential that a role's readers share.", responds("The token.", staticAnswerFields())),
 	})}
 }
 
-func (b *backend) readStaticCreds(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	bound, err := b.engine.Roles.Bind(ctx, data.Get("name").(string))
-	if err != nil {
-		return nil, err
-	}
+func (b *backend) readStaticCreds(ctx context.Context, bound *role.Binding, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
 	if bound.RotationPeriod == 0 {
 		return nil, problem.Refusef("role %q shares no credential: set its rotation_period, or read %screds/%s", bound.Name, req.MountPoint, bound.Name)
 	}
@@ -50,8 +42,7 @@ func (b *backend) readStaticCreds(ctx context.Context, req *logical.Request, dat
 	}
 	answer := answerData(shared.Record, shared.Token())
 	delete(answer, "renew_mode")
-	// Rounded up, and never 0: readers take 0 for "no ttl" and come back at
-	// their own pace.
+	// Rounded up, and never 0: readers take 0 for "no ttl" and come back at their own pace.
 	answer["ttl"] = max(int64((ttl+time.Second-1)/time.Second), 1)
 	answer["rotation_period"] = int64(bound.RotationPeriod / time.Second)
 	answer["last_vault_rotation"] = shared.RotatedAt.UTC().Format(time.RFC3339Nano)

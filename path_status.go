@@ -6,22 +6,17 @@ import (
 	"strings"
 	"time"
 
-	"vault-plugin-secrets-processmaker/engine/token"
-
-	"vault-plugin-secrets-processmaker/engine/role"
-
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/engine/role"
+	"vault-plugin-secrets-processmaker/engine/token"
 	"vault-plugin-secrets-processmaker/internal/store"
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
-const (
-	statusHelpSynopsis = `How the mount and its ProcessMaker are, without secrets.`
-
-	statusHelpDescription = `
+const statusHelp = `
 "reachable" asks ProcessMaker now, in one call that needs no login and counts
 against no limit. "overdue" counts credentials whose deadline is over and whose
 end ProcessMaker has not confirmed; they are tried again every minute.
@@ -33,17 +28,13 @@ Counters, and what is told of a role, count from the start of the plugin on the
 node that answers.
 `
 
-	roleStatusHelpSynopsis = `How a role's sign-ins go, and what cures them.`
-
-	roleStatusHelpDescription = `
+const roleStatusHelp = `
 With foreign=true the answer also lists the personal access tokens of the role's
 user that this mount did not make: a token can make others, which do not end
 with it. They are only listed. For a role that hands out access tokens, this
 costs one login.
 `
-)
 
-// statusCounters are the counters that status answers with.
 var statusCounters = []string{
 	telemetry.CredsCreated, telemetry.CredsCreateFailed, telemetry.CredsRenewed, telemetry.CredsRenewFailed, telemetry.CredsRevoked, telemetry.CredsRevokeFailed,
 	telemetry.SessionStarted, telemetry.SessionRenewed, telemetry.SessionLost, telemetry.LedgerEnded, telemetry.LedgerEndFailed, telemetry.LedgerDue,
@@ -55,10 +46,10 @@ func (b *backend) statusPaths() []*framework.Path {
 		"foreign": {Type: framework.TypeBool, Query: true, Description: "List the personal access tokens of the role's user that this mount did not make.", DisplayAttrs: display("Foreign tokens", "")},
 	}
 	return []*framework.Path{
-		path("status", statusHelpSynopsis, statusHelpDescription, nil, map[logical.Operation]framework.OperationHandler{
+		path("status", `How the mount and its ProcessMaker are, without secrets.`, statusHelp, nil, map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation: onActive(b.readStatus, named{"read", "status"}, "Read how the mount and its ProcessMaker are.", responds("The state of the mount.", statusAnswerFields())),
 		}),
-		path("status/"+framework.GenericNameRegex("name"), roleStatusHelpSynopsis, roleStatusHelpDescription, fields, map[logical.Operation]framework.OperationHandler{
+		path("status/"+framework.GenericNameRegex("name"), `How a role's sign-ins go, and what cures them.`, roleStatusHelp, fields, map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation: onActive(b.readRoleStatus, named{"read", "role-status"}, "Read how a role's sign-ins go.", responds("The state of the role.", roleStatusAnswerFields())),
 		}),
 	}
@@ -111,7 +102,7 @@ func (b *backend) addOverdue(ctx context.Context, resp *logical.Response) error 
 	var unreadable int
 	var why error
 	for _, id := range late.IDs {
-		if err := b.engine.Credentials.WhyHopeless(id); err != nil {
+		if err := b.engine.Credentials.Attempts.WhyHopeless(id); err != nil {
 			unreadable, why = unreadable+1, err
 		}
 	}

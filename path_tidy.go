@@ -3,19 +3,15 @@ package main
 import (
 	"context"
 
-	"vault-plugin-secrets-processmaker/engine/reaper"
-
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/engine/reaper"
 	"vault-plugin-secrets-processmaker/internal/problem"
 )
 
-const (
-	tidyHelpSynopsis = `Ends credentials at ProcessMaker now.`
-
-	tidyHelpDescription = `
+const tidyHelp = `
 Without parameters it ends what is due, which the engine does by itself every
 minute. With role=<name> it ends every live credential of that role, with
 all=true every one of the mount, whatever their leases say; those leases can
@@ -26,7 +22,6 @@ remains. What remains is tried again by itself. A personal access token that may
 still be on its way to its reader counts as what could not be; tidy again two
 minutes later.
 `
-)
 
 func (b *backend) tidyPaths() []*framework.Path {
 	fields := map[string]*framework.FieldSchema{
@@ -38,7 +33,7 @@ func (b *backend) tidyPaths() []*framework.Path {
 		"failed":        always(framework.TypeInt, "Credentials that could not be ended now."),
 		"remaining_due": always(framework.TypeInt, "Credentials that are due and remain."),
 	}
-	return []*framework.Path{path("tidy", tidyHelpSynopsis, tidyHelpDescription, fields, map[logical.Operation]framework.OperationHandler{
+	return []*framework.Path{path("tidy", `Ends credentials at ProcessMaker now.`, tidyHelp, fields, map[logical.Operation]framework.OperationHandler{
 		logical.UpdateOperation: onActive(b.tidy, named{verb: "tidy"}, "End what is due, or every credential of a role or of the mount.", responds("What was done.", answer)),
 	})}
 }

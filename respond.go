@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"maps"
 	"net/http"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/engine/role"
 	"vault-plugin-secrets-processmaker/internal/problem"
 )
 
@@ -17,8 +19,7 @@ func isOfLease(req *logical.Request) bool {
 	return req.Operation == logical.RenewOperation || req.Operation == logical.RevokeOperation
 }
 
-// answerTo gives an error the status that tells the reader whose turn it is. An
-// error about a lease stays plain: Vault makes each of them a 400.
+// answerTo gives an error its status. One about a lease stays plain: Vault makes each a 400.
 func answerTo(req *logical.Request, err error) (*logical.Response, error) {
 	if isOfLease(req) {
 		return nil, err
@@ -33,9 +34,9 @@ func answerTo(req *logical.Request, err error) (*logical.Response, error) {
 	}
 }
 
-// statusOf is 400 where it is the operator's or the reader's turn, 404 where
-// nothing of that name is there, 409 after a conflict, 502 where it is
-// ProcessMaker's turn, 503 later; 0 is our own fault, or the storage's.
+// statusOf is 400 where it is the operator's or the reader's turn, 404 where nothing has that name,
+// 409 after a conflict, 502 where it is ProcessMaker's turn, 503 later; 0 is our fault or
+// storage's.
 func statusOf(err error) int {
 	switch problem.KindOf(err) {
 	case problem.Refused:
@@ -75,7 +76,10 @@ func warned(warnings ...string) *logical.Response {
 	if len(warnings) == 0 {
 		return nil
 	}
-	resp := &logical.Response{}
+	return warn(&logical.Response{}, warnings)
+}
+
+func warn(resp *logical.Response, warnings []string) *logical.Response {
 	for _, warning := range warnings {
 		resp.AddWarning(warning)
 	}
@@ -85,7 +89,6 @@ func warned(warnings ...string) *logical.Response {
 // operationPrefix begins the OpenAPI operation ids of every path.
 const operationPrefix = "process-maker"
 
-// path is a path of this engine.
 func path(pattern, synopsis, description string, fields map[string]*framework.FieldSchema, operations map[logical.Operation]framework.OperationHandler) *framework.Path {
 	return &framework.Path{
 		Pattern:         pattern,
@@ -97,8 +100,7 @@ func path(pattern, synopsis, description string, fields map[string]*framework.Fi
 	}
 }
 
-// named is the operation id of an operation: its verb, and its noun where that is
-// not the last of the path.
+// named is an operation id: its verb, and its noun where that is not the last of the path.
 type named struct{ verb, noun string }
 
 // here is an operation that any node answers.
@@ -111,8 +113,18 @@ func here(callback framework.OperationFunc, id named, summary string, responses 
 	}
 }
 
-// onActive is an operation that writes what the cluster keeps for itself, or calls
-// ProcessMaker: standbys forward it before the first byte goes out.
+// ofRole is the callback of an operation on a role as it signs in now.
+func (b *backend) ofRole(answer func(context.Context, *role.Binding, *logical.Request, *framework.FieldData) (*logical.Response, error)) framework.OperationFunc {
+	return func(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+		bound, err := b.engine.Roles.Bind(ctx, data.Get("name").(string))
+		if err != nil {
+			return nil, err
+		}
+		return answer(ctx, bound, req, data)
+	}
+}
+
+// onActive is an operation that writes, or calls ProcessMaker: standbys forward it first.
 func onActive(callback framework.OperationFunc, id named, summary string, responses map[int][]framework.Response) *framework.PathOperation {
 	operation := here(callback, id, summary, responses)
 	operation.ForwardPerformanceStandby = true
@@ -138,23 +150,40 @@ func multiline(name, group string) *framework.DisplayAttributes {
 	return &framework.DisplayAttributes{Name: name, Group: group, EditType: "textarea"}
 }
 
+// choice is the field of a text out of a few; without a default where byDefault is empty.
+func choice(byDefault string, values []any, description string, shown *framework.DisplayAttributes) *framework.FieldSchema {
+	field := &framework.FieldSchema{Type: framework.TypeString, AllowedValues: values, Description: description, DisplayAttrs: shown}
+	if byDefault != "" {
+		field.Default = byDefault
+	}
+	return field
+}
+
+// number is the field of a number or, by its kind, of a duration in seconds.
+func number(kind framework.FieldType, byDefault int, description string, shown *framework.DisplayAttributes) *framework.FieldSchema {
+	return &framework.FieldSchema{Type: kind, Default: byDefault, Description: description, DisplayAttrs: shown}
+}
+
+// authMethodField is the field client_auth_method of the config and of roles.
+func authMethodField() *framework.FieldSchema {
+	return choice(string(client.ClientSecretPost), []any{string(client.ClientSecretPost), string(client.ClientSecretBasic)},
+		"Whether the auth client's id and secret go into the body or into an HTTP Basic header.", display("Client authentication method", "Auth client"))
+}
+
 // nameField is the field of the paths that end in the name of a role.
 func nameField(display *framework.DisplayAttributes) *framework.FieldSchema {
 	return &framework.FieldSchema{Type: framework.TypeString, Required: true, Description: "Name of the role.", DisplayAttrs: display}
 }
 
-// always is a field that an answer always has.
 func always(kind framework.FieldType, description string) *framework.FieldSchema {
 	return &framework.FieldSchema{Type: kind, Required: true, Description: description}
 }
 
-// alwaysText is always for a text.
 func alwaysText(description string) *framework.FieldSchema {
 	return always(framework.TypeString, description)
 }
 
-// respondsEmpty is the schema of an answer without data: 204, or 200 where
-// there are warnings.
+// respondsEmpty is the schema of an answer without data: 204, or 200 where there are warnings.
 func respondsEmpty() map[int][]framework.Response {
 	return map[int][]framework.Response{
 		http.StatusOK:        {{Description: "OK, with warnings."}},
@@ -168,13 +197,11 @@ func responds(description string, fields map[string]*framework.FieldSchema) map[
 	}
 }
 
-// respondsKeys is the schema of a list.
 func respondsKeys(description string) map[int][]framework.Response {
 	return responds("The names.", map[string]*framework.FieldSchema{"keys": always(framework.TypeStringSlice, description)})
 }
 
-// answerFields is the schema of reading an object back: its fields but for the
-// secrets, each of which turns into <field>_set.
+// answerFields is the schema of reading an object back; each secret turns into <field>_set.
 func answerFields(written map[string]*framework.FieldSchema, leftOut ...string) map[string]*framework.FieldSchema {
 	answer := maps.Clone(written)
 	for name, field := range written {

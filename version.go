@@ -1,7 +1,6 @@
 package main
 
-// version is the release of this plugin: Vault shows it, and ProcessMaker gets
-// it in the User-Agent.
+// version is the release: Vault shows it, and ProcessMaker gets it in the User-Agent.
 const version = "v0.1.0"
 
 const userAgent = "vault-plugin-secrets-processmaker/" + version

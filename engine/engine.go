@@ -1,36 +1,36 @@
+// Package engine is one mount: it wires the services, runs their upkeep and their end, and does
+// what takes more than one of them. It owns no keys and no locks, and the time of the last upkeep.
+// It may import every package below engine, and internal packages.
 package engine
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
-
-	"vault-plugin-secrets-processmaker/engine/password"
-
-	"vault-plugin-secrets-processmaker/engine/reaper"
-
-	"vault-plugin-secrets-processmaker/engine/credential"
-
-	"vault-plugin-secrets-processmaker/engine/session"
-
-	"vault-plugin-secrets-processmaker/engine/token"
-
-	"vault-plugin-secrets-processmaker/engine/role"
-
-	"vault-plugin-secrets-processmaker/engine/instance"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/helper/consts"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-processmaker/engine/credential"
+	"vault-plugin-secrets-processmaker/engine/instance"
 	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/engine/password"
+	"vault-plugin-secrets-processmaker/engine/reaper"
+	"vault-plugin-secrets-processmaker/engine/role"
+	"vault-plugin-secrets-processmaker/engine/session"
+	"vault-plugin-secrets-processmaker/engine/token"
 	"vault-plugin-secrets-processmaker/internal/background"
 	"vault-plugin-secrets-processmaker/internal/clock"
+	"vault-plugin-secrets-processmaker/internal/problem"
 	"vault-plugin-secrets-processmaker/internal/store"
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
-// MountHost is what an engine asks of Vault.
+// Host is what an engine asks of Vault.
 type Host interface {
 	telemetry.Host
 	credential.Host
@@ -40,8 +40,7 @@ type Host interface {
 
 // Mount is what Vault tells of a mount.
 type Mount struct {
-	// ID is Vault's own id of the mount; empty while Vault only asks for the
-	// version.
+	// ID is Vault's own id of the mount; empty while Vault only asks for the version.
 	ID      string
 	Storage logical.Storage
 	Host    Host
@@ -80,27 +79,25 @@ type Engine struct {
 
 // Keys are the stored keys of all packages, with their marks.
 func Keys() []store.Key {
-	var all []store.Key
-	for _, keys := range [][]store.Key{instance.Keys, role.Keys, session.Keys, credential.Keys, ledger.Keys} {
-		all = append(all, keys...)
-	}
-	return all
+	return slices.Concat(instance.Keys, role.Keys, session.Keys, credential.Keys, ledger.Keys)
 }
 
-// NewEngine wires the services of a mount. It starts and reads nothing.
+// New wires the services of a mount. It starts and reads nothing.
 func New(m Mount) *Engine {
 	var report *telemetry.Reporter
 	group := background.New(func(panicked any, what string) bool { return report.Recovered(panicked, what) })
 	report = telemetry.New(m.Logger, m.Clock, m.Host, m.ErrNoEvents, group)
 	instances := instance.NewStore(m.Storage, m.Clock, report, m.UserAgent)
-	roles := role.NewStore(m.Storage, m.Clock, instances, report, m.FillTemplate)
+	roles := role.NewStore(m.Storage, instances, report, m.FillTemplate)
 	records := ledger.New(m.Storage, m.Clock, m.Random, ShortID(m.ID))
-	tokens := &token.Broker{Clock: m.Clock, Instances: instances, Roles: roles, Ledger: records, Report: report, Writable: m.Writable}
-	sessions := session.NewManager(m.Storage, m.Random, tokens)
-	credentials := credential.NewService(m.Storage, m.Host, tokens, sessions)
+	tokens := &token.Broker{
+		Storage: m.Storage, Clock: m.Clock, Random: m.Random, Instances: instances, Roles: roles, Ledger: records, Report: report, Writable: m.Writable,
+	}
+	sessions := session.NewManager(tokens)
+	credentials := credential.NewService(m.Host, tokens, sessions)
 	return &Engine{
 		Instances: instances, Roles: roles, Ledger: records, Tokens: tokens, Sessions: sessions, Credentials: credentials,
-		Reaper: reaper.New(tokens, sessions, credentials), Passwords: password.New(m.Random, m.Host, tokens), Report: report, Background: group, Mount: m,
+		Reaper: reaper.New(tokens, sessions, credentials), Passwords: password.New(m.Host, tokens), Report: report, Background: group, Mount: m,
 	}
 }
 
@@ -112,9 +109,8 @@ func (e *Engine) LocksInUse() int {
 // ShortID is enough of a mount's id to tell mounts apart.
 func ShortID(id string) string { return id[:min(len(id), 8)] }
 
-// KeepsLedger tells whether this node looks after the ledger. It is local to the
-// cluster, so that the active node of a performance secondary has one of its own,
-// for the credentials that it handed out.
+// KeepsLedger tells whether this node looks after the ledger, which is local to the cluster: a
+// performance secondary's active node has its own, for the credentials that it handed out.
 func (e *Engine) KeepsLedger() bool {
 	return !e.Mount.Host.ReplicationState().HasState(consts.ReplicationDRSecondary | consts.ReplicationPerformanceStandby)
 }
@@ -131,8 +127,9 @@ func (e *Engine) Tick() {
 
 // Forget drops from memory what another node has stored under key.
 func (e *Engine) Forget(key string) {
-	switch name, prefix := cutPrefix(key); prefix {
-	case instance.Key:
+	prefix, name, _ := strings.Cut(key, "/")
+	switch prefix + "/" {
+	case instance.Key + "/":
 		e.Instances.Forget()
 		e.Roles.ForgetAll()
 	case role.Prefix:
@@ -145,16 +142,14 @@ func (e *Engine) Forget(key string) {
 }
 
 const (
-	// closeTimeout is how long an unmount or shutdown waits for exchanges whose
-	// answers may hold tokens. Vault's plugin server answers no other mount of this
-	// process in that time.
+	// closeTimeout is how long an unmount or shutdown waits for exchanges whose answers may hold
+	// tokens. Vault's plugin server answers no other mount of this process in that time.
 	closeTimeout = 20 * time.Second
 	// drainTimeout bounds the work while a mount is being disabled.
 	drainTimeout = 80 * time.Second
 )
 
-// Close ends the mount: it waits for what is in-flight, and ends what lives at
-// ProcessMaker if the mount is being disabled.
+// Close ends the mount: it waits for what is in-flight, and drains a mount that is being disabled.
 func (e *Engine) Close(ctx context.Context) {
 	e.Background.End()
 	waitCtx, cancel := context.WithTimeout(ctx, closeTimeout)
@@ -168,8 +163,7 @@ func (e *Engine) Close(ctx context.Context) {
 	e.Instances.Close()
 }
 
-// drain ends what Vault's own revocation of the leases has left: lost and static
-// credentials, and sessions.
+// drain ends what Vault's revocation of the leases has left: lost and static ones, and sessions.
 func (e *Engine) drain(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
@@ -181,4 +175,59 @@ func (e *Engine) drain(ctx context.Context) {
 	}
 	// A session that could not be ended has a record by now.
 	e.Reaper.Leftovers(ctx)
+}
+
+// ReplaceInstance stores next in place of previous. It is Refused to move the mount while sessions
+// or credentials live at the present instance: only the present config knows the way to them.
+func (e *Engine) ReplaceInstance(ctx context.Context, previous, next *instance.Instance) error {
+	var stillFree func() error
+	if previous != nil && previous.Config.URL != next.Config.URL {
+		stillFree = func() error { return e.refuseToMove(ctx, previous.Config.URL) }
+	}
+	if err := e.Instances.Replace(ctx, previous, next, stillFree); err != nil {
+		return err
+	}
+	// A refused login may have been the former settings' fault.
+	e.Roles.ForgetAll()
+	return nil
+}
+
+func (e *Engine) refuseToMove(ctx context.Context, url string) error {
+	sessions, err := e.Sessions.Names(ctx)
+	if err != nil {
+		return err
+	}
+	if len(sessions) > 0 {
+		return problem.Refuse(
+			fmt.Sprintf("url cannot change while sessions of %s live (roles %s)", url, strings.Join(sessions, ", ")),
+			"End them with \"vault delete <mount>/sessions/<role>\"",
+		)
+	}
+	live, err := e.Ledger.All(ctx)
+	if err != nil || len(live) == 0 {
+		return err
+	}
+	return problem.Refuse(
+		fmt.Sprintf("url cannot change while %d credentials of %s live", len(live), url),
+		"End them with \"vault write -f <mount>/tidy all=true\", or enable another mount for the other instance",
+	)
+}
+
+// RemoveInstance deletes the config. Where credentials still live, it erases the secrets and keeps
+// the connection, so that they can be ended: removed is false then, and live is their number.
+func (e *Engine) RemoveInstance(ctx context.Context, previous *instance.Instance) (removed bool, live int, err error) {
+	defer e.Roles.ForgetAll()
+	removed, err = e.removeIfQuiet(ctx, previous)
+	if err != nil || removed {
+		return removed, 0, err
+	}
+	ids, err := e.Ledger.All(ctx)
+	if err != nil {
+		return false, 0, err
+	}
+	next, err := e.Instances.Prepare(previous.Config.ConnectionOnly())
+	if err != nil {
+		return false, 0, err
+	}
+	return false, len(ids), e.Instances.Replace(ctx, previous, next, nil)
 }

@@ -3,44 +3,31 @@ package engine
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
-
-	"vault-plugin-secrets-processmaker/engine/role"
-
-	"vault-plugin-secrets-processmaker/engine/instance"
 
 	"github.com/hashicorp/go-hclog"
 
 	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/engine/instance"
 	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/engine/role"
 	"vault-plugin-secrets-processmaker/internal/problem"
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
-// upkeepInterval is how often the mount does what is rarely needed. It walks what
-// the roles have, not what was handed out.
+// UpkeepInterval is how often the mount walks what the roles have, not what was handed out.
 const UpkeepInterval = time.Hour
 
-// cutPrefix splits a stored key into the prefix of its package and the rest.
-func cutPrefix(key string) (name, prefix string) {
-	if at := strings.Index(key, "/"); at >= 0 {
-		return key[at+1:], key[:at+1]
-	}
-	return "", key
-}
-
-// KeepUp ends what superseded roles have left, renews aged sessions, forgets
-// sign-ins that nobody completed, settles changes of passwords that were cut off,
-// and removes a deleted config that nothing needs any more. It may wait for its
-// turn with ProcessMaker, which the sweep must not wait for.
+// KeepUp ends what superseded roles have left, renews aged sessions, forgets sign-ins that nobody
+// completed, settles changes of passwords that were cut off, and removes a deleted config that
+// nothing needs. It may wait for its turn with ProcessMaker, which the sweep must not wait for.
 func (e *Engine) KeepUp(ctx context.Context) {
 	now := e.Mount.Clock.Now()
 	if now.Sub(e.kept) < UpkeepInterval {
 		return
 	}
 	e.kept = now
-	e.Credentials.ForgetOldAttempts()
+	e.Credentials.Attempts.ForgetOld(now)
 	e.warn("expired sign-ins could not be dropped", e.Sessions.DropExpiredSignIns(ctx))
 	if e.Mount.Writable() { // the roles are the primary's
 		e.warn("open changes of passwords could not be looked after", e.Passwords.Settle(ctx))
@@ -59,7 +46,6 @@ func (e *Engine) warn(message string, err error) {
 	}
 }
 
-// eachRole does a task for each role that has something.
 func (e *Engine) eachRole(ctx context.Context, list func(context.Context) ([]string, error), task func(context.Context, string) error, failed string) {
 	names, err := list(ctx)
 	if err != nil {
@@ -85,9 +71,9 @@ func (e *Engine) endSuperseded(ctx context.Context, name string) error {
 	return e.endOf(ctx, name, inst.Config.AuthClient.ForClient(), inst)
 }
 
-// EndSuperseded ends the session and the static credential that a role has from
-// before its last write, or its deletion. The role is written already, so a failure
-// is only logged; the upkeep tries again. previous is the role as it was.
+// EndSuperseded ends the session and the static credential that a role has from before its last
+// write, or its deletion. The role is written already, so a failure is only logged; the upkeep
+// tries again. previous is the role as it was.
 func (e *Engine) EndSuperseded(ctx context.Context, name string, previous *role.Entry) {
 	inst, err := e.Instances.Current(ctx)
 	if err != nil || inst == nil {
@@ -104,9 +90,9 @@ func (e *Engine) EndSuperseded(ctx context.Context, name string, previous *role.
 	}
 }
 
-// endOf goes by what is stored, so that it can be repeated: a plugin may be killed
-// right after the role's write. former is the auth client that the session was made
-// with; where that is another, the access token is ended all the same.
+// endOf goes by what is stored, so that it can be repeated: a plugin may be killed right after the
+// role's write. former is the auth client that the session was made with; where that is another,
+// the access token is ended all the same.
 func (e *Engine) endOf(ctx context.Context, name string, former client.AuthClient, inst *instance.Instance) error {
 	superseded := func(held ledger.Fingerprint) bool { return e.Roles.Superseded(ctx, name, inst, held) }
 	return errors.Join(
@@ -118,8 +104,7 @@ func (e *Engine) endOf(ctx context.Context, name string, former client.AuthClien
 // errStillNeeded: something is left that only this config knows the way to.
 var errStillNeeded = errors.New("the config is still needed")
 
-// removeDeleted removes the connection half of a deleted config once nothing is
-// left to end.
+// removeDeleted removes the connection half of a deleted config once nothing is left to end.
 func (e *Engine) removeDeleted(ctx context.Context) error {
 	inst, err := e.Instances.Current(ctx)
 	if err != nil || inst == nil || !inst.Config.Deleted {
@@ -131,10 +116,9 @@ func (e *Engine) removeDeleted(ctx context.Context) error {
 	return err
 }
 
-// removeIfQuiet removes the config if nothing is left that only it knows the way
-// to. The sessions, which may have been needed until now to find lost tokens, are
-// ended first; one that cannot be ended is marked due in the ledger, which keeps the
-// config.
+// removeIfQuiet removes the config if nothing is left that only it knows the way to. The sessions,
+// which may have been needed until now to find lost tokens, are ended first; one that cannot be
+// ended is marked due in the ledger, which keeps the config.
 func (e *Engine) removeIfQuiet(ctx context.Context, inst *instance.Instance) (removed bool, err error) {
 	empty, err := e.Ledger.Empty(ctx)
 	if err != nil || !empty {

@@ -12,36 +12,36 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func TestAnOutageCountsFromItsFirstFailure(t *testing.T) {
 	t.Parallel()
-	var log attempts
-	require.Zero(t, log.failed("a", noon, false), "not an outage")
-	require.Equal(t, noon.Add(time.Minute), log.failed("a", noon.Add(time.Minute), true))
-	require.Zero(t, log.failed("a", noon.Add(2*time.Minute), false))
-	require.Equal(t, noon.Add(time.Minute), log.failed("a", noon.Add(3*time.Minute), true))
-	require.Equal(t, noon.Add(4*time.Minute), log.failed("b", noon.Add(4*time.Minute), true), "each id for itself")
-	require.Equal(t, 5, log.number("a"))
-	log.over("a")
-	require.Equal(t, 1, log.number("a"))
-	require.Equal(t, 1, log.count())
+	var log Attempts
+	require.Zero(t, log.Failed("a", noon, false), "not an outage")
+	require.Equal(t, noon.Add(time.Minute), log.Failed("a", noon.Add(time.Minute), true))
+	require.Zero(t, log.Failed("a", noon.Add(2*time.Minute), false))
+	require.Equal(t, noon.Add(time.Minute), log.Failed("a", noon.Add(3*time.Minute), true))
+	require.Equal(t, noon.Add(4*time.Minute), log.Failed("b", noon.Add(4*time.Minute), true), "each id for itself")
+	require.Equal(t, 5, log.Number("a"))
+	log.Over("a")
+	require.Equal(t, 1, log.Number("a"))
+	require.Equal(t, 1, log.Len())
 }
 
 func TestWhatIsHopelessMayBecomeOrdinary(t *testing.T) {
 	t.Parallel()
-	var log attempts
-	require.NoError(t, log.whyHopeless("a"))
-	log.hopeless("a", noon, errors.New("damaged"))
-	require.EqualError(t, log.whyHopeless("a"), "damaged")
-	require.Equal(t, 2, log.number("a"))
-	log.failed("a", noon, true)
-	require.NoError(t, log.whyHopeless("a"))
+	var log Attempts
+	require.NoError(t, log.WhyHopeless("a"))
+	log.Hopeless("a", noon, errors.New("damaged"))
+	require.EqualError(t, log.WhyHopeless("a"), "damaged")
+	require.Equal(t, 2, log.Number("a"))
+	log.Failed("a", noon, true)
+	require.NoError(t, log.WhyHopeless("a"))
 }
 
 func TestOldFailuresAreForgotten(t *testing.T) {
 	t.Parallel()
-	var log attempts
-	log.failed("old", noon, true)
-	log.failed("young", noon.Add(time.Hour), true)
-	log.forgetBefore(noon.Add(time.Hour))
-	require.Equal(t, 1, log.number("old"))
-	require.Equal(t, 2, log.number("young"))
-	require.Equal(t, 1, log.count())
+	var log Attempts
+	log.Failed("old", noon, true)
+	log.Failed("young", noon.Add(time.Hour), true)
+	log.ForgetOld(noon.Add(time.Hour + forgetFailuresAfter))
+	require.Equal(t, 1, log.Number("old"))
+	require.Equal(t, 2, log.Number("young"))
+	require.Equal(t, 1, log.Len())
 }

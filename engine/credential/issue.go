@@ -1,3 +1,6 @@
+// Package credential issues, renews, shares and ends what readers get. It owns the keys below
+// "static/", the locks of shared credentials, and in memory those credentials, the failed attempts
+// to end one, and the mount's longest lease. It may import engine/session and what that may import.
 package credential
 
 import (
@@ -7,60 +10,46 @@ import (
 	"sync/atomic"
 	"time"
 
-	"vault-plugin-secrets-processmaker/engine/session"
-
-	"vault-plugin-secrets-processmaker/engine/token"
-
-	"vault-plugin-secrets-processmaker/engine/role"
-
-	"vault-plugin-secrets-processmaker/engine/instance"
-
 	"github.com/hashicorp/go-hclog"
-	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/engine/lease"
 	"vault-plugin-secrets-processmaker/engine/ledger"
-	"vault-plugin-secrets-processmaker/internal/clock"
+	"vault-plugin-secrets-processmaker/engine/role"
+	"vault-plugin-secrets-processmaker/engine/session"
+	"vault-plugin-secrets-processmaker/engine/token"
 	"vault-plugin-secrets-processmaker/internal/keylock"
 	"vault-plugin-secrets-processmaker/internal/problem"
+	"vault-plugin-secrets-processmaker/internal/store"
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
-// Host is what a CredentialService asks of Vault.
+// Host is what a Service asks of Vault.
 type Host interface {
 	MaxLeaseTTL() time.Duration
 	// Tainted tells whether the mount is being disabled.
 	Tainted() bool
 }
 
-// CredentialService issues, renews, shares and ends the credentials of a mount.
+// Service issues, renews, shares and ends the credentials of a mount.
 type Service struct {
-	storage   logical.Storage
-	clock     clock.Clock
-	host      Host
-	instances *instance.Store
-	roles     *role.Store
-	ledger    *ledger.Ledger
-	tokens    *token.Broker
-	sessions  *session.Manager
-	report    *telemetry.Reporter
-	attempts  attempts
-	limit     atomic.Pointer[mountLimit]
+	*token.Broker
+	// Attempts are the failed attempts to end a credential.
+	Attempts Attempts
+	host     Host
+	sessions *session.Manager
+	limit    atomic.Pointer[mountLimit]
 	// uncertain are the credentials whose record could not be marked so.
 	uncertain sync.Map // ledger.ID to struct{}
 	// statics locks the static credentials of roles.
 	statics *keylock.Locks
 	// mirrors are the stored static credentials in memory, by role.
-	mirrors sync.Map // string to *Shared
+	mirrors store.Cache[Shared]
 }
 
-// NewCredentialService reads nothing.
-func NewService(storage logical.Storage, host Host, tokens *token.Broker, sessions *session.Manager) *Service {
-	return &Service{
-		storage: storage, clock: tokens.Clock, host: host, instances: tokens.Instances, roles: tokens.Roles, ledger: tokens.Ledger,
-		tokens: tokens, sessions: sessions, report: tokens.Report, statics: keylock.New(),
-	}
+// NewService reads nothing.
+func NewService(host Host, tokens *token.Broker, sessions *session.Manager) *Service {
+	return &Service{Broker: tokens, host: host, sessions: sessions, statics: keylock.New()}
 }
 
 // Request is what a reader asks for, checked against the role.
@@ -83,14 +72,11 @@ type Credential struct {
 
 // Issue makes a token for one reader. Its errors are in words for the reader.
 func (s *Service) Issue(ctx context.Context, bound *role.Binding, asked Request) (*Credential, error) {
-	began := s.clock.Now()
-	terms := lease.Issue(bound.LeaseBounds(s.maxTTL(began)), asked.Mode, asked.TTL)
+	began := s.Clock.Now()
+	terms := lease.Issue(lease.Bounds{TTL: bound.TTL, MaxTTL: bound.MaxTTL, MountMaxTTL: s.maxTTL(began)}, asked.Mode, asked.TTL)
 	issued, err := s.obtain(ctx, bound, ledger.Facts{
-		Mode:        asked.Mode,
-		EntityID:    asked.EntityID,
-		DisplayName: asked.DisplayName,
-		TTL:         terms.TTL,
-		Life:        terms.MaxTTL + lease.DeadlineSlack,
+		Record: ledger.Record{RenewMode: string(asked.Mode), EntityID: asked.EntityID, DisplayName: asked.DisplayName, TTL: terms.TTL},
+		Life:   terms.MaxTTL + lease.DeadlineSlack,
 	})
 	if err != nil {
 		return nil, err
@@ -100,12 +86,11 @@ func (s *Service) Issue(ctx context.Context, bound *role.Binding, asked Request)
 		terms.Warnings = append(terms.Warnings, "ProcessMaker gave no refresh token, so renewals keep this token (renew_mode extend)")
 	}
 	issued.Terms = terms.WithinToken(mode, issued.Token.ExpireTime.Sub(issued.At))
-	s.report.Happened(hclog.Debug, telemetry.CredsCreated, issued.Record.Subject().StartedAt(began), "credential issued", "token_id", issued.Token.ID, "renew_mode", mode)
+	s.Report.Happened(hclog.Debug, telemetry.CredsCreated, issued.Record.Subject().StartedAt(began), "credential issued", "token_id", issued.Token.ID, "renew_mode", mode)
 	return issued, nil
 }
 
-// obtain makes a token of the role's type that is on the ledger. facts lack what
-// the role and the login tell.
+// obtain makes a token that is on the ledger. facts lack what the role and the login tell.
 func (s *Service) obtain(ctx context.Context, bound *role.Binding, facts ledger.Facts) (*Credential, error) {
 	facts.Role, facts.State, facts.Username = bound.Name, ledger.Live, bound.Username
 	how := s.logIn
@@ -119,67 +104,61 @@ func (s *Service) obtain(ctx context.Context, bound *role.Binding, facts ledger.
 	if err := s.confirmDelivery(ctx, bound, obtained); err != nil {
 		return nil, err
 	}
-	s.report.Health.Of(bound.Name).Issued(obtained.At)
+	s.Report.Health.Of(bound.Name).Issued(obtained.At)
 	return obtained, nil
 }
 
-// logIn obtains a token by a login. The record is stored before anybody sees the
-// token.
+// logIn obtains a token by a login. The record is stored before anybody sees the token.
 func (s *Service) logIn(ctx context.Context, bound *role.Binding, facts ledger.Facts) (*Credential, error) {
-	grant, err := s.tokens.Login(ctx, bound)
+	grant, err := s.Broker.Login(ctx, bound)
 	if err != nil {
-		return nil, s.Failed(bound.Name, &bound.Gate, token.Explain(bound, err, s.clock.Now()))
+		return nil, s.failed(bound, token.Explain(bound, err, s.Clock.Now()))
 	}
 	facts.Fingerprint = bound.Fingerprint
-	if facts.Mode == lease.Refresh && grant.Refresh == "" {
-		facts.Mode = lease.Extend
+	if lease.Mode(facts.RenewMode) == lease.Refresh && grant.Refresh == "" {
+		facts.RenewMode = string(lease.Extend)
 	}
-	record, err := s.ledger.Draft(facts)
+	record, err := s.Ledger.Draft(facts)
 	if err == nil && ctx.Err() != nil {
 		err = fmt.Errorf("role %q: the reader went away; its token was ended", bound.Name)
 	}
 	if err == nil {
 		record.Hold(grant)
-		err = s.ledger.Put(record)
+		err = s.Ledger.Put(record)
 	}
 	if err != nil {
-		_ = s.tokens.Discard(bound.Instance, grant.Access, bound.Facts("")) // the failure of Put is told
+		_ = s.Broker.Discard(bound.Instance, grant.Access, bound.Facts("")) // the failure of Put is told
 		return nil, err
 	}
-	return &Credential{Record: record, Token: grant.Access, At: s.clock.Now()}, nil
+	return &Credential{Record: record, Token: grant.Access, At: s.Clock.Now()}, nil
 }
 
 // confirmDelivery ends a recorded token whose reader or config has gone since.
 func (s *Service) confirmDelivery(ctx context.Context, bound *role.Binding, obtained *Credential) error {
-	if ctx.Err() == nil && s.instances.StillServes(bound.Instance) {
+	if ctx.Err() == nil && s.Instances.StillServes(bound.Instance) {
 		return nil
 	}
-	s.tokens.End(bound.Instance, obtained.Record.With(obtained.Token))
+	s.Broker.End(bound.Instance, obtained.Record.With(obtained.Token))
 	return fmt.Errorf("role %q: the reader went away or the config was taken away; the token was ended", bound.Name)
 }
 
-// refusing is a gate that remembers refused logins.
-type refusing interface{ RefusedUntil() time.Time }
-
-// Failed remembers that a reader got no credential, and returns what to answer.
-func (s *Service) Failed(name string, gate refusing, why *problem.Error) error {
+// failed remembers that a reader got no credential, and returns what to answer.
+func (s *Service) failed(bound *role.Binding, why *problem.Error) error {
 	retryAt := why.RetryAt
 	if retryAt.IsZero() {
-		retryAt = gate.RefusedUntil()
+		retryAt = bound.Gate.RefusedUntil()
 	}
-	s.report.Count(telemetry.CredsCreateFailed)
-	s.report.Health.Of(name).Failed(s.clock.Now(), why.Text, why.Cure, retryAt)
-	s.report.Log(hclog.Debug, telemetry.Subject{Role: name}, "no credential could be issued", "error", why.Text)
-	return fmt.Errorf("role %q: %w", name, why)
+	s.Report.Count(telemetry.CredsCreateFailed)
+	s.Report.Health.Of(bound.Name).Failed(s.Clock.Now(), why.Text, why.Cure, retryAt)
+	s.Report.Log(hclog.Debug, telemetry.Subject{Role: bound.Name}, "no credential could be issued", "error", why.Text)
+	return fmt.Errorf("role %q: %w", bound.Name, why)
 }
 
-// mountLimitAge is how long a new lease may go by a mount's former maximum. A
-// lease that is too long for the present one is cut by Vault itself, and its
-// credential dies with it.
+// mountLimitAge is how long a new lease may go by a mount's former maximum. A lease that is too
+// long for the present one is cut by Vault itself, and its credential dies with it.
 const mountLimitAge = 10 * time.Second
 
-// mountLimit is the mount's maximum as Vault told it: to ask Vault is an exchange
-// between two processes, as expensive as the storage write of a lease.
+// mountLimit is the mount's maximum, kept: asking Vault costs as much as storing a lease.
 type mountLimit struct {
 	maxTTL time.Duration
 	asked  time.Time

@@ -6,38 +6,32 @@ import (
 	"sync"
 	"time"
 
-	"vault-plugin-secrets-processmaker/engine/session"
-
-	"vault-plugin-secrets-processmaker/engine/role"
-
-	"vault-plugin-secrets-processmaker/engine/instance"
-
 	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/engine/instance"
 	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/engine/role"
+	"vault-plugin-secrets-processmaker/engine/session"
 )
 
-// mintingTime is within which a token is made if it ever is: longer than a request
-// to Vault takes, and longer than ProcessMaker works at a call that was given up.
+// MintingTime is within which a token is made if it ever is: longer than a request to Vault takes,
+// and longer than ProcessMaker works at a call that was given up.
 const MintingTime = 2 * time.Minute
 
-// Lookup finds personal access tokens by their names. One listing of a user serves
-// all that are looked for, because listing is expensive for ProcessMaker.
+// Lookup finds personal access tokens by name. Listing is expensive: one for each user serves all.
 type Lookup struct {
 	mu    sync.Mutex
 	users map[string]*userTokens
 }
 
 type userTokens struct {
-	// mu is held over the listing, which serves every caller that looks for a
-	// token of this user.
+	// mu is held over the listing, which serves every caller that looks for a token of this user.
 	mu     sync.Mutex
 	byName map[string]string // nil until listed
 	// asOf is when the listing began.
 	asOf time.Time
 }
 
-// id is that of the token with a name; empty where there is none. known is false
-// where one that was issued then may have been made since.
+// id is that of the token with a name, if any. known is false where it may have been made since.
 func (u *userTokens) id(name string, issued time.Time) (id string, known bool) {
 	id = u.byName[name]
 	return id, id != "" || u.asOf.Sub(issued) >= MintingTime
@@ -73,10 +67,9 @@ func (f *Lookup) of(userID string, now func() time.Time, list func() ([]client.N
 	return user, nil
 }
 
-// endByName ends a personal access token of which only the name is known, with the
-// session of its role.
+// endByName ends a personal access token that is known by name alone, with its role's session.
 func (s *Service) endByName(ctx context.Context, inst *instance.Instance, record *ledger.Record, lookup *Lookup) error {
-	entry, err := s.roles.Get(ctx, record.Role)
+	entry, err := s.Roles.Get(ctx, record.Role)
 	if err != nil {
 		return err
 	}
@@ -96,7 +89,7 @@ func (s *Service) endByName(ctx context.Context, inst *instance.Instance, record
 }
 
 func (s *Service) endNamed(ctx context.Context, bound *role.Binding, record *ledger.Record, session *session.Session, lookup *Lookup) error {
-	tokens, err := lookup.of(record.UserID, s.clock.Now, func() ([]client.NamedToken, error) {
+	tokens, err := lookup.of(record.UserID, s.Clock.Now, func() ([]client.NamedToken, error) {
 		return bound.Client.PersonalTokens(ctx, session.Token(), record.UserID)
 	})
 	if err != nil {

@@ -4,51 +4,46 @@ import (
 	"context"
 	"fmt"
 
-	"vault-plugin-secrets-processmaker/engine/session"
-
-	"vault-plugin-secrets-processmaker/engine/token"
-
-	"vault-plugin-secrets-processmaker/engine/role"
-
 	"github.com/hashicorp/go-hclog"
 
 	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/engine/lease"
 	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/engine/role"
+	"vault-plugin-secrets-processmaker/engine/session"
+	"vault-plugin-secrets-processmaker/engine/token"
 	"vault-plugin-secrets-processmaker/internal/problem"
 	"vault-plugin-secrets-processmaker/internal/store"
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
-// personalTokenLife is longer than any personal access token of ProcessMaker
-// lives (a year). The true end is known only after the record is written.
+// personalTokenLife is longer than any personal access token of ProcessMaker lives (a year). The
+// true end is known only after the record is written.
 const personalTokenLife = role.LongestTTL + lease.DeadlineSlack
 
-// mint obtains a personal access token with the role's session. The record comes
-// first: the token's name is known beforehand, so that the token can be found and
-// ended whatever happens on the way.
+// mint obtains a personal access token with the role's session. The record comes first: the token's
+// name is known beforehand, so that the token can be found and ended whatever happens on the way.
 func (s *Service) mint(ctx context.Context, bound *role.Binding, facts ledger.Facts) (*Credential, error) {
-	target, err := s.roles.Target(&bound.Role, facts.EntityID)
+	target, err := s.Roles.Target(&bound.Role, facts.EntityID)
 	if err != nil {
-		return nil, s.Failed(bound.Name, &bound.Gate, token.Explain(bound, err, s.clock.Now()))
+		return nil, s.failed(bound, token.Explain(bound, err, s.Clock.Now()))
 	}
-	now := s.clock.Now()
-	record, err := s.ledger.Draft(facts)
+	now := s.Clock.Now()
+	record, err := s.Ledger.Draft(facts)
 	if err != nil {
 		return nil, err
 	}
-	record.TokenName = ledger.TokenName(s.ledger.Mount(), bound.Name, record.ID)
+	record.TokenName = ledger.TokenName(s.Ledger.Mount(), bound.Name, record.ID)
 	record.TokenReceivedAt = now
 	record.TokenExpireTime = now.Add(personalTokenLife)
 	m := &minting{Service: s, bound: bound, target: target, record: record}
 	if err := s.sessions.Do(ctx, bound, func(session *session.Session) error { return m.mint(ctx, session) }); err != nil {
 		m.abandon()
-		return nil, s.Failed(bound.Name, &bound.Gate, m.explain(err))
+		return nil, s.failed(bound, m.explain(err))
 	}
 	return &Credential{Record: record, Token: m.token, At: now}, nil
 }
 
-// minting is one personal access token on its way.
 type minting struct {
 	*Service
 	bound  *role.Binding
@@ -68,12 +63,11 @@ func (m *minting) mint(ctx context.Context, session *session.Session) error {
 	if err != nil {
 		return err
 	}
-	// A session that took the place of a refused one may be another user's; the
-	// refusal made sure that there is no token of the former.
+	// A session in place of a refused one may be another user's; the former user then has no token.
 	if !m.recorded || m.record.UserID != user.ID || m.record.Fingerprint != session.Fingerprint {
 		m.record.Fingerprint = session.Fingerprint
 		m.record.UserID, m.record.Username = user.ID, user.Username
-		if err := m.ledger.Put(m.record); err != nil {
+		if err := m.Ledger.Put(m.record); err != nil {
 			return err
 		}
 		m.recorded = true
@@ -90,7 +84,6 @@ func (m *minting) mint(ctx context.Context, session *session.Session) error {
 	return nil
 }
 
-// user is the user whose token is made.
 func (m *minting) user(ctx context.Context, session *session.Session) (client.User, error) {
 	if m.target == "" {
 		return client.User{ID: session.UserID, Username: session.Username}, nil
@@ -102,25 +95,24 @@ func (m *minting) user(ctx context.Context, session *session.Session) (client.Us
 	return user, err
 }
 
-// abandon cleans up after a token that was not handed out. If it certainly was not
-// made, its record goes; otherwise the record is marked due, and the ledger looks
-// for the token by its name.
+// abandon cleans up after a token that was not handed out. If it certainly was not made, its record
+// goes; otherwise the record is marked due, and the ledger looks for the token by its name.
 func (m *minting) abandon() {
 	if !m.recorded {
 		return
 	}
 	if !m.mayExist {
-		err := store.OnOwnTime(func(ctx context.Context) error { return m.ledger.Drop(ctx, m.record.ID) })
+		err := store.OnOwnTime(func(ctx context.Context) error { return m.Ledger.Drop(ctx, m.record.ID) })
 		if err != nil {
-			m.report.Log(hclog.Warn, m.record.Subject(), "the record of a token that was not made could not be deleted; it goes at its deadline", "error", err)
+			m.Report.Log(hclog.Warn, m.record.Subject(), "the record of a token that was not made could not be deleted; it goes at its deadline", "error", err)
 		}
 		return
 	}
-	if err := m.ledger.MarkDue(m.record); err != nil {
-		m.report.Log(hclog.Warn, m.record.Subject(), "a token that may have been made is ended only at its deadline", "error", err)
+	if err := m.Ledger.MarkDue(m.record); err != nil {
+		m.Report.Log(hclog.Warn, m.record.Subject(), "a token that may have been made is ended only at its deadline", "error", err)
 		return
 	}
-	m.report.Happened(hclog.Debug, telemetry.LedgerDue, m.record.Subject(), "a token that may have been made is looked for by the ledger", "token_name", m.record.TokenName)
+	m.Report.Happened(hclog.Debug, telemetry.LedgerDue, m.record.Subject(), "a token that may have been made is looked for by the ledger", "token_name", m.record.TokenName)
 }
 
 // mayHaveMinted tells whether a failed creation may have left a token.
@@ -138,7 +130,7 @@ func mayHaveMinted(err error) bool {
 
 // explain says why no personal access token could be had, and what cures it.
 func (m *minting) explain(err error) *problem.Error {
-	told := *token.Explain(m.bound, err, m.clock.Now())
+	told := *token.Explain(m.bound, err, m.Clock.Now())
 	switch client.KindOf(err) {
 	case client.Forbidden:
 		told.Text = fmt.Sprintf("ProcessMaker does not let the role's user %q make tokens of user %s", m.bound.Username, m.record.UserID)

@@ -6,21 +6,18 @@ import (
 	"fmt"
 	"time"
 
-	"vault-plugin-secrets-processmaker/engine/token"
-
-	"vault-plugin-secrets-processmaker/engine/role"
-
 	"github.com/hashicorp/go-hclog"
 
 	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/engine/lease"
 	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/engine/role"
+	"vault-plugin-secrets-processmaker/engine/token"
 	"vault-plugin-secrets-processmaker/internal/problem"
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
-// youngShare: a token that was replaced in the first tenth of its lease was
-// probably replaced by a watcher, whose first renewal comes at once.
+// youngShare of its lease: a token that young was probably replaced by a watcher's first renewal.
 const youngShare = 10
 
 // Lease is what Vault keeps of a credential.
@@ -34,11 +31,10 @@ type Lease struct {
 	Increment time.Duration
 }
 
-// token is the token that a lease is for. A personal access token is not in the
-// record, which is written before the token is made, but in the lease's own data;
-// the result is empty where it is not there either. The token is taken for what it
-// says of itself: with another id, or a value that ProcessMaker never made, it
-// would seem to be dead.
+// token is the token that a lease is for. A personal access token is not in the record, which is
+// written before the token is made, but in the lease's own data; the result is empty where it is
+// not there either. The token is taken for what it says of itself: with another id, or a value that
+// ProcessMaker never made, it would seem to be dead.
 func (l Lease) token(record *ledger.Record) client.Token {
 	if record.HasToken() {
 		return record.Token()
@@ -52,7 +48,6 @@ func (l Lease) token(record *ledger.Record) client.Token {
 
 var errEnded = errors.New("the credential of this lease has ended; read the role again")
 
-// renewal is a lease that is to be renewed, and the record of its credential.
 type renewal struct {
 	lease.Renewal
 	record *ledger.Record
@@ -61,15 +56,15 @@ type renewal struct {
 
 // Renew lengthens a lease. Its errors are plain: Vault makes each a 400.
 func (s *Service) Renew(ctx context.Context, held Lease) (renewed *Credential, err error) {
-	began := s.clock.Now()
+	began := s.Clock.Now()
 	workCtx, cancel := context.WithTimeout(context.Background(), token.ExchangesTimeout)
 	defer cancel()
-	unlock, err := s.ledger.Lock(ctx, workCtx, held.ID)
+	unlock, err := s.Ledger.Lock(ctx, workCtx, held.ID)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	record, err := s.ledger.Get(ctx, held.ID)
+	record, err := s.Ledger.Get(ctx, held.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -83,18 +78,17 @@ func (s *Service) Renew(ctx context.Context, held Lease) (renewed *Credential, e
 	return renewed, err
 }
 
-// renewalEnded tells the outcome of a renewal.
 func (s *Service) renewalEnded(subject telemetry.Subject, record *ledger.Record, err error) {
 	if err == nil {
-		s.report.Happened(hclog.Debug, telemetry.CredsRenewed, subject, "credential renewed", "token_id", record.TokenID)
+		s.Report.Happened(hclog.Debug, telemetry.CredsRenewed, subject, "credential renewed", "token_id", record.TokenID)
 		return
 	}
-	s.report.Count(telemetry.CredsRenewFailed)
+	s.Report.Count(telemetry.CredsRenewFailed)
 	// A role that was deleted since is not brought back to memory.
-	if known := s.report.Health.Known(record.Role); known != nil && !errors.Is(err, errEnded) && !errors.Is(err, lease.ErrOver) {
-		known.Failed(s.clock.Now(), "renewal: "+err.Error(), "", time.Time{})
+	if known := s.Report.Health.Known(record.Role); known != nil && !errors.Is(err, errEnded) && !errors.Is(err, lease.ErrOver) {
+		known.Failed(s.Clock.Now(), "renewal: "+err.Error(), "", time.Time{})
 	}
-	s.report.Log(hclog.Debug, subject, "credential not renewed", "error", err)
+	s.Report.Log(hclog.Debug, subject, "credential not renewed", "error", err)
 }
 
 func (s *Service) renewRecord(ctx, workCtx context.Context, held Lease, record *ledger.Record) (*Credential, error) {
@@ -102,7 +96,7 @@ func (s *Service) renewRecord(ctx, workCtx context.Context, held Lease, record *
 		return nil, errEnded
 	}
 	r := &renewal{record: record, token: held.token(record), Renewal: lease.Renewal{
-		Now:         s.clock.Now(),
+		Now:         s.Clock.Now(),
 		Issued:      held.Issued,
 		End:         held.End,
 		Deadline:    record.Deadline,
@@ -153,7 +147,7 @@ func (s *Service) refresh(ctx, workCtx context.Context, r *renewal) (*Credential
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	outcome, err := s.tokens.Refresh(workCtx, token.Holding{
+	outcome, err := s.Broker.Refresh(workCtx, token.Holding{
 		Bound:        bound,
 		Fingerprint:  r.record.Fingerprint,
 		Token:        r.record.Token(),
@@ -162,7 +156,7 @@ func (s *Service) refresh(ctx, workCtx context.Context, r *renewal) (*Credential
 		Store: func(grant *client.Grant) error {
 			next := *r.record
 			next.Hold(grant)
-			if err := s.ledger.Update(r.record, &next, r.Now); err != nil {
+			if err := s.Ledger.Update(r.record, &next, r.Now); err != nil {
 				return err
 			}
 			*r.record = next
@@ -182,30 +176,27 @@ func (s *Service) refresh(ctx, workCtx context.Context, r *renewal) (*Credential
 	if age < r.record.TTL/youngShare {
 		warnings = append(warnings, fmt.Sprintf("this renewal killed a token that was only %s old. A client that renews by itself and does not take the new token from the answer now holds a dead one: read with renew_mode=extend for it, or set refresh_min_age on the role", age.Round(time.Second)))
 	}
-	// The time has moved on while ProcessMaker worked, and Vault counts from when
-	// it gets the answer.
-	r.Now = s.clock.Now()
+	// ProcessMaker's work took time, and Vault counts from when it gets the answer.
+	r.Now = s.Clock.Now()
 	return r.extend(warnings...)
 }
 
-// isUncertain tells whether a failed refresh may have killed the record's token: it
-// is not answered again before ProcessMaker was asked about it.
+// isUncertain tells whether to ask about the token first: a failed refresh may have killed it.
 func (s *Service) isUncertain(record *ledger.Record) bool {
 	_, unstored := s.uncertain.Load(record.ID)
 	return unstored || record.Doubtful
 }
 
-// markUncertain stores that a failed refresh may have killed the record's token.
-// Where storage is what failed, only memory can say so.
+// markUncertain stores, or at least remembers, that a failed refresh may have killed the token.
 func (s *Service) markUncertain(record *ledger.Record) {
 	if record.Doubtful {
 		return
 	}
 	next := *record
 	next.Doubtful = true
-	if err := s.ledger.Update(record, &next, time.Time{}); err != nil && !problem.IsConflict(err) {
+	if err := s.Ledger.Update(record, &next, time.Time{}); err != nil && !problem.IsConflict(err) {
 		s.uncertain.Store(record.ID, struct{}{})
-		s.report.Log(hclog.Warn, record.Subject(), "the doubt about a token is remembered in memory alone", "error", err)
+		s.Report.Log(hclog.Warn, record.Subject(), "the doubt about a token is remembered in memory alone", "error", err)
 	}
 }
 
@@ -214,14 +205,14 @@ func (s *Service) sameRole(ctx context.Context, record *ledger.Record) (*role.Bi
 	refuse := func(format string, args ...any) (*role.Binding, error) {
 		return nil, fmt.Errorf("role %q: %s; read the role again", record.Role, fmt.Sprintf(format, args...))
 	}
-	inst, err := s.instances.Current(ctx)
+	inst, err := s.Instances.Current(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if inst == nil || inst.Config.Deleted {
 		return refuse("the mount's config was deleted, so its leases cannot be renewed by refresh")
 	}
-	entry, err := s.roles.Get(ctx, record.Role)
+	entry, err := s.Roles.Get(ctx, record.Role)
 	if err != nil {
 		return nil, err
 	}

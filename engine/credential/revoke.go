@@ -3,6 +3,7 @@ package credential
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -13,41 +14,40 @@ import (
 )
 
 const (
-	// deferAfter is how long a revocation fails before the ledger takes it over.
-	// Vault gives up after about ten minutes and calls the lease irrevocable from
-	// then on.
+	// DeferAfter is how long a revocation fails before the ledger takes it over. Vault gives up
+	// after about ten minutes and calls the lease irrevocable from then on.
 	DeferAfter = 5 * time.Minute
 	// forgetFailuresAfter is longer than Vault repeats a revocation.
 	forgetFailuresAfter = 24 * time.Hour
 )
 
-// Revoke ends the credential of a lease. An error means that it may still live,
-// and Vault tries again. It needs neither the role nor the config's secrets, and
-// may be repeated. The warning says that the ledger ends the credential later.
+// Revoke ends the credential of a lease. An error means that it may still live, and Vault tries
+// again. It needs neither the role nor the config's secrets, and may be repeated. The warning says
+// that the ledger ends the credential later.
 func (s *Service) Revoke(ctx context.Context, held Lease) (warning string, err error) {
-	began := s.clock.Now()
-	unlock, err := s.ledger.Lock(ctx, ctx, held.ID)
+	began := s.Clock.Now()
+	unlock, err := s.Ledger.Lock(ctx, ctx, held.ID)
 	if err != nil {
 		return "", err
 	}
 	defer unlock()
-	readAt := s.clock.Now()
-	record, err := s.ledger.Get(ctx, held.ID)
+	readAt := s.Clock.Now()
+	record, err := s.Ledger.Get(ctx, held.ID)
 	if err != nil {
 		return "", err
 	}
 	if record == nil {
-		s.report.Log(hclog.Debug, telemetry.Subject{ID: string(held.ID)}, "credential was already ended")
+		s.Report.Log(hclog.Debug, telemetry.Subject{ID: string(held.ID)}, "credential was already ended")
 		return "", nil
 	}
 	ending := record
 	if token := held.token(record); !record.HasToken() && token.Value != "" {
 		ending = record.With(token)
 	}
-	subject := record.Subject().StartedAt(began).Try(s.attempts.number(string(held.ID)))
+	subject := record.Subject().StartedAt(began).Try(s.Attempts.Number(held.ID))
 	if err := s.End(ctx, ending, NewLookup()); err != nil {
-		s.report.Count(telemetry.CredsRevokeFailed)
-		s.report.Log(hclog.Debug, subject, "credential could not be ended", "error", err)
+		s.Report.Count(telemetry.CredsRevokeFailed)
+		s.Report.Log(hclog.Debug, subject, "credential could not be ended", "error", err)
 		if !s.deferRevocation(record, ending, err) {
 			return "", err
 		}
@@ -57,17 +57,16 @@ func (s *Service) Revoke(ctx context.Context, held Lease) (warning string, err e
 	if err := s.Forget(ctx, record, readAt); err != nil {
 		return "", err
 	}
-	s.report.Happened(hclog.Debug, telemetry.CredsRevoked, subject, "credential ended", "token_id", record.TokenID)
+	s.Report.Happened(hclog.Debug, telemetry.CredsRevoked, subject, "credential ended", "token_id", record.TokenID)
 	return "", nil
 }
 
-// End makes sure that the token of a record is dead. A token that the record does
-// not hold is looked for by its name.
+// End makes sure that a record's token is dead. One that the record does not hold is found by name.
 func (s *Service) End(ctx context.Context, record *ledger.Record, lookup *Lookup) error {
-	if !s.clock.Now().Before(record.TokenExpireTime) {
+	if !s.Clock.Now().Before(record.TokenExpireTime) {
 		return nil
 	}
-	inst, err := s.instances.Current(ctx)
+	inst, err := s.Instances.Current(ctx)
 	if err != nil {
 		return err
 	}
@@ -83,11 +82,10 @@ func (s *Service) End(ctx context.Context, record *ledger.Record, lookup *Lookup
 	return nil
 }
 
-// Forget deletes a record, which was read at readAt, after the end of its token,
-// and what else remembers the credential. It is a Conflict where another node has
-// given the record another token since.
+// Forget deletes a record, read at readAt, after the end of its token, and what else remembers the
+// credential. It is a Conflict where another node has given the record another token since.
 func (s *Service) Forget(ctx context.Context, record *ledger.Record, readAt time.Time) error {
-	if err := s.ledger.Remove(ctx, record, readAt); err != nil {
+	if err := s.Ledger.Remove(ctx, record, readAt); err != nil {
 		return err
 	}
 	s.unshare(ctx, record)
@@ -95,53 +93,121 @@ func (s *Service) Forget(ctx context.Context, record *ledger.Record, readAt time
 	return nil
 }
 
-// deferRevocation marks a credential due that cannot be revoked now, so that the
-// ledger ends it once ProcessMaker is back, and Vault can let go of the lease. It
-// tells whether it did. While the mount is being disabled it does not: the ledger
-// goes with the mount. ending holds the token of the lease, which is about to go.
+// deferRevocation marks a credential due that cannot be revoked now, so that the ledger ends it
+// once ProcessMaker is back, and Vault can let go of the lease. It tells whether it did. While the
+// mount is being disabled it does not: the ledger goes with the mount. ending holds the token of
+// the lease, which is about to go.
 func (s *Service) deferRevocation(record, ending *ledger.Record, failure error) bool {
-	now := s.clock.Now()
-	since := s.attempts.failed(string(record.ID), now, client.KindOf(failure) == client.Unavailable)
+	now := s.Clock.Now()
+	since := s.Attempts.Failed(record.ID, now, client.KindOf(failure) == client.Unavailable)
 	if since.IsZero() || now.Sub(since) < DeferAfter || s.host.Tainted() {
 		return false
 	}
 	due := *ending
-	if err := s.ledger.MarkDueFrom(record, &due); err != nil {
-		s.report.Log(hclog.Warn, record.Subject(), "a revocation could not be handed over to the ledger", "error", err)
+	if err := s.Ledger.MarkDueFrom(record, &due); err != nil {
+		s.Report.Log(hclog.Warn, record.Subject(), "a revocation could not be handed over to the ledger", "error", err)
 		return false
 	}
 	s.ForgetAttempts(record.ID)
-	s.report.Happened(hclog.Warn, telemetry.LedgerDue, record.Subject(), "ProcessMaker has been unreachable; the credential is ended by the ledger once it is back", "due_as", due.ID, "token_id", due.TokenID)
+	s.Report.Happened(hclog.Warn, telemetry.LedgerDue, record.Subject(), "ProcessMaker has been unreachable; the credential is ended by the ledger once it is back", "due_as", due.ID, "token_id", due.TokenID)
 	return true
 }
 
-// EndFailed records an attempt of the ledger that failed, and Hopeless one that no
-// repetition mends.
-func (s *Service) EndFailed(id ledger.ID) {
-	s.attempts.failed(string(id), s.clock.Now(), false)
-}
-func (s *Service) Hopeless(id ledger.ID, why error) {
-	s.attempts.hopeless(string(id), s.clock.Now(), why)
-}
-
-// WhyHopeless is what Hopeless recorded of the latest attempt; nil for none.
-func (s *Service) WhyHopeless(id ledger.ID) error {
-	return s.attempts.whyHopeless(string(id))
-}
-
-// Attempt is the number of the attempt under way, from 1.
-func (s *Service) Attempt(id ledger.ID) int { return s.attempts.number(string(id)) }
-
-// Remembered is the number of credentials of which failed attempts are remembered.
-func (s *Service) Remembered() int { return s.attempts.count() }
-
-// ForgetAttempts drops what memory holds of a credential's failures;
-// ForgetOldAttempts drops the attempts of all that have not failed for longer than
-// Vault repeats a revocation.
+// ForgetAttempts drops what memory holds of a credential's failures.
 func (s *Service) ForgetAttempts(id ledger.ID) {
-	s.attempts.over(string(id))
+	s.Attempts.Over(id)
 	s.uncertain.Delete(id)
 }
-func (s *Service) ForgetOldAttempts() {
-	s.attempts.forgetBefore(s.clock.Now().Add(-forgetFailuresAfter))
+
+// Attempts remembers which endings have failed, how often, and since when because ProcessMaker was
+// unreachable. It is in memory alone: after a restart it counts anew. The zero value is empty.
+type Attempts struct {
+	mu   sync.Mutex
+	byID map[ledger.ID]*attempt
+}
+
+type attempt struct {
+	count            int
+	last             time.Time
+	unreachableSince time.Time // zero unless it was
+	hopeless         error     // nil unless further attempts are of no use
+}
+
+// Failed records a failure and tells since when ProcessMaker has been unreachable; zero if it is
+// not.
+func (l *Attempts) Failed(id ledger.ID, now time.Time, unreachable bool) time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	known := l.counted(id, now)
+	known.hopeless = nil
+	if !unreachable {
+		return time.Time{}
+	}
+	if known.unreachableSince.IsZero() {
+		known.unreachableSince = now
+	}
+	return known.unreachableSince
+}
+
+// counted is the entry of an id with a failure more. The mutex is held.
+func (l *Attempts) counted(id ledger.ID, now time.Time) *attempt {
+	if l.byID == nil {
+		l.byID = map[ledger.ID]*attempt{}
+	}
+	known := l.byID[id]
+	if known == nil {
+		known = &attempt{}
+		l.byID[id] = known
+	}
+	known.count++
+	known.last = now
+	return known
+}
+
+// Hopeless records a failure that no repetition mends.
+func (l *Attempts) Hopeless(id ledger.ID, now time.Time, why error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.counted(id, now).hopeless = why
+}
+
+// get is a copy of what is known of id, all zero where nothing is.
+func (l *Attempts) get(id ledger.ID) attempt {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if known := l.byID[id]; known != nil {
+		return *known
+	}
+	return attempt{}
+}
+
+// WhyHopeless is the failure of the last attempt if no repetition mends it, and otherwise nil.
+func (l *Attempts) WhyHopeless(id ledger.ID) error { return l.get(id).hopeless }
+
+// Number is that of the attempt that is under way, from 1.
+func (l *Attempts) Number(id ledger.ID) int { return l.get(id).count + 1 }
+
+// Over forgets an id that needs no further attempt.
+func (l *Attempts) Over(id ledger.ID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.byID, id)
+}
+
+// ForgetOld drops the ids that have not failed for longer than Vault repeats a revocation.
+func (l *Attempts) ForgetOld(now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for id, known := range l.byID {
+		if now.Sub(known.last) > forgetFailuresAfter {
+			delete(l.byID, id)
+		}
+	}
+}
+
+// Len is how many ids are remembered.
+func (l *Attempts) Len() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.byID)
 }

@@ -5,38 +5,34 @@ import (
 	"fmt"
 	"time"
 
-	"vault-plugin-secrets-processmaker/engine/role"
-
-	"vault-plugin-secrets-processmaker/engine/instance"
-
 	"github.com/hashicorp/go-hclog"
 
 	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/engine/instance"
 	"vault-plugin-secrets-processmaker/engine/lease"
 	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/engine/role"
 	"vault-plugin-secrets-processmaker/internal/store"
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
 const (
-	// StaticPrefix is where the static credentials are stored, under the names of
-	// their roles.
+	// Prefix is where the static credentials are stored, under the names of their roles.
 	Prefix        = "static/"
 	sharedVersion = 1
-	// StaleTTL is how long a reader should wait that got a credential which is past
-	// its rotation.
+	// StaleTTL is how long a reader should wait that got a credential which is past its rotation.
 	StaleTTL = 5 * time.Second
 )
 
-// credentialKeys are the keys of this package.
+// Keys are the keys of this package.
 var Keys = []store.Key{{Prefix: Prefix, SealWrap: true, Local: true}}
 
 func NameOf(name string) store.Name {
 	return store.Name{What: fmt.Sprintf("the stored shared credential of role %q", name), Cure: "read it, which makes another"}
 }
 
-// Shared is the stored form of the static credential of a role. Its record on the
-// ledger ends it at its deadline, whether or not anybody reads it again.
+// Shared is the stored form of the static credential of a role. Its record on the ledger ends it at
+// its deadline, whether or not anybody reads it again.
 type Shared struct {
 	Version int            `json:"version"`
 	Record  *ledger.Record `json:"record"`
@@ -50,7 +46,6 @@ type Shared struct {
 	RotateAt time.Time `json:"rotate_at"`
 }
 
-// CurrentVersion and Usable make Shared an entry of storage.
 func (c *Shared) CurrentVersion() int { return sharedVersion }
 func (c *Shared) Usable() bool {
 	if c.Record == nil || c.AccessToken == "" || c.TokenID == "" {
@@ -60,9 +55,8 @@ func (c *Shared) Usable() bool {
 	return err == nil
 }
 
-// FreshUntil is when the credential is to be replaced. A role whose period was
-// shortened since replaces it earlier; one whose period was lengthened cannot
-// keep it longer, because its deadline is fixed.
+// FreshUntil is when the credential is to be replaced: earlier if the role's period was shortened
+// since, and not later if it was lengthened, because its deadline is fixed.
 func (c *Shared) FreshUntil(r *role.Role) time.Time {
 	if shortened := c.RotatedAt.Add(r.RotationPeriod); shortened.Before(c.RotateAt) {
 		return shortened
@@ -72,29 +66,20 @@ func (c *Shared) FreshUntil(r *role.Role) time.Time {
 
 // Token is the token that the credential holds.
 func (c *Shared) Token() client.Token {
-	return client.Token{
-		Value:      c.AccessToken,
-		Type:       c.TokenType,
-		ID:         c.TokenID,
-		UserID:     c.Record.UserID,
-		ReceivedAt: c.RotatedAt,
-		ExpireTime: c.TokenExpireTime,
-	}
+	return client.Token{Value: c.AccessToken, Type: c.TokenType, ID: c.TokenID, UserID: c.Record.UserID, ReceivedAt: c.RotatedAt, ExpireTime: c.TokenExpireTime}
 }
 
-// Stale is a static credential that lives past its rotation, because no other could
-// be had.
+// Stale is a static credential that lives past its rotation, because no other could be had.
 type Stale struct {
 	*Shared
 	// Why is in words for the reader; nil for a credential that is fresh.
 	Why error
 }
 
-// Shared returns the role's static credential, a new one if the last is older than
-// the rotation period. Where a new one cannot be had, the old one is returned as
-// long as it lives, with the reason.
+// Shared returns the role's static credential, a new one if the last is past its rotation. Where
+// none can be had, it returns the old one as long as that lives, with the reason.
 func (s *Service) Shared(ctx context.Context, bound *role.Binding) (Stale, error) {
-	if known := s.mirror(bound.Name); s.fresh(known, bound) {
+	if known := s.mirrors.Known(bound.Name); s.fresh(known, bound) {
 		return Stale{Shared: known}, nil
 	}
 	unlock, err := s.statics.Lock(ctx, bound.Name)
@@ -114,23 +99,15 @@ func (s *Service) Shared(ctx context.Context, bound *role.Binding) (Stale, error
 		return Stale{Shared: next}, nil
 	}
 	// The old one is not rotated away before another is there.
-	if current != nil && current.Record.Fingerprint == bound.Fingerprint && s.clock.Now().Before(current.Record.Deadline) && !s.endedAhead(current) {
+	if current != nil && current.Record.Fingerprint == bound.Fingerprint && s.Clock.Now().Before(current.Record.Deadline) && !s.endedAhead(current) {
 		return Stale{Shared: current, Why: err}, nil
 	}
 	return Stale{}, err
 }
 
-func (s *Service) mirror(name string) *Shared {
-	if found, ok := s.mirrors.Load(name); ok {
-		return found.(*Shared)
-	}
-	return nil
-}
-
-// stored is the static credential in memory, or else in storage; nil where there is
-// none that lives. The caller holds the role's lock.
+// stored is the static credential in memory or storage, if one lives. The role's lock is held.
 func (s *Service) stored(ctx context.Context, name string) (*Shared, error) {
-	if known := s.mirror(name); known != nil {
+	if known := s.mirrors.Known(name); known != nil {
 		return known, nil
 	}
 	current, err := s.GetShared(ctx, name)
@@ -141,63 +118,55 @@ func (s *Service) stored(ctx context.Context, name string) (*Shared, error) {
 	if current == nil || s.endedAhead(current) {
 		return nil, nil
 	}
-	s.mirrors.Store(name, current)
+	s.mirrors.Keep(name, current)
 	return current, nil
 }
 
-// GetShared returns the stored static credential of a role, or nil. Its errors are
-// the storage's own and store.Unreadable.
+// GetShared returns a role's static credential, or nil; errors are storage's and store.Unreadable.
 func (s *Service) GetShared(ctx context.Context, name string) (*Shared, error) {
-	return store.Get[Shared](ctx, s.storage, Prefix+name, NameOf(name))
+	return store.Get[Shared](ctx, s.Storage, Prefix+name, NameOf(name))
 }
 
 // SharedNames lists the roles that have a static credential, sorted.
 func (s *Service) SharedNames(ctx context.Context) ([]string, error) {
-	return s.storage.List(ctx, Prefix)
+	return s.Storage.List(ctx, Prefix)
 }
 
-// endedAhead tells whether a credential was ended ahead of its time, which deletes
-// its record first: the plugin may have been killed before it forgot the
-// credential, or the caller that ended it may still wait for the rotation.
+// endedAhead tells whether a credential was ended ahead of its time, which deletes its record
+// first: the plugin may have been killed before it forgot the credential, or its ender waits for
+// us.
 func (s *Service) endedAhead(c *Shared) bool {
-	var record *ledger.Record
-	err := store.OnOwnTime(func(ctx context.Context) (err error) {
-		record, err = s.ledger.Get(ctx, c.Record.ID)
-		return err
-	})
+	record, err := store.ReadOnOwnTime(func(ctx context.Context) (*ledger.Record, error) { return s.Ledger.Get(ctx, c.Record.ID) })
 	return err == nil && record == nil
 }
 
-// fresh tells whether a static credential needs no rotation yet.
 func (s *Service) fresh(c *Shared, bound *role.Binding) bool {
-	return c != nil && c.Record.Fingerprint == bound.Fingerprint && s.clock.Now().Before(c.FreshUntil(&bound.Role))
+	return c != nil && c.Record.Fingerprint == bound.Fingerprint && s.Clock.Now().Before(c.FreshUntil(&bound.Role))
 }
 
-// rotate makes and stores a new static credential. The one before dies at its own
-// deadline. The caller holds the role's lock.
+// rotate makes and stores a new static credential; the old one has a deadline. The lock is held.
 func (s *Service) rotate(ctx context.Context, bound *role.Binding) (*Shared, error) {
-	began := s.clock.Now()
+	began := s.Clock.Now()
 	// The readers are many, so the record names none.
-	made, err := s.obtain(ctx, bound, ledger.Facts{Mode: lease.None, Shared: true, Life: bound.RotationPeriod + bound.RotationOverlap})
+	made, err := s.obtain(ctx, bound, ledger.Facts{Record: ledger.Record{RenewMode: string(lease.None), Shared: true}, Life: bound.RotationPeriod + bound.RotationOverlap})
 	if err != nil {
 		return nil, err
 	}
 	next, err := s.store(bound, made)
 	if err != nil {
-		s.tokens.End(bound.Instance, made.Record.With(made.Token))
+		s.Broker.End(bound.Instance, made.Record.With(made.Token))
 		return nil, err
 	}
-	s.mirrors.Store(bound.Name, next)
-	s.report.Happened(hclog.Info, telemetry.CredsCreated, made.Record.Subject().StartedAt(began), "shared credential rotated", "token_id", made.Token.ID)
+	s.mirrors.Keep(bound.Name, next)
+	s.Report.Happened(hclog.Info, telemetry.CredsCreated, made.Record.Subject().StartedAt(began), "shared credential rotated", "token_id", made.Token.ID)
 	return next, nil
 }
 
 func (s *Service) store(bound *role.Binding, made *Credential) (*Shared, error) {
 	if !made.Record.HasToken() {
-		// With the token in its record the ledger can end it without looking for
-		// it by name at every rotation.
+		// With the token in its record the ledger need not look for it by name at every rotation.
 		made.Record.HoldToken(made.Token)
-		if err := s.ledger.Put(made.Record); err != nil {
+		if err := s.Ledger.Put(made.Record); err != nil {
 			return nil, err
 		}
 	}
@@ -211,10 +180,10 @@ func (s *Service) store(bound *role.Binding, made *Credential) (*Shared, error) 
 		RotatedAt:       made.At,
 		RotateAt:        made.At.Add(bound.RotationPeriod),
 	}
-	if err := s.roles.StillBound(bound); err != nil {
+	if err := s.Roles.StillBound(bound); err != nil {
 		return nil, fmt.Errorf("role %q: %w", bound.Name, err)
 	}
-	err := store.OnOwnTime(func(ctx context.Context) error { return store.Put(ctx, s.storage, Prefix+bound.Name, next) })
+	err := store.OnOwnTime(func(ctx context.Context) error { return store.Put(ctx, s.Storage, Prefix+bound.Name, next) })
 	if err != nil {
 		return nil, err
 	}
@@ -230,17 +199,17 @@ func (s *Service) DropShared(ctx context.Context, name string, inst *instance.In
 	defer unlock()
 	stored, err := s.GetShared(ctx, name)
 	if store.IsUnreadable(err) && (!store.IsNewer(err) || matches(ledger.Fingerprint{})) {
-		s.report.Log(hclog.Warn, telemetry.Subject{Role: name}, "a shared credential that cannot be read was dropped; its record in the ledger ends it", "error", err)
-		return s.storage.Delete(ctx, Prefix+name)
+		s.Report.Log(hclog.Warn, telemetry.Subject{Role: name}, "a shared credential that cannot be read was dropped; its record in the ledger ends it", "error", err)
+		return s.Storage.Delete(ctx, Prefix+name)
 	}
 	if err != nil || stored == nil || !matches(stored.Record.Fingerprint) {
 		return err
 	}
-	if err := s.storage.Delete(ctx, Prefix+name); err != nil {
+	if err := s.Storage.Delete(ctx, Prefix+name); err != nil {
 		return err
 	}
 	s.ForgetShared(name)
-	s.tokens.End(inst, stored.Record.With(stored.Token()))
+	s.Broker.End(inst, stored.Record.With(stored.Token()))
 	return nil
 }
 
@@ -248,16 +217,14 @@ func (s *Service) DropShared(ctx context.Context, name string, inst *instance.In
 func (s *Service) LocksInUse() int { return s.statics.InUse() }
 
 // ForgetShared makes the next use of a role's static credential read storage again.
-func (s *Service) ForgetShared(name string) { s.mirrors.Delete(name) }
+func (s *Service) ForgetShared(name string) { s.mirrors.Forget(name) }
 
-// unshare makes sure that a credential that was ended ahead of its time is not
-// shared any more.
+// unshare makes sure that a credential that was ended ahead of its time is not shared any more.
 func (s *Service) unshare(ctx context.Context, record *ledger.Record) {
-	if !record.Shared || !s.clock.Now().Before(record.Deadline) {
+	if !record.Shared || !s.Clock.Now().Before(record.Deadline) {
 		return
 	}
-	// At once, and not only after a rotation that is under way: without a record
-	// the stored credential is not shared either.
+	// At once, even during a rotation: without a record the stored one is not shared either.
 	s.forgetMirror(record)
 	unlock, err := s.statics.Lock(ctx, record.Role)
 	if err != nil {
@@ -266,17 +233,17 @@ func (s *Service) unshare(ctx context.Context, record *ledger.Record) {
 	defer unlock()
 	stored, err := s.GetShared(ctx, record.Role)
 	if store.IsUnreadable(err) || (err == nil && stored != nil && stored.Record.ID == record.ID) {
-		err = s.storage.Delete(ctx, Prefix+record.Role)
+		err = s.Storage.Delete(ctx, Prefix+record.Role)
 	}
 	if err != nil {
-		s.report.Log(hclog.Warn, record.Subject(), "a shared credential was ended and its entry could not be deleted; the next rotation replaces it", "error", err)
+		s.Report.Log(hclog.Warn, record.Subject(), "a shared credential was ended and its entry could not be deleted; the next rotation replaces it", "error", err)
 	}
 	s.forgetMirror(record)
 }
 
 func (s *Service) forgetMirror(record *ledger.Record) {
-	if known := s.mirror(record.Role); known != nil && known.Record.ID == record.ID {
-		s.mirrors.CompareAndDelete(record.Role, known)
+	if known := s.mirrors.Known(record.Role); known != nil && known.Record.ID == record.ID {
+		s.mirrors.Forget(record.Role)
 	}
 }
 
@@ -284,7 +251,7 @@ func (s *Service) forgetMirror(record *ledger.Record) {
 func (s *Service) UnshareID(ctx context.Context, id ledger.ID) {
 	names, err := s.SharedNames(ctx)
 	if err != nil {
-		s.report.Log(hclog.Warn, telemetry.Subject{ID: string(id)}, "a credential was dropped and may still be shared; write its role", "error", err)
+		s.Report.Log(hclog.Warn, telemetry.Subject{ID: string(id)}, "a credential was dropped and may still be shared; write its role", "error", err)
 		return
 	}
 	for _, name := range names {

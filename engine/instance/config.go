@@ -47,17 +47,14 @@ type Config struct {
 	PasswordPolicy         string        `json:"password_policy"`
 	VerifyConnection       bool          `json:"verify_connection"`
 
-	// Deleted: the operator deleted the settings while credentials lived. The
-	// connection is kept to end those.
+	// Deleted: the settings were deleted while credentials lived, whose ends need the connection.
 	Deleted bool `json:"deleted"`
 }
 
-// CurrentVersion and Usable make Config an entry of storage.
 func (c *Config) CurrentVersion() int { return configVersion }
 func (c *Config) Usable() bool        { return c.URL != "" }
 
-// AuthClient is the stored form of an OAuth client of ProcessMaker. Its parts are
-// always taken together, from the role or from the config.
+// AuthClient is the stored form of an OAuth client. Role or config give all of its parts.
 type AuthClient struct {
 	ID     string `json:"client_id"`
 	Secret string `json:"client_secret"`
@@ -69,8 +66,8 @@ func (a AuthClient) ForClient() client.AuthClient {
 	return client.AuthClient{ID: a.ID, Secret: a.Secret, Method: client.AuthMethod(a.Method)}
 }
 
-// Change applies the fields of a write. A secret belongs to its client: another
-// id with the old secret would send that secret in another client's name.
+// Change applies the fields of a write. A secret belongs to its client: another id with the old
+// secret would send that secret in another client's name.
 func (a *AuthClient) Change(in *fields.Input) {
 	before := *a
 	in.Address("client_id", &a.ID)
@@ -137,9 +134,8 @@ func (c *Config) Validate() error {
 	return err
 }
 
-// RedirectsSecrets names the field by whose change from old to c secrets would go
-// to another place, or another place would pass for the old one; empty where there
-// is none.
+// RedirectsSecrets names the field by whose change from old to c secrets would go to another place,
+// or another place would pass for the old one; empty where there is none.
 func (c *Config) RedirectsSecrets(old *Config) (field string) {
 	switch {
 	case c.URL != old.URL:
@@ -179,7 +175,7 @@ func (c *Config) BaseURL() (*url.URL, error) {
 	return parsed, nil
 }
 
-// UsablePort is false for ports that cannot be: net/url takes any digits for a port, and none after a colon.
+// UsablePort is false for ports that cannot be: net/url takes any digits, and none after a colon.
 func UsablePort(address *url.URL) bool {
 	if address.Port() == "" {
 		return !strings.HasSuffix(address.Host, ":")
@@ -199,7 +195,6 @@ func IsLoopback(host string) bool {
 
 var tlsVersions = map[string]uint16{"tls12": tls.VersionTLS12, "tls13": tls.VersionTLS13}
 
-// forClient turns the settings into those of a client.
 func (c *Config) forClient(userAgent string) (client.Config, error) {
 	base, err := c.BaseURL()
 	if err != nil {
@@ -257,8 +252,7 @@ func (c *Config) MaskedProxyURL() string {
 	return parsed.Redacted()
 }
 
-// ConnectionOnly is the remainder of deleted settings: enough to reach the
-// instance and to end the tokens that live there.
+// ConnectionOnly is what is left of deleted settings: enough to end the tokens that live there.
 func (c *Config) ConnectionOnly() *Config {
 	remainder := *c
 	remainder.AuthClient = AuthClient{Method: c.AuthClient.Method}

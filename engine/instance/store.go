@@ -1,3 +1,6 @@
+// Package instance keeps which ProcessMaker the mount serves, and the client made of it. It owns
+// the key "config", the mutex of its writers and the published Instance. It may import client and
+// internal packages.
 package instance
 
 import (
@@ -13,25 +16,24 @@ import (
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
-// InstanceKey is where the config is stored.
+// Key is where the config is stored.
 const Key = "config"
 
 var ConfigName = store.Name{What: "the stored config", Cure: "write config again, with everything that it needs"}
 
-// instanceKeys are the keys of this package.
+// Keys are the keys of this package.
 var Keys = []store.Key{{Prefix: Key, SealWrap: true}}
 
-// Instance is the stored config and the client made from it. It never changes
-// once published.
+// Instance is the stored config and the client made from it. It never changes once published.
 type Instance struct {
 	Config Config
 	Client *client.Client
 }
 
-// errMoved is the answer to a write of a config that another request has written.
+// ErrMoved is the answer to a write of a config that another request has written.
 var ErrMoved = problem.Conflictf("the config was changed by another request at the same time; read it and try again")
 
-// InstanceStore holds the instance of the mount in memory and in storage.
+// Store holds the instance of the mount in memory and in storage.
 type Store struct {
 	storage   logical.Storage
 	clock     clock.Clock
@@ -40,19 +42,15 @@ type Store struct {
 	cache     store.Cache[Instance]
 }
 
-// NewInstanceStore reads nothing. userAgent is sent with every request.
+// NewStore reads nothing. userAgent is sent with every request.
 func NewStore(storage logical.Storage, clk clock.Clock, report *telemetry.Reporter, userAgent string) *Store {
-	return &Store{storage: storage, clock: clk, report: report, userAgent: userAgent}
+	s := &Store{storage: storage, clock: clk, report: report, userAgent: userAgent}
+	s.cache.Read = s.read
+	return s
 }
 
-// Current returns the instance, deleted settings included; nil where no config is
-// stored.
-func (s *Store) Current(ctx context.Context) (*Instance, error) {
-	if known := s.Known(); known != nil {
-		return known, nil
-	}
-	return s.cache.Load(Key, func() (*Instance, error) { return s.read(ctx) })
-}
+// Current returns the instance, deleted settings included; nil where no config is stored.
+func (s *Store) Current(ctx context.Context) (*Instance, error) { return s.cache.Load(ctx, Key) }
 
 // Known is the instance in memory; nil where there is none.
 func (s *Store) Known() *Instance { return s.cache.Known(Key) }
@@ -69,7 +67,7 @@ func (s *Store) Require(ctx context.Context) (*Instance, error) {
 	return current, nil
 }
 
-func (s *Store) read(ctx context.Context) (*Instance, error) {
+func (s *Store) read(ctx context.Context, _ string) (*Instance, error) {
 	stored, err := store.Get[Config](ctx, s.storage, Key, ConfigName)
 	if err != nil || stored == nil {
 		return nil, err
@@ -95,19 +93,49 @@ func (s *Store) Prepare(c *Config) (*Instance, error) {
 	return &Instance{Config: *c, Client: prepared}, nil
 }
 
-// Replace stores next in place of previous, from which next was made. stillFree
-// runs before the write, while callers that need the instance wait for the
-// outcome; nil where next serves all that previous does.
+// Replace stores next in place of previous, from which next was made. stillFree runs before the
+// write, while callers that need the instance wait; nil where next serves all that previous does.
 func (s *Store) Replace(ctx context.Context, previous, next *Instance, stillFree func() error) error {
-	err := s.replace(ctx, previous, next, stillFree)
+	err := s.cache.Replace(ctx, Key, previous, func() (*Instance, error) { return next, s.write(ctx, previous, next, stillFree) })
+	if problem.IsConflict(err) {
+		return ErrMoved
+	}
 	if err == nil && previous != nil {
 		previous.Client.Close()
 	}
 	return err
 }
 
-// Remove deletes the stored config that previous was made from. stillFree is as
-// for Replace.
+func (s *Store) write(ctx context.Context, previous, next *Instance, stillFree func() error) (err error) {
+	if previous != nil {
+		if err := store.Verify(ctx, s.storage, Key, &previous.Config, ConfigName); err != nil {
+			return err
+		}
+	}
+	if stillFree != nil {
+		restore := s.cache.Withdraw(Key)
+		defer func() {
+			if err != nil {
+				restore()
+			}
+		}()
+		if err := stillFree(); err != nil {
+			return err
+		}
+	}
+	if next == nil {
+		return s.storage.Delete(ctx, Key)
+	}
+	if err := store.Put(ctx, s.storage, Key, &next.Config); err != nil {
+		return err
+	}
+	if previous != nil {
+		next.Client.Inherit(previous.Client)
+	}
+	return nil
+}
+
+// Remove deletes the stored config that previous was made from. stillFree is as for Replace.
 func (s *Store) Remove(ctx context.Context, previous *Instance, stillFree func() error) error {
 	if current, err := s.Current(ctx); err == nil && current == nil {
 		return nil
@@ -115,56 +143,13 @@ func (s *Store) Remove(ctx context.Context, previous *Instance, stillFree func()
 	return s.Replace(ctx, previous, nil, stillFree)
 }
 
-func (s *Store) replace(ctx context.Context, previous, next *Instance, stillFree func() error) error {
-	read := func() (*Instance, error) { return s.read(ctx) }
-	err := s.cache.Replace(Key, previous, read, func() (*Instance, error) {
-		if previous != nil {
-			if err := store.Verify(ctx, s.storage, Key, &previous.Config, ConfigName); err != nil {
-				return nil, err
-			}
-		}
-		restore := func() {}
-		if stillFree != nil {
-			restore = s.cache.Withdraw(Key)
-			if err := stillFree(); err != nil {
-				restore()
-				return nil, err
-			}
-		}
-		if err := s.write(ctx, next); err != nil {
-			restore()
-			return nil, err
-		}
-		if previous != nil && next != nil {
-			next.Client.Inherit(previous.Client)
-		}
-		return next, nil
-	})
-	if problem.IsConflict(err) {
-		return ErrMoved
-	}
-	return err
-}
-
-func (s *Store) write(ctx context.Context, next *Instance) error {
-	if next == nil {
-		return s.storage.Delete(ctx, Key)
-	}
-	return store.Put(ctx, s.storage, Key, &next.Config)
-}
-
-// StillServes tells whether the mount is still configured as it was with inst.
-// The deletion of a config does not count the token of a login that is under way:
-// the login stores its record before it asks this.
+// StillServes tells whether the mount is still configured as it was with inst. Deleting a config
+// does not count the token of a login under way, which stores its record before it asks this.
 func (s *Store) StillServes(inst *Instance) bool {
 	if s.Known() == inst {
 		return true
 	}
-	var current *Instance
-	err := store.OnOwnTime(func(ctx context.Context) (err error) {
-		current, err = s.Current(ctx)
-		return err
-	})
+	current, err := store.ReadOnOwnTime(s.Current)
 	if err != nil {
 		// The credential is stored and can be ended as long as the config is.
 		return true
@@ -180,7 +165,6 @@ func (s *Store) Forget() {
 	s.cache.Forget(Key)
 }
 
-// Close lets go of idle connections.
 func (s *Store) Close() {
 	if known := s.Known(); known != nil {
 		known.Client.Close()

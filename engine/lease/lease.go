@@ -1,22 +1,20 @@
-// Package lease computes how long leases last: at issue, at each renewal, and
-// never longer than the token they are for.
+// Package lease computes how long leases last: at issue, at each renewal, and never longer than the
+// token they are for.
 package lease
 
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
 const (
-	// DeadlineSlack is the time between the last moment of a lease and the
-	// deadline of its credential, so that Vault comes first.
+	// DeadlineSlack lies between a lease's end and its credential's deadline: Vault comes first.
 	DeadlineSlack = time.Minute
-	// tokenLeeway is how long before ProcessMaker's own end of a token its
-	// lease has to be over.
+	// tokenLeeway is how long before ProcessMaker's own end of a token its lease has to be over.
 	tokenLeeway = 30 * time.Second
-	// LeastGrowth is what a renewal has to add to a lease to be worth the old
-	// token's life.
+	// LeastGrowth is what a renewal has to add to a lease to be worth the old token's life.
 	LeastGrowth = time.Second
 )
 
@@ -26,15 +24,13 @@ var ErrOver = errors.New("the lease has reached its max_ttl and cannot be renewe
 // Bounds are what the role and the mount allow.
 type Bounds struct{ TTL, MaxTTL, MountMaxTTL time.Duration }
 
-// Terms are how long a lease lasts now and could ever last, both counted as
-// Vault counts them: from now, and from the issue.
+// Terms are how long a lease lasts from now, and at most from its issue, as Vault counts both.
 type Terms struct {
 	TTL, MaxTTL time.Duration
 	Warnings    []string
 }
 
-// Issue computes the terms of a new lease. asked is the reader's own ttl, 0 if
-// none.
+// Issue computes the terms of a new lease. asked is the reader's own ttl, 0 if none.
 func Issue(b Bounds, mode Mode, asked time.Duration) Terms {
 	t := Terms{TTL: min(b.TTL, b.MountMaxTTL), MaxTTL: min(b.MaxTTL, b.MountMaxTTL)}
 	if asked > 0 {
@@ -50,8 +46,8 @@ func Issue(b Bounds, mode Mode, asked time.Duration) Terms {
 	return t
 }
 
-// WithinToken caps the terms of a new lease so that it ends before its token
-// does. A lease that refreshes may go on with the tokens to come.
+// WithinToken caps the terms of a new lease so that it ends before its token does. A lease that
+// refreshes may go on with the tokens to come.
 func (t Terms) WithinToken(mode Mode, life time.Duration) Terms {
 	if life = usableLife(life); life < t.TTL {
 		t.Warnings = append(t.Warnings, fmt.Sprintf("ProcessMaker's own end of the token comes first; the lease was lowered to %s", life))
@@ -63,8 +59,7 @@ func (t Terms) WithinToken(mode Mode, life time.Duration) Terms {
 	return t
 }
 
-// usableLife is the part of a token's life that a lease may cover, in whole
-// seconds as Vault counts them.
+// usableLife is the part of a token's life that a lease may cover, in Vault's whole seconds.
 func usableLife(life time.Duration) time.Duration {
 	return max(life-tokenLeeway, life/2).Truncate(time.Second)
 }
@@ -72,8 +67,7 @@ func usableLife(life time.Duration) time.Duration {
 // Renewal is what is known when a lease is to be renewed.
 type Renewal struct {
 	Now time.Time
-	// Issued is when Vault began to count, End where the lease ends unless it
-	// is renewed; the second may be unknown (zero).
+	// Issued is when Vault began to count, End where the present lease ends; zero if unknown.
 	Issued, End time.Time
 	// Deadline is when the credential is ended whatever its lease says.
 	Deadline time.Time
@@ -89,8 +83,7 @@ func (r Renewal) LastMoment() time.Time {
 	return earlier(r.Deadline.Add(-DeadlineSlack), r.Issued.Add(r.MountMaxTTL))
 }
 
-// Terms computes those of the renewed lease, which lasts no longer than
-// tokenEnd unless that is zero. The one error is ErrOver.
+// Terms computes the renewed lease, which ends by tokenEnd unless that is zero, or is ErrOver.
 func (r Renewal) Terms(tokenEnd time.Time) (Terms, error) {
 	last := r.LastMoment()
 	if !tokenEnd.IsZero() {
@@ -103,9 +96,9 @@ func (r Renewal) Terms(tokenEnd time.Time) (Terms, error) {
 	return Terms{TTL: ttl, MaxTTL: last.Sub(r.Issued.Truncate(time.Second)).Truncate(time.Second)}, nil
 }
 
-// ttlUntil is how long the lease lasts if it is renewed now and last is not
-// passed. Vault counts leases in whole seconds, from the whole second of now and
-// of the issue; parts of a second would make it cap what is answered.
+// ttlUntil is how long the lease lasts if it is renewed now and ends by last. Vault counts whole
+// seconds, from the whole second of now and of the issue; parts of one would make it cap the
+// answer.
 func (r Renewal) ttlUntil(last time.Time) time.Duration {
 	wish := r.TTL
 	if r.Increment > 0 {
@@ -125,4 +118,25 @@ func earlier(a, b time.Time) time.Time {
 		return b
 	}
 	return a
+}
+
+// Mode says what renewing a lease does to its token. Roles, records and leases store its values.
+type Mode string
+
+const (
+	// Refresh trades the token for a new one; the old one dies.
+	Refresh Mode = "refresh"
+	// Extend keeps the token and lengthens the lease.
+	Extend Mode = "extend"
+	// None makes leases that cannot be renewed.
+	None Mode = "none"
+)
+
+// byRotation are the modes, the one that rotates least first.
+var byRotation = []Mode{None, Extend, Refresh}
+
+// Allows tells whether a reader of a role with mode m may ask for another mode. Less rotation takes
+// nothing from anybody; more would kill tokens that the role's owner means to last.
+func (m Mode) Allows(asked Mode) bool {
+	return slices.Index(byRotation, asked) <= slices.Index(byRotation, m)
 }

@@ -2,12 +2,11 @@ package ledger
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/hashicorp/vault/sdk/logical"
+	"vault-plugin-secrets-processmaker/internal/store"
 )
 
 // CursorKey is where the cursor is stored.
@@ -16,43 +15,38 @@ const CursorKey = "cursor"
 // CursorVersion is the version of the stored form that this package writes.
 const CursorVersion = 1
 
-// settledAfter is how long after a minute a record may still be put under it:
-// writes take their time, and the clocks of a cluster's nodes differ. Until
-// then the minute is looked at again.
+// settledAfter is how long after a minute a record may still be put under it: writes take their
+// time, and the clocks of a cluster's nodes differ. Until then the minute is looked at again.
 const settledAfter = 5 * time.Minute
 
-// Cursor remembers up to which minute the ledger has been swept, so that a sweep
-// never lists the ledger as a whole.
+// Cursor is how far the ledger was swept, so that a sweep never lists the ledger as a whole.
 type Cursor struct {
 	Version int `json:"version"`
 	// Next is the first minute that has not been settled.
 	Next string `json:"next"`
-	// Left are earlier minutes under which records remain that could not be
-	// ended.
+	// Left are earlier minutes under which records remain that could not be ended.
 	Left []string `json:"left"`
 }
 
-// ReadCursor returns the stored cursor, or, where there is none, one that
-// stands at the earliest record. Only the latter lists the ledger.
+func (c *Cursor) CurrentVersion() int { return CursorVersion }
+func (c *Cursor) Usable() bool        { return c.Next != "" }
+
+// ReadCursor returns the stored cursor, or, where there is none, one that stands at the earliest
+// record. Only the latter lists the ledger.
 func (l *Ledger) ReadCursor(ctx context.Context) (*Cursor, error) {
 	now := l.clock.Now()
-	entry, err := l.storage.Get(ctx, CursorKey)
-	if err != nil {
+	cursor, err := store.Get[Cursor](ctx, l.storage, CursorKey, store.Name{})
+	if err != nil && !store.IsUnreadable(err) {
 		return nil, err
 	}
-	if entry == nil {
-		return l.firstCursor(ctx, now)
-	}
-	var cursor Cursor
-	if err := entry.DecodeJSON(&cursor); err != nil || cursor.Version != CursorVersion || !cursor.wellFormed(now) {
+	if cursor == nil || !cursor.wellFormed(now) {
 		// It only saves work: what it said can be found out again.
 		return l.firstCursor(ctx, now)
 	}
-	return &cursor, nil
+	return cursor, nil
 }
 
-// longestRest is how long a mount may have rested until a listing of the ledger
-// is cheaper than one of every minute since.
+// longestRest: after a longer rest, listing the ledger is cheaper than listing every minute since.
 const longestRest = 366 * 24 * time.Hour
 
 func (c *Cursor) wellFormed(now time.Time) bool {
@@ -61,9 +55,7 @@ func (c *Cursor) wellFormed(now time.Time) bool {
 }
 
 // Rewind makes sure that a clock that ran ahead has left no minute out.
-func (c *Cursor) Rewind(now time.Time) {
-	c.Next = min(c.Next, Bucket(now.Add(-settledAfter)))
-}
+func (c *Cursor) Rewind(now time.Time) { c.Next = min(c.Next, Bucket(now.Add(-settledAfter))) }
 
 // AheadOf says by how much time c is further than other.
 func (c *Cursor) AheadOf(other *Cursor) time.Duration {
@@ -86,15 +78,10 @@ func (l *Ledger) firstCursor(ctx context.Context, now time.Time) (*Cursor, error
 
 // PutCursor stores the cursor.
 func (l *Ledger) PutCursor(ctx context.Context, c *Cursor) error {
-	entry, err := logical.StorageEntryJSON(CursorKey, c)
-	if err != nil {
-		return fmt.Errorf("the ledger's cursor cannot be encoded: %w", err)
-	}
-	return l.storage.Put(ctx, entry)
+	return store.Put(ctx, l.storage, CursorKey, c)
 }
 
-// Buckets lists the minutes to look at now, the oldest first: those with
-// leftovers, and up to most of those that are new.
+// Buckets lists the minutes to look at now, the oldest first: leftovers, and up to most new ones.
 func (c *Cursor) Buckets(now time.Time, most int) []string {
 	buckets := slices.Clone(c.Left)
 	last := Bucket(now)
@@ -105,8 +92,7 @@ func (c *Cursor) Buckets(now time.Time, most int) []string {
 	return buckets
 }
 
-// Done tells the cursor that bucket was looked at and whether records remain
-// under it.
+// Done tells the cursor that bucket was looked at and whether records remain under it.
 func (c *Cursor) Done(bucket string, now time.Time, remain bool) {
 	c.Left = slices.DeleteFunc(c.Left, func(left string) bool { return left == bucket })
 	settled := bucket < Bucket(now.Add(-settledAfter))
@@ -119,6 +105,85 @@ func (c *Cursor) Done(bucket string, now time.Time, remain bool) {
 }
 
 // CaughtUp tells whether every minute up to now has been looked at.
-func (c *Cursor) CaughtUp(now time.Time) bool {
-	return c.Next >= Bucket(now.Add(-settledAfter))
+func (c *Cursor) CaughtUp(now time.Time) bool { return c.Next >= Bucket(now.Add(-settledAfter)) }
+
+// mostOverdueBuckets bounds the minutes that are counted: a day.
+const mostOverdueBuckets = 24 * 60
+
+// Overdue are the credentials whose deadline is over and whose end is not confirmed.
+type Overdue struct {
+	IDs    []ID
+	Oldest time.Time // zero where there are none
+	// Complete: there can be no more than those.
+	Complete bool
+}
+
+// PublishCursor shows readers how far the sweep has come.
+func (l *Ledger) PublishCursor(c *Cursor) { l.swept.Store(c) }
+
+// Overdue looks where the sweep has left something. It never lists the ledger as a whole.
+func (l *Ledger) Overdue(ctx context.Context) (Overdue, error) {
+	cursor := l.swept.Load()
+	if cursor == nil {
+		var err error
+		if cursor, err = l.ReadCursor(ctx); err != nil {
+			return Overdue{}, err
+		}
+	}
+	// What becomes due within this minute still has time.
+	buckets := cursor.Buckets(l.clock.Now().Add(-time.Minute), mostOverdueBuckets)
+	found := Overdue{Complete: len(buckets) < mostOverdueBuckets}
+	for _, bucket := range buckets {
+		ids, err := l.List(ctx, bucket)
+		if err != nil {
+			return Overdue{}, err
+		}
+		found.IDs = append(found.IDs, ids...)
+	}
+	if len(found.IDs) > 0 {
+		found.Oldest = slices.Min(found.IDs).Deadline() // an id begins with its deadline
+	}
+	return found, nil
+}
+
+// FindDue returns the first record that matches among the due ones, the present minute's included;
+// nil where none does. One that cannot be read may be the one: the error is store.Unreadable then.
+func (l *Ledger) FindDue(ctx context.Context, matches func(*Record) bool) (*Record, error) {
+	late, err := l.Overdue(ctx)
+	if err != nil {
+		return nil, err
+	}
+	current, err := l.List(ctx, Bucket(l.clock.Now()))
+	if err != nil {
+		return nil, err
+	}
+	var unreadable error
+	for _, id := range append(late.IDs, current...) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		record, err := l.Get(ctx, id)
+		switch {
+		case store.IsUnreadable(err):
+			unreadable = err
+		case err != nil:
+			return nil, err
+		case record != nil && matches(record):
+			return record, nil
+		}
+	}
+	return nil, unreadable
+}
+
+// CountDue counts the records whose minute has begun, at a cost that grows with all of them.
+func (l *Ledger) CountDue(ctx context.Context) (int, error) {
+	now := l.clock.Now()
+	all, err := l.All(ctx)
+	due := 0
+	for _, id := range all {
+		if !id.Deadline().After(now) {
+			due++
+		}
+	}
+	return due, err
 }

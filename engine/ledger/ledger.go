@@ -1,7 +1,7 @@
-// Package ledger keeps the durable list of every credential that still has to
-// die, by the minute of its deadline. It owns the keys below "ledger/" and
-// "cursor", the locks of the records, and the published copy of the sweep's
-// cursor. It imports engine/lease, the types of client, and internal packages.
+// Package ledger keeps the durable list of every credential that still has to die, by the minute of
+// its deadline. It owns the keys below "ledger/" and "cursor", the locks of the records, and the
+// published copy of the sweep's cursor. It imports engine/lease, the types of client, and internal
+// packages.
 package ledger
 
 import (
@@ -30,10 +30,9 @@ var Keys = []store.Key{
 	{Prefix: CursorKey, Local: true},
 }
 
-// TakeoverTime is less than a node needs to take a mount over: it has to win an
-// election, load the mounts and start the plugin. A record that was read less than
-// that ago has been changed by no other node, so the usual refresh needs no second
-// look at its record.
+// TakeoverTime is less than a node needs to take a mount over: it has to win an election, load the
+// mounts and start the plugin. A record that was read less than that ago has been changed by no
+// other node, so the usual refresh needs no second look at its record.
 const TakeoverTime = time.Second
 
 // Ledger is the list of one mount.
@@ -46,8 +45,7 @@ type Ledger struct {
 	swept   atomic.Pointer[Cursor]
 }
 
-// New reads nothing. mount is the beginning of the mount's id, by which the names
-// of its personal access tokens are told apart.
+// New reads nothing. mount begins the mount's id, and tells apart its personal access tokens.
 func New(storage logical.Storage, clk clock.Clock, random io.Reader, mount string) *Ledger {
 	return &Ledger{storage: storage, clock: clk, random: random, mount: mount, records: keylock.New()}
 }
@@ -55,24 +53,16 @@ func New(storage logical.Storage, clk clock.Clock, random io.Reader, mount strin
 // Mount is the beginning of the mount's id.
 func (l *Ledger) Mount() string { return l.mount }
 
-// Facts are what is known of a credential before its token is.
+// Facts are the record of a credential before its token is known.
 type Facts struct {
-	Role        string
-	Fingerprint Fingerprint
-	State       State
-	Mode        lease.Mode
-	Username    string
-	// EntityID and DisplayName are the reader's.
-	EntityID, DisplayName string
-	Shared                bool
-	// TTL is how long a lease and its renewals last, Life how long until the
-	// deadline.
-	TTL, Life time.Duration
+	Record
+	// Life is how long until the deadline.
+	Life time.Duration
 }
 
 // Due are the facts of a token that is to be ended at once.
 func (f Facts) Due() Facts {
-	f.State, f.Life, f.Mode = Due, 0, lease.None
+	f.State, f.Life, f.RenewMode = Due, 0, string(lease.None)
 	return f
 }
 
@@ -84,25 +74,13 @@ func (l *Ledger) Draft(f Facts) (*Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Record{
-		Version:     RecordVersion,
-		ID:          id,
-		State:       f.State,
-		Role:        f.Role,
-		Fingerprint: f.Fingerprint,
-		RenewMode:   string(f.Mode),
-		EntityID:    f.EntityID,
-		DisplayName: f.DisplayName,
-		IssueTime:   now,
-		Deadline:    deadline,
-		TTL:         f.TTL,
-		Username:    f.Username,
-		Shared:      f.Shared,
-	}, nil
+	record := f.Record
+	record.Version, record.ID, record.IssueTime, record.Deadline = RecordVersion, id, now, deadline
+	return &record, nil
 }
 
-// Lock waits for the lock of a record until ctx or work is done: what is done with
-// one credential is done one at a time, because a refresh token is good once.
+// Lock waits for the lock of a record until ctx or work is done: what is done with one credential
+// is done one at a time, because a refresh token is good once.
 func (l *Ledger) Lock(ctx, work context.Context, id ID) (unlock func(), err error) {
 	waitCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -126,8 +104,7 @@ func nameOf(id ID) store.Name {
 	}
 }
 
-// Get returns the record of id, or nil where there is none. Its errors are the
-// storage's own and store.Unreadable.
+// Get returns the record of id, or nil. Its errors are the storage's own and store.Unreadable.
 func (l *Ledger) Get(ctx context.Context, id ID) (*Record, error) {
 	record, err := store.Get[Record](ctx, l.storage, id.key(), nameOf(id))
 	if err == nil && record != nil && record.ID != id {
@@ -136,8 +113,7 @@ func (l *Ledger) Get(ctx context.Context, id ID) (*Record, error) {
 	return record, err
 }
 
-// IsDamaged tells whether err says that the record of id cannot be read by any
-// release.
+// IsDamaged tells whether err says that the record of id cannot be read by any release.
 func IsDamaged(err error, id ID) bool {
 	bad := store.AsUnreadable(err)
 	return bad != nil && !bad.Newer && bad.Key == id.key()
@@ -148,14 +124,14 @@ func (l *Ledger) Put(record *Record) error {
 	return store.OnOwnTime(func(ctx context.Context) error { return store.Put(ctx, l.storage, record.ID.key(), record) })
 }
 
-// Update stores next in place of known, which was read at readAt, on its own time.
-// It is a Conflict where another node has changed the record since.
+// Update stores next in place of known, which was read at readAt, on its own time. It is a Conflict
+// where another node has changed the record since.
 func (l *Ledger) Update(known, next *Record, readAt time.Time) error {
 	return store.OnOwnTime(func(ctx context.Context) error { return l.replace(ctx, known, next, readAt) })
 }
 
-// Remove deletes the record known, which was read at readAt, after the end of its
-// token. It is a Conflict where the record holds another token since.
+// Remove deletes the record known, which was read at readAt, after the end of its token. It is a
+// Conflict where the record holds another token since.
 func (l *Ledger) Remove(ctx context.Context, known *Record, readAt time.Time) error {
 	return l.replace(ctx, known, nil, readAt)
 }
@@ -181,18 +157,15 @@ func (l *Ledger) isGone(ctx context.Context, id ID) bool {
 	return err == nil && entry == nil
 }
 
-// Drop deletes the record of id, whatever it holds. It is no error if there is
-// none.
+// Drop deletes the record of id, whatever it holds. It is no error if there is none.
 func (l *Ledger) Drop(ctx context.Context, id ID) error { return l.storage.Delete(ctx, id.key()) }
 
-// MarkDue moves a record under the present minute, on its own time, so that the
-// next sweep ends its token.
+// MarkDue moves a record under the present minute, on its own time: the next sweep ends its token.
 func (l *Ledger) MarkDue(record *Record) error {
 	return store.OnOwnTime(func(ctx context.Context) error { return l.markDue(ctx, record) })
 }
 
-// MarkDueFrom is MarkDue for a record that was derived from known, which another
-// node may have changed since: that is a Conflict.
+// MarkDueFrom is MarkDue for a record derived from known, a Conflict if known was changed since.
 func (l *Ledger) MarkDueFrom(known, record *Record) error {
 	return store.OnOwnTime(func(ctx context.Context) error {
 		if err := store.Verify(ctx, l.storage, known.ID.key(), known, nameOf(known.ID)); err != nil {
@@ -229,8 +202,7 @@ func (l *Ledger) Empty(ctx context.Context) (bool, error) {
 	return len(buckets) == 0, err
 }
 
-// List returns the ids of the records whose deadline lies in one minute. It
-// costs one listing, however many records there are elsewhere.
+// List returns the ids with a deadline in one minute, at the cost of one listing.
 func (l *Ledger) List(ctx context.Context, bucket string) ([]ID, error) {
 	rests, err := l.storage.List(ctx, Prefix+bucket+"/")
 	if err != nil {
@@ -245,8 +217,7 @@ func (l *Ledger) List(ctx context.Context, bucket string) ([]ID, error) {
 	return ids, nil
 }
 
-// All returns the ids of every record, at a cost that grows with them: it is
-// for operators' commands, not for requests of readers.
+// All returns the ids of all records, at a cost that grows with them: not for readers' requests.
 func (l *Ledger) All(ctx context.Context) ([]ID, error) {
 	buckets, err := l.storage.List(ctx, Prefix)
 	if err != nil {

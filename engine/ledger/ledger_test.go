@@ -65,7 +65,7 @@ func TestRecordsComeBackAsTheyWere(t *testing.T) {
 	deadline := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	id, err := NewID(deadline, bytes.NewReader(make([]byte, 10)))
 	require.NoError(t, err)
-	record := &Record{Version: RecordVersion, ID: id, State: Live, Role: "ci", Fingerprint: Fingerprint{URL: "https://bpm"}, Deadline: deadline, TokenExpireTime: deadline, TTL: time.Hour, AccessToken: "a", RefreshToken: "r"}
+	record := &Record{Version: RecordVersion, ID: id, State: Live, Role: "ci", Fingerprint: Fingerprint{URL: "https://bpm"}, Deadline: deadline, Held: Held{TokenExpireTime: deadline}, TTL: time.Hour, AccessToken: "a", RefreshToken: "r"}
 	require.NoError(t, l.Put(record))
 
 	keys, err := logical.CollectKeys(ctx, storage)

@@ -1,24 +1,20 @@
+// Package password changes the passwords of roles' users so that one is always stored that works.
+// It owns neither keys nor locks nor state. It may import engine/token and what that may import.
 package password
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
-
-	"vault-plugin-secrets-processmaker/engine/token"
-
-	"vault-plugin-secrets-processmaker/engine/role"
-
-	"vault-plugin-secrets-processmaker/engine/instance"
 
 	"github.com/hashicorp/go-hclog"
 
 	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/engine/ledger"
-	"vault-plugin-secrets-processmaker/internal/clock"
+	"vault-plugin-secrets-processmaker/engine/role"
+	"vault-plugin-secrets-processmaker/engine/token"
 	"vault-plugin-secrets-processmaker/internal/problem"
 	"vault-plugin-secrets-processmaker/internal/store"
 	"vault-plugin-secrets-processmaker/internal/telemetry"
@@ -29,13 +25,8 @@ const purpose = "rotate-role"
 
 // Rotator changes the passwords of roles' users.
 type Rotator struct {
-	clock     clock.Clock
-	random    io.Reader
-	policies  PolicyHost
-	instances *instance.Store
-	roles     *role.Store
-	tokens    *token.Broker
-	report    *telemetry.Reporter
+	*token.Broker
+	policies PolicyHost
 }
 
 // PolicyHost makes passwords by Vault's password policies.
@@ -43,9 +34,9 @@ type PolicyHost interface {
 	GeneratePasswordFromPolicy(ctx context.Context, policy string) (string, error)
 }
 
-// NewRotator makes a Rotator.
-func New(random io.Reader, policies PolicyHost, tokens *token.Broker) *Rotator {
-	return &Rotator{clock: tokens.Clock, random: random, policies: policies, instances: tokens.Instances, roles: tokens.Roles, tokens: tokens, report: tokens.Report}
+// New makes a Rotator.
+func New(policies PolicyHost, tokens *token.Broker) *Rotator {
+	return &Rotator{Broker: tokens, policies: policies}
 }
 
 // Rotated is a password that was changed.
@@ -56,8 +47,7 @@ type Rotated struct {
 	Warnings []string
 }
 
-// rotation changes the password of a user and stores it with the roles that sign
-// in as that user. The user's lock is held.
+// rotation changes a user's password and stores it with the user's roles. The user's lock is held.
 type rotation struct {
 	*Rotator
 	bound *role.Binding
@@ -68,11 +58,10 @@ type rotation struct {
 	warnings []string
 }
 
-// Rotate changes the password of a role's user. everyRole stores it with the other
-// roles of that user too, which are otherwise a reason to refuse. Its errors are in
-// words for the operator.
+// Rotate changes the password of a role's user. everyRole stores it with the other roles of that
+// user too, which are otherwise a reason to refuse. Its errors are in words for the operator.
 func (r *Rotator) Rotate(ctx context.Context, bound *role.Binding, everyRole bool) (*Rotated, error) {
-	unlock, err := r.roles.LockUsers(ctx, bound.Username)
+	unlock, err := r.Roles.LockUsers(ctx, bound.Username)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +71,7 @@ func (r *Rotator) Rotate(ctx context.Context, bound *role.Binding, everyRole boo
 	if err != nil {
 		return nil, err
 	}
-	return &Rotated{Username: pending.Username, Roles: pending.RoleNames(), Time: r.clock.Now(), Warnings: running.warnings}, nil
+	return &Rotated{Username: pending.Username, Roles: pending.RoleNames(), Time: r.Clock.Now(), Warnings: running.warnings}, nil
 }
 
 func (r *rotation) run(ctx context.Context, everyRole bool) (*role.PendingPassword, error) {
@@ -103,12 +92,12 @@ func (r *rotation) run(ctx context.Context, everyRole bool) (*role.PendingPasswo
 	if err := r.logIn(ctx); err != nil {
 		return nil, err
 	}
-	defer r.tokens.End(r.bound.Instance, r.bearer)
+	defer r.Broker.End(r.bound.Instance, r.bearer)
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("the caller went away; nothing was changed: %w", err)
 	}
-	pending := role.NewPendingPassword(users, password, r.clock.Now())
-	if err := r.roles.PutPending(pending); err != nil {
+	pending := role.NewPendingPassword(users, password, r.Clock.Now())
+	if err := r.Roles.PutPending(pending); err != nil {
 		return nil, fmt.Errorf("the new password could not be stored, so nothing was changed: %w", err)
 	}
 
@@ -121,9 +110,8 @@ func (r *rotation) run(ctx context.Context, everyRole bool) (*role.PendingPasswo
 	return pending, r.complete(pending)
 }
 
-// complete stores a password that holds with every role that waits for it.
 func (r *rotation) complete(pending *role.PendingPassword) error {
-	switch err := r.roles.Adopt(pending); {
+	switch err := r.Roles.Adopt(pending); {
 	case problem.IsConflict(err):
 		return err
 	case err != nil:
@@ -131,45 +119,21 @@ func (r *rotation) complete(pending *role.PendingPassword) error {
 	}
 	r.drop(pending, "completed")
 	for _, name := range pending.RoleNames() {
-		r.report.Happened(hclog.Info, telemetry.RoleRotated, telemetry.OfRole(name), "password rotated")
-		r.warnings = append(r.warnings, fmt.Sprintf("tokens that were made with the old password live on; end those of role %q with: vault write %stidy role=%s", name, r.report.MountPath(), name))
+		r.Report.Happened(hclog.Info, telemetry.RoleRotated, telemetry.OfRole(name), "password rotated")
+		r.warnings = append(r.warnings, fmt.Sprintf("tokens that were made with the old password live on; end those of role %q with: vault write %stidy role=%s", name, r.Report.MountPath(), name))
 	}
 	return nil
 }
 
-// drop deletes the entry of a change, and where that fails the upkeep does.
 func (r *rotation) drop(pending *role.PendingPassword, what string) {
-	if err := r.roles.DropPending(pending); err != nil {
-		r.report.Log(hclog.Warn, telemetry.Subject{Role: r.bound.Name}, "the entry of a "+what+" change of a password could not be deleted; it is later", "error", err)
+	if err := r.Roles.DropPending(pending); err != nil {
+		r.Report.Log(hclog.Warn, telemetry.Subject{Role: r.bound.Name}, "the entry of a "+what+" change of a password could not be deleted; it is later", "error", err)
 	}
 }
 
-// openPassword settles a change that an earlier rotation left open. The password of
-// one that has not happened is used again: should ProcessMaker still come to it, it
-// does no harm.
-func (r *rotation) openPassword(ctx context.Context) (string, error) {
-	open, err := r.roles.Pending(ctx, r.bound.URL, r.bound.Username)
-	if store.IsNewer(err) {
-		return "", problem.Refuse("a newer release has left a change of this user's password open, which that release alone can complete; nothing was changed", "Install it again")
-	}
-	if err != nil || open == nil {
-		return "", err
-	}
-	settled, err := r.settle(ctx, r.bound.Instance, open)
-	switch {
-	case err != nil:
-		return "", problem.Explain(err, fmt.Sprintf("an earlier rotation was cut off, and whether it changed the password could not be found out: %s", r.cause(err)))
-	case settled:
-		return "", nil
-	default:
-		return open.Password, nil
-	}
-}
-
-// rolesOfUser binds the role as it is now, and its peers: the other roles that sign
-// in as the same user.
+// rolesOfUser binds the role as it is now, and its peers: the other roles of the same user.
 func (r *rotation) rolesOfUser(ctx context.Context, everyRole bool) ([]*role.Binding, error) {
-	names, err := r.roles.Names(ctx)
+	names, err := r.Roles.Names(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -177,7 +141,7 @@ func (r *rotation) rolesOfUser(ctx context.Context, everyRole bool) ([]*role.Bin
 	var peers []string
 	found := false
 	for _, name := range names {
-		entry, err := r.roles.Get(ctx, name)
+		entry, err := r.Roles.Get(ctx, name)
 		if err != nil && !store.IsUnreadable(err) {
 			return nil, err
 		}
@@ -204,9 +168,8 @@ func (r *rotation) rolesOfUser(ctx context.Context, everyRole bool) ([]*role.Bin
 	return users, nil
 }
 
-// whyNot explains why the role is not among those of its user.
 func (r *rotation) whyNot(ctx context.Context) error {
-	entry, err := r.roles.Get(ctx, r.bound.Name)
+	entry, err := r.Roles.Get(ctx, r.bound.Name)
 	if err == nil && entry != nil {
 		_, err = entry.BindTo(r.bound.Instance)
 	}
@@ -216,15 +179,13 @@ func (r *rotation) whyNot(ctx context.Context) error {
 	return problem.Refuse("it was changed or deleted by another request at the same time; nothing was changed", "")
 }
 
-// logIn makes the login that is to change the password, also where the role has a
-// session: it shows that the password to fall back to holds.
+// logIn makes the login that changes the password. It shows that the old password holds.
 func (r *rotation) logIn(ctx context.Context) error {
-	grant, err := r.tokens.Login(ctx, r.bound)
+	grant, err := r.Broker.Login(ctx, r.bound)
 	if err != nil {
 		return problem.Explain(err, r.cause(err)+"; nothing was changed")
 	}
-	if r.bearer, err = r.tokens.Register(grant.Access, r.bound.Facts(purpose)); err != nil {
-		_ = r.tokens.Discard(r.bound.Instance, grant.Access, r.bound.Facts(purpose)) // the failure of Register is told
+	if r.bearer, err = r.Broker.Register(r.bound, grant.Access, purpose); err != nil {
 		return fmt.Errorf("nothing was changed: %w", err)
 	}
 	return nil
@@ -257,37 +218,34 @@ func (r *rotation) change(ctx context.Context, pending *role.PendingPassword) er
 	}
 }
 
-// prove logs in with the new password. After a lost answer the client leaves
-// ProcessMaker alone for some seconds, which are waited for.
+// prove logs in with the new password. After a lost answer it waits for the client's next call.
 func (r *rotation) prove(ctx context.Context, password string) error {
-	err := r.tokens.Prove(ctx, r.bound, password, purpose)
+	err := r.Broker.Prove(ctx, r.bound, password, purpose)
 	var failure *client.Error
 	if !errors.As(err, &failure) || !failure.NotSent || failure.RetryAt.IsZero() {
 		return err
 	}
-	pause := failure.RetryAt.Sub(r.clock.Now())
-	if pause > token.ExchangesTimeout/2 || r.clock.Sleep(ctx, pause) != nil {
+	pause := failure.RetryAt.Sub(r.Clock.Now())
+	if pause > token.ExchangesTimeout/2 || r.Clock.Sleep(ctx, pause) != nil {
 		return err
 	}
-	return r.tokens.Prove(ctx, r.bound, password, purpose)
+	return r.Broker.Prove(ctx, r.bound, password, purpose)
 }
 
-// send has the password changed. A login that is so young that clocks may be the
-// reason of a refusal is tried once more.
+// send has the password changed, once more where clocks may be why the young login is refused.
 func (r *rotation) send(ctx context.Context, password string) error {
 	api, bearer := r.bound.Client, r.bearer.Token()
 	err := api.ChangePassword(ctx, bearer, password)
 	if client.KindOf(err) != client.TokenRefused {
 		return err
 	}
-	if sleepErr := r.clock.Sleep(ctx, client.SettlingPause); sleepErr != nil {
+	if sleepErr := r.Clock.Sleep(ctx, client.SettlingPause); sleepErr != nil {
 		return err
 	}
 	return api.ChangePassword(ctx, bearer, password)
 }
 
-// giveUp forgets a password that ProcessMaker certainly has not taken, unless an
-// earlier try is still open with it that ProcessMaker may yet carry out.
+// giveUp forgets a refused password, unless an earlier try with it may yet be carried out.
 func (r *rotation) giveUp(pending *role.PendingPassword, cause error) {
 	if r.resumed && client.KindOf(cause) != client.PasswordRefused {
 		return
@@ -295,31 +253,31 @@ func (r *rotation) giveUp(pending *role.PendingPassword, cause error) {
 	r.drop(pending, "refused")
 }
 
-// putBack restores the old password where ProcessMaker confirmed the new one but
-// does not accept it: it has stored another one, which nobody knows.
+// putBack restores the old password where ProcessMaker confirmed the new one but does not accept
+// it: it has stored another one, which nobody knows.
 func (r *rotation) putBack(ctx context.Context, pending *role.PendingPassword) error {
-	if _, err := r.roles.StillPending(pending); err != nil {
+	if _, err := r.Roles.StillPending(pending); err != nil {
 		return fmt.Errorf("ProcessMaker does not accept the new password, and the old one was not put back: %w", err)
 	}
 	old := r.bound.Password
 	err := r.send(ctx, old)
 	if err == nil {
-		err = r.tokens.Prove(ctx, r.bound, old, purpose)
+		err = r.Broker.Prove(ctx, r.bound, old, purpose)
 	}
 	const altered = "ProcessMaker confirmed the new password but does not accept it, so it has stored another one than it was sent"
 	if err != nil {
-		r.report.Log(hclog.Error, telemetry.Subject{}, "a password is not known to anybody: set one in ProcessMaker and write it to the role", "roles", pending.RoleNames(), "error", err)
+		r.Report.Log(hclog.Error, telemetry.Subject{}, "a password is not known to anybody: set one in ProcessMaker and write it to the role", "roles", pending.RoleNames(), "error", err)
 		return problem.Explain(err, fmt.Sprintf("%s, and the old one could not be put back (%s). Set a password for user %q in ProcessMaker and write it to the role", altered, r.changeCause(err), r.bound.Username))
 	}
 	r.drop(pending, "withdrawn")
 	for _, name := range pending.RoleNames() {
 		// Logins that were refused in between say nothing any more.
-		r.roles.Forget(name)
+		r.Roles.Forget(name)
 	}
 	return problem.Refuse(altered+". The old one was put back and holds", "Take unusual characters out of the password_policy of the config, or clear it for the built-in generator")
 }
 
-func (r *rotation) cause(err error) string { return token.Explain(r.bound, err, r.clock.Now()).Error() }
+func (r *rotation) cause(err error) string { return token.Explain(r.bound, err, r.Clock.Now()).Error() }
 
 // changeCause is cause for the call that changes a password.
 func (r *rotation) changeCause(err error) string {

@@ -4,44 +4,42 @@ import (
 	"context"
 	"fmt"
 
-	"vault-plugin-secrets-processmaker/engine/credential"
-
 	"github.com/hashicorp/go-hclog"
 
+	"vault-plugin-secrets-processmaker/engine/credential"
 	"vault-plugin-secrets-processmaker/engine/ledger"
 	"vault-plugin-secrets-processmaker/internal/problem"
 	"vault-plugin-secrets-processmaker/internal/store"
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
-// Find returns the record of a credential under the id that it was handed out
-// with; nil where there is none. One that was marked due has another id since,
-// which is looked for among what is due.
+// Find returns the record of a credential under the id that it was handed out with; nil where there
+// is none. One that was marked due has another id since, which is looked for among what is due.
 func (r *Reaper) Find(ctx context.Context, id ledger.ID) (*ledger.Record, error) {
-	record, err := r.ledger.Get(ctx, id)
+	record, err := r.Ledger.Get(ctx, id)
 	if err != nil || record != nil {
 		return record, err
 	}
-	record, err = r.ledger.FindDue(ctx, func(record *ledger.Record) bool { return record.FormerID == id })
+	record, err = r.Ledger.FindDue(ctx, func(record *ledger.Record) bool { return record.FormerID == id })
 	if store.IsUnreadable(err) {
 		err = &problem.Error{Kind: problem.NotFound, Text: fmt.Sprintf("credential %s was not found; it was ended already, the id is mistyped, or it is what cannot be read: %s", id, err)}
 	}
 	return record, err
 }
 
-// hold returns the record of a credential with its lock, or nil where there is
-// none. One that was marked due while the lock was waited for is looked for again.
+// hold returns the record of a credential with its lock, or nil where there is none. One that was
+// marked due while the lock was waited for is looked for again.
 func (r *Reaper) hold(ctx context.Context, asked ledger.ID) (record *ledger.Record, unlock func(), err error) {
 	for {
 		found, err := r.Find(ctx, asked)
 		if err != nil || found == nil {
 			return nil, nil, err
 		}
-		unlock, err := r.ledger.Lock(ctx, ctx, found.ID)
+		unlock, err := r.Ledger.Lock(ctx, ctx, found.ID)
 		if err != nil {
 			return nil, nil, err
 		}
-		record, err := r.ledger.Get(ctx, found.ID)
+		record, err := r.Ledger.Get(ctx, found.ID)
 		if err == nil && record != nil {
 			return record, unlock, nil
 		}
@@ -59,12 +57,11 @@ func (r *Reaper) EndNow(ctx context.Context, id ledger.ID) error {
 		return err
 	}
 	if record == nil {
-		// Not a silent success: after a mistyped id a token must not be thought
-		// dead.
+		// Not a silent success: after a mistyped id a token must not be thought dead.
 		return &problem.Error{Kind: problem.NotFound, Text: fmt.Sprintf("there is no credential %s: it was ended already, or the id is mistyped", id)}
 	}
 	defer unlock()
-	readAt := r.clock.Now()
+	readAt := r.Clock.Now()
 	if err := r.credentials.End(ctx, record, credential.NewLookup()); err != nil {
 		return err
 	}
@@ -75,44 +72,43 @@ func (r *Reaper) EndNow(ctx context.Context, id ledger.ID) error {
 	if err != nil {
 		return err
 	}
-	r.report.Happened(hclog.Info, telemetry.CredsRevoked, record.Subject(), "credential ended on demand")
+	r.Report.Happened(hclog.Info, telemetry.CredsRevoked, record.Subject(), "credential ended on demand")
 	return nil
 }
 
 // DropUnreadable forgets a credential whose token nobody here can end any more.
 func (r *Reaper) DropUnreadable(ctx context.Context, id ledger.ID) error {
-	unlock, err := r.ledger.Lock(ctx, ctx, id)
+	unlock, err := r.Ledger.Lock(ctx, ctx, id)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	_, why := r.ledger.Get(ctx, id)
+	_, why := r.Ledger.Get(ctx, id)
 	if !ledger.IsDamaged(why, id) {
 		return problem.Conflictf("the record of credential %s was changed at the same time; nothing was dropped, try again", id)
 	}
-	if err := r.ledger.Drop(ctx, id); err != nil {
+	if err := r.Ledger.Drop(ctx, id); err != nil {
 		return err
 	}
 	r.credentials.UnshareID(ctx, id)
 	r.credentials.ForgetAttempts(id)
-	r.report.Happened(hclog.Warn, telemetry.LedgerUnaccounted, telemetry.Subject{Path: "credentials/" + string(id), ID: string(id)}, "a record that cannot be read was dropped; its token lives on unless it is ended in ProcessMaker", "error", why)
+	r.Report.Happened(hclog.Warn, telemetry.LedgerUnaccounted, telemetry.Subject{Path: "credentials/" + string(id), ID: string(id)}, "a record that cannot be read was dropped; its token lives on unless it is ended in ProcessMaker", "error", why)
 	return nil
 }
 
-// Leftovers logs every record that is left: storage goes with a disabled mount, so
-// the log alone knows what could not be ended.
+// Leftovers logs each record of a disabled mount, whose storage goes: the log alone knows it then.
 func (r *Reaper) Leftovers(ctx context.Context) {
-	ids, err := r.ledger.All(ctx)
+	ids, err := r.Ledger.All(ctx)
 	if err != nil {
-		r.report.Log(hclog.Error, telemetry.Subject{}, "what is left of a disabled mount could not be read; its tokens live on at ProcessMaker", "error", err)
+		r.Report.Log(hclog.Error, telemetry.Subject{}, "what is left of a disabled mount could not be read; its tokens live on at ProcessMaker", "error", err)
 	}
 	for _, id := range ids {
-		record, err := r.ledger.Get(ctx, id)
+		record, err := r.Ledger.Get(ctx, id)
 		switch {
 		case err != nil:
-			r.report.Log(hclog.Error, telemetry.Subject{ID: string(id)}, "a credential of a disabled mount could not be read; its token lives on at ProcessMaker", "error", err)
+			r.Report.Log(hclog.Error, telemetry.Subject{ID: string(id)}, "a credential of a disabled mount could not be read; its token lives on at ProcessMaker", "error", err)
 		case record != nil:
-			r.report.Log(hclog.Error, record.Subject(), "a token of a disabled mount could not be ended; end it at ProcessMaker by hand",
+			r.Report.Log(hclog.Error, record.Subject(), "a token of a disabled mount could not be ended; end it at ProcessMaker by hand",
 				"url", record.Fingerprint.URL, "user_id", record.UserID, "token_id", record.TokenID, "token_name", record.TokenName)
 		}
 	}

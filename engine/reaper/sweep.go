@@ -1,3 +1,5 @@
+// Package reaper ends what is due, lost, or asked to be ended now. It owns no keys and no locks,
+// and the sweep's cursor in memory. It may import engine/credential and what that may import.
 package reaper
 
 import (
@@ -6,18 +8,14 @@ import (
 	"sync"
 	"time"
 
-	"vault-plugin-secrets-processmaker/engine/credential"
-
-	"vault-plugin-secrets-processmaker/engine/session"
-
-	"vault-plugin-secrets-processmaker/engine/token"
-
 	"github.com/hashicorp/go-hclog"
 	"golang.org/x/sync/errgroup"
 
 	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/engine/credential"
 	"vault-plugin-secrets-processmaker/engine/ledger"
-	"vault-plugin-secrets-processmaker/internal/clock"
+	"vault-plugin-secrets-processmaker/engine/session"
+	"vault-plugin-secrets-processmaker/engine/token"
 	"vault-plugin-secrets-processmaker/internal/store"
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
@@ -25,8 +23,7 @@ import (
 const (
 	// sweepBuckets bounds the minutes that one pass looks at.
 	sweepBuckets = 500
-	// sweepWidth bounds the credentials that are ended at a time. The client's own
-	// lane bounds the calls.
+	// SweepWidth bounds the credentials ended at a time. The client's lane bounds the calls.
 	SweepWidth = 8
 	// cursorStride is how far the cursor in memory may be ahead of the stored one.
 	cursorStride = 10 * time.Minute
@@ -34,21 +31,17 @@ const (
 
 // Reaper ends what is due, lost, or asked to be ended now.
 type Reaper struct {
-	clock       clock.Clock
-	ledger      *ledger.Ledger
-	tokens      *token.Broker
+	*token.Broker
 	sessions    *session.Manager
 	credentials *credential.Service
-	report      *telemetry.Reporter
-
 	// cursor belongs to the one Tick under way, and stored is its stored form.
 	cursor *ledger.Cursor
 	stored ledger.Cursor
 }
 
-// NewReaper reads nothing.
+// New reads nothing.
 func New(tokens *token.Broker, sessions *session.Manager, credentials *credential.Service) *Reaper {
-	return &Reaper{clock: tokens.Clock, ledger: tokens.Ledger, tokens: tokens, sessions: sessions, credentials: credentials, report: tokens.Report}
+	return &Reaper{Broker: tokens, sessions: sessions, credentials: credentials}
 }
 
 // Report says what one pass did.
@@ -74,9 +67,9 @@ func (r *Report) add(other Report) {
 // Tick sweeps from where the last Tick ended. Only one may run at a time.
 func (r *Reaper) Tick(ctx context.Context) {
 	if r.cursor == nil {
-		cursor, err := r.ledger.ReadCursor(ctx)
+		cursor, err := r.Ledger.ReadCursor(ctx)
 		if err != nil {
-			r.report.Log(hclog.Warn, telemetry.Subject{}, "the ledger's cursor could not be read", "error", err)
+			r.Report.Log(hclog.Warn, telemetry.Subject{}, "the ledger's cursor could not be read", "error", err)
 			return
 		}
 		r.cursor = cursor
@@ -84,17 +77,16 @@ func (r *Reaper) Tick(ctx context.Context) {
 	_, err := r.sweep(ctx, r.cursor)
 	shown := *r.cursor
 	shown.Left = slices.Clone(r.cursor.Left)
-	r.ledger.PublishCursor(&shown)
+	r.Ledger.PublishCursor(&shown)
 	if err != nil {
-		r.report.Log(hclog.Warn, telemetry.Subject{}, "the ledger could not be swept", "error", err)
+		r.Report.Log(hclog.Warn, telemetry.Subject{}, "the ledger could not be swept", "error", err)
 	}
-	// A write saves listings after a restart; one a minute for every mount would
-	// cost more than it saves.
+	// A write saves listings after a restart; one a minute for each mount costs more than that.
 	if r.cursor.AheadOf(&r.stored) < cursorStride && slices.Equal(r.cursor.Left, r.stored.Left) {
 		return
 	}
-	if err := r.ledger.PutCursor(ctx, r.cursor); err != nil {
-		r.report.Log(hclog.Warn, telemetry.Subject{}, "the ledger's cursor could not be stored", "error", err)
+	if err := r.Ledger.PutCursor(ctx, r.cursor); err != nil {
+		r.Report.Log(hclog.Warn, telemetry.Subject{}, "the ledger's cursor could not be stored", "error", err)
 		return
 	}
 	r.stored = *r.cursor
@@ -103,18 +95,17 @@ func (r *Reaper) Tick(ctx context.Context) {
 
 // Sweep ends what is due now, for an operator who does not wait for the next Tick.
 func (r *Reaper) Sweep(ctx context.Context) (Report, error) {
-	cursor, err := r.ledger.ReadCursor(ctx)
+	cursor, err := r.Ledger.ReadCursor(ctx)
 	if err != nil {
 		return Report{}, err
 	}
 	return r.sweep(ctx, cursor)
 }
 
-// sweep looks at every minute from the cursor to now and ends what is due. Its
-// cost does not depend on how many credentials live: it never lists the ledger as
-// a whole.
+// sweep looks at every minute from the cursor to now and ends what is due. Its cost does not depend
+// on how many credentials live: it never lists the ledger as a whole.
 func (r *Reaper) sweep(ctx context.Context, cursor *ledger.Cursor) (total Report, err error) {
-	now := r.clock.Now()
+	now := r.Clock.Now()
 	cursor.Rewind(now)
 	lookup := credential.NewLookup()
 	isDue := func(record *ledger.Record) bool { return !record.Deadline.After(now) }
@@ -123,7 +114,7 @@ func (r *Reaper) sweep(ctx context.Context, cursor *ledger.Cursor) (total Report
 			if err := ctx.Err(); err != nil {
 				return total, err
 			}
-			ids, err := r.ledger.List(ctx, bucket)
+			ids, err := r.Ledger.List(ctx, bucket)
 			if err != nil {
 				return total, err
 			}
@@ -141,10 +132,9 @@ func (r *Reaper) sweep(ctx context.Context, cursor *ledger.Cursor) (total Report
 	return total, nil
 }
 
-// EndMatching ends every credential of the ledger that matches, whatever its
-// lease says.
+// EndMatching ends every credential of the ledger that matches, whatever its lease says.
 func (r *Reaper) EndMatching(ctx context.Context, matches func(*ledger.Record) bool) (Report, error) {
-	ids, err := r.ledger.All(ctx)
+	ids, err := r.Ledger.All(ctx)
 	if err != nil {
 		return Report{}, err
 	}
@@ -173,74 +163,65 @@ func (r *Reaper) endAll(ctx context.Context, ids []ledger.ID, lookup *credential
 	return report
 }
 
-// pass is one run over records.
 type pass struct {
 	*Reaper
 	lookup  *credential.Lookup
 	matches func(*ledger.Record) bool
-	first   firstAlone
-}
-
-// firstAlone lets the first credential be ended alone: after an outage that finds
-// out whether ProcessMaker is back, and all others would be refused in between.
-type firstAlone struct {
-	mu   sync.Mutex
-	over bool
-}
-
-// enter waits until the first has left.
-func (f *firstAlone) enter() (leave func()) {
-	f.mu.Lock()
-	if f.over {
-		f.mu.Unlock()
-		return func() {}
-	}
-	return func() {
-		f.over = true
-		f.mu.Unlock()
-	}
+	// first lets the first credential be ended alone: after an outage that finds out whether
+	// ProcessMaker is back, and all others would be refused in between.
+	first sync.Once
 }
 
 func (p *pass) endOne(ctx context.Context, id ledger.ID) (report Report) {
 	defer func() {
-		if p.report.Recovered(recover(), "ending a credential") {
+		if p.Report.Recovered(recover(), "ending a credential") {
 			report = Report{Failed: 1}
 		}
 	}()
-	unlock, err := p.ledger.Lock(ctx, ctx, id)
+	unlock, err := p.Ledger.Lock(ctx, ctx, id)
 	if err != nil {
 		return Report{Failed: 1}
 	}
 	defer unlock()
-	readAt := p.clock.Now()
-	record, err := p.ledger.Get(ctx, id)
+	readAt := p.Clock.Now()
+	record, err := p.Ledger.Get(ctx, id)
 	if err != nil {
 		return p.unread(id, err)
 	}
 	if record == nil || !p.matches(record) {
 		return Report{}
 	}
-	defer p.first.enter()()
-	subject := record.Subject().StartedAt(p.clock.Now()).Try(p.credentials.Attempt(id))
+	alone := false
+	p.first.Do(func() { alone, report = true, p.end(ctx, record, readAt) })
+	if !alone {
+		report = p.end(ctx, record, readAt)
+	}
+	return report
+}
+
+// end ends the credential of a record that was read at readAt.
+func (p *pass) end(ctx context.Context, record *ledger.Record, readAt time.Time) Report {
+	id := record.ID
+	subject := record.Subject().StartedAt(p.Clock.Now()).Try(p.credentials.Attempts.Number(id))
 	if err := p.credentials.End(ctx, record, p.lookup); err != nil {
-		p.credentials.EndFailed(id)
-		p.report.Count(telemetry.LedgerEndFailed)
-		p.report.Log(hclog.Debug, subject, "a credential that is due could not be ended", "error", err)
+		p.credentials.Attempts.Failed(id, p.Clock.Now(), false)
+		p.Report.Count(telemetry.LedgerEndFailed)
+		p.Report.Log(hclog.Debug, subject, "a credential that is due could not be ended", "error", err)
 		return Report{Failed: 1, Unreachable: client.CertainlyNotDelivered(err)}
 	}
 	if err := p.credentials.Forget(ctx, record, readAt); err != nil {
-		p.report.Log(hclog.Debug, subject, "the record of a credential could not be deleted", "error", err)
+		p.Report.Log(hclog.Debug, subject, "the record of a credential could not be deleted", "error", err)
 		return Report{Failed: 1}
 	}
-	p.report.Happened(hclog.Info, telemetry.LedgerEnded, subject, "credential ended by the ledger", "token_id", record.TokenID, "deadline", record.Deadline)
+	p.Report.Happened(hclog.Info, telemetry.LedgerEnded, subject, "credential ended by the ledger", "token_id", record.TokenID, "deadline", record.Deadline)
 	return Report{Ended: 1}
 }
 
 func (p *pass) unread(id ledger.ID, err error) Report {
-	p.report.Log(hclog.Warn, telemetry.Subject{ID: string(id)}, "a credential of the ledger could not be read", "error", err)
+	p.Report.Log(hclog.Warn, telemetry.Subject{ID: string(id)}, "a credential of the ledger could not be read", "error", err)
 	if !store.IsUnreadable(err) {
 		return Report{Failed: 1}
 	}
-	p.credentials.Hopeless(id, err)
+	p.credentials.Attempts.Hopeless(id, p.Clock.Now(), err)
 	return Report{Failed: 1, Unreadable: err}
 }

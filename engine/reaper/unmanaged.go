@@ -5,12 +5,10 @@ import (
 	"fmt"
 	"strings"
 
-	"vault-plugin-secrets-processmaker/engine/session"
-
-	"vault-plugin-secrets-processmaker/engine/role"
-
 	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/engine/role"
+	"vault-plugin-secrets-processmaker/engine/session"
 	"vault-plugin-secrets-processmaker/internal/problem"
 	"vault-plugin-secrets-processmaker/internal/store"
 )
@@ -22,9 +20,8 @@ type Unmanaged struct {
 	Unreadable error
 }
 
-// Unmanaged lists the personal access tokens of the role's user that no record
-// knows. A token has its user's full rights, to make further tokens included, and
-// those do not end with it.
+// Unmanaged lists the personal access tokens of the role's user that no record knows. A token has
+// its user's full rights, to make further tokens included, and those do not end with it.
 func (r *Reaper) Unmanaged(ctx context.Context, bound *role.Binding) (Unmanaged, error) {
 	if bound.TargetVaries() {
 		return Unmanaged{}, problem.Refuse("user_id is an identity template, so the role has no one user whose tokens could be listed", "Look at the users' tokens in ProcessMaker")
@@ -67,40 +64,37 @@ func (r *Reaper) tokensOf(ctx context.Context, bound *role.Binding) (tokens []cl
 		return tokens, err
 	}
 	// Such a role has no session; a login is made for the question alone.
-	grant, err := r.tokens.Login(ctx, bound)
+	grant, err := r.Broker.Login(ctx, bound)
 	if err != nil {
 		return nil, err
 	}
-	record, err := r.tokens.Register(grant.Access, bound.Facts("status"))
+	record, err := r.Broker.Register(bound, grant.Access, "status")
 	if err != nil {
-		_ = r.tokens.Discard(bound.Instance, grant.Access, bound.Facts("status")) // the failure of Register is told
 		return nil, err
 	}
-	defer r.tokens.End(bound.Instance, record)
+	defer r.Broker.End(bound.Instance, record)
 	return bound.Client.PersonalTokens(ctx, grant.Access, grant.Access.UserID)
 }
 
-// isManaged tells whether a record stands behind the name of a token: a name that
-// looks like ours can be given by anybody.
+// isManaged tells whether a record stands behind a token's name, which anybody can make up.
 func (r *Reaper) isManaged(ctx context.Context, name string, due map[string]bool) (bool, error) {
 	if due[name] {
 		return true, nil
 	}
 	text := name[strings.LastIndex(name, ":")+1:]
 	id, err := ledger.ParseID(text)
-	if err != nil || !strings.HasPrefix(name, fmt.Sprintf("vault:%s:", r.ledger.Mount())) {
+	if err != nil || !strings.HasPrefix(name, fmt.Sprintf("vault:%s:", r.Ledger.Mount())) {
 		return false, nil
 	}
-	record, err := r.ledger.Get(ctx, id)
+	record, err := r.Ledger.Get(ctx, id)
 	return record != nil && record.TokenName == name, err
 }
 
-// dueTokenNames are the names of tokens whose record was marked due, under another
-// id than the name's. They are all that can be read even where the error is about
-// one that cannot.
+// dueTokenNames are the names of tokens whose record was marked due, under another id than the
+// name's. They are all that can be read even where the error is about one that cannot.
 func (r *Reaper) dueTokenNames(ctx context.Context) (map[string]bool, error) {
 	names := map[string]bool{}
-	_, err := r.ledger.FindDue(ctx, func(record *ledger.Record) bool {
+	_, err := r.Ledger.FindDue(ctx, func(record *ledger.Record) bool {
 		names[record.TokenName] = true
 		return false
 	})

@@ -2,12 +2,13 @@ package role
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"regexp"
 	"time"
 
-	"vault-plugin-secrets-processmaker/engine/instance"
-
 	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/engine/instance"
 	"vault-plugin-secrets-processmaker/engine/lease"
 	"vault-plugin-secrets-processmaker/engine/ledger"
 	"vault-plugin-secrets-processmaker/internal/problem"
@@ -23,8 +24,8 @@ type Binding struct {
 	Fingerprint ledger.Fingerprint
 }
 
-// Bind resolves a role. Its errors are Refused where there is no config, no such
-// role, no auth client, or where the role was written for another instance.
+// Bind resolves a role. Its errors are Refused where there is no config, no such role, no auth
+// client, or where the role was written for another instance.
 func (s *Store) Bind(ctx context.Context, name string) (*Binding, error) {
 	inst, err := s.instances.Require(ctx)
 	if err != nil {
@@ -67,32 +68,20 @@ func Draft(name string, r *Role, inst *instance.Instance) (*Binding, error) {
 	return (&Entry{Role: *r, Name: name}).BindTo(inst)
 }
 
-// internalLoginLife bounds the life of an internal login, should the plugin die
-// before it has ended the login.
+// InternalLoginLife bounds an internal login, should the plugin die before it has ended it.
 const InternalLoginLife = 2 * time.Minute
 
-// Facts are those of an internal login of the role, which no lease is for. purpose
-// is the path for which it is made.
+// Facts are those of an internal login for the path purpose. No lease is for it.
 func (b *Binding) Facts(purpose string) ledger.Facts {
-	return ledger.Facts{
-		Role:        b.Name,
-		Fingerprint: b.Fingerprint,
-		State:       ledger.Live,
-		Mode:        lease.None,
-		Username:    b.Username,
-		DisplayName: purpose,
-		Life:        InternalLoginLife,
-	}
+	return ledger.Facts{Life: InternalLoginLife, Record: ledger.Record{
+		Role: b.Name, Fingerprint: b.Fingerprint, State: ledger.Live, RenewMode: string(lease.None), DisplayName: purpose, Held: ledger.Held{Username: b.Username},
+	}}
 }
 
-// StillBound is a Conflict unless the role signs in as it did when bound was
-// resolved: a session of the former role would pass for one of the present.
+// StillBound is a Conflict unless the role signs in as it did when bound was resolved: a session of
+// the former role would pass for one of the present.
 func (s *Store) StillBound(bound *Binding) error {
-	var current *Entry
-	err := store.OnOwnTime(func(ctx context.Context) (err error) {
-		current, err = s.Get(ctx, bound.Name)
-		return err
-	})
+	current, err := store.ReadOnOwnTime(func(ctx context.Context) (*Entry, error) { return s.Get(ctx, bound.Name) })
 	if err != nil {
 		return err
 	}
@@ -104,8 +93,7 @@ func (s *Store) StillBound(bound *Binding) error {
 	return problem.Conflictf("the role was changed or deleted by another request at the same time; try again")
 }
 
-// AuthOf is the auth client of a role that may be gone, for what it has left: the
-// role's own or the config's, and an empty one where there is none.
+// AuthOf is the auth client for what a role has left, the config's if need be; empty for none.
 func (s *Store) AuthOf(ctx context.Context, name string, inst *instance.Instance) client.AuthClient {
 	if entry, err := s.Get(ctx, name); err == nil && entry != nil {
 		return entry.AuthAt(inst)
@@ -113,19 +101,14 @@ func (s *Store) AuthOf(ctx context.Context, name string, inst *instance.Instance
 	return client.AuthClient{}
 }
 
-// AuthAt is the auth client of the role at inst, and an empty one where there is
-// none.
+// AuthAt is the auth client of the role at inst, and an empty one where there is none.
 func (e *Entry) AuthAt(inst *instance.Instance) client.AuthClient {
-	auth, err := e.authClient(inst)
-	if err != nil {
-		return client.AuthClient{}
-	}
+	auth, _ := e.authClient(inst) // empty after an error
 	return auth.ForClient()
 }
 
-// Superseded tells whether a session or static credential with the fingerprint
-// held is of a role that was changed or deleted since. What lives at another
-// instance is not.
+// Superseded tells whether a session or static credential with the fingerprint held is of a role
+// that was changed or deleted since. What lives at another instance is not.
 func (s *Store) Superseded(ctx context.Context, name string, inst *instance.Instance, held ledger.Fingerprint) bool {
 	if held.URL != inst.Config.URL {
 		return false
@@ -136,4 +119,39 @@ func (s *Store) Superseded(ctx context.Context, name string, inst *instance.Inst
 	}
 	auth, err := entry.authClient(inst)
 	return err == nil && held != entry.fingerprint(auth.ID)
+}
+
+// FillTemplate fills an identity template for an entity.
+type FillTemplate func(template, entityID string) (string, error)
+
+// userIDTemplate is the one form of identity template that a role may hold. In a freer one, readers
+// that name themselves could choose the user.
+var userIDTemplate = regexp.MustCompile(`^\{\{\s*identity\.entity\.metadata\.[A-Za-z0-9_.-]+\s*\}\}$`)
+
+func checkUserID(text string) error {
+	if text == "" || client.CheckUserID(text) == nil || userIDTemplate.MatchString(text) {
+		return nil
+	}
+	return errors.New("user_id is a number, or exactly one {{identity.entity.metadata.<key>}}")
+}
+
+// TargetVaries tells whether the user of the role's tokens depends on the reader.
+func (r *Role) TargetVaries() bool { return userIDTemplate.MatchString(r.UserID) }
+
+// Target is the user of the token that the reader entityID gets; empty for the session's own.
+func (s *Store) Target(r *Role, entityID string) (string, error) {
+	if !r.TargetVaries() {
+		return r.UserID, nil
+	}
+	if entityID == "" {
+		return "", problem.Refuse("user_id is an identity template, and the reader's Vault token has no entity (root and orphan tokens have none)", "Read with a token of an auth method")
+	}
+	filled, err := s.target(r.UserID, entityID)
+	if err != nil || client.CheckUserID(filled) != nil {
+		return "", problem.Refuse(
+			fmt.Sprintf("the reader's entity has no ProcessMaker user id where %s looks for it", r.UserID),
+			fmt.Sprintf("Set that metadata of entity %s to the number of a user", entityID),
+		)
+	}
+	return filled, nil
 }

@@ -19,24 +19,22 @@ import (
 )
 
 const (
-	// pendingPrefix is where changes of passwords that are under way are stored.
+	// PendingPrefix is where changes of passwords that are under way are stored.
 	PendingPrefix  = "rotate/"
 	pendingVersion = 1
 )
 
 var pendingName = store.Name{What: "the stored change of a password", Cure: "set another password for the user in ProcessMaker and write it to the role"}
 
-// PendingPassword is the stored form of a change of a user's password that may or
-// may not have happened. It is written before the change is sent and deleted after
-// the roles have the new password, so that at any moment the mount knows a
-// password that works.
+// PendingPassword is the stored form of a change of a user's password that may or may not have
+// happened. It is written before the change is sent and deleted after the roles have the new
+// password, so that at any moment the mount knows a password that works.
 type PendingPassword struct {
 	Version  int    `json:"version"`
 	URL      string `json:"url"`
 	Username string `json:"username"`
 	Password string `json:"password"`
-	// Roles are to get the password: by name, the hash of the one that each has.
-	// A role that was given another one since keeps that.
+	// Roles are to get the password, each unless it has another one since: by name, its hash.
 	Roles       map[string]string `json:"roles"`
 	StartedTime time.Time         `json:"started_time"`
 }
@@ -44,7 +42,7 @@ type PendingPassword struct {
 // UserKey tells users apart as ProcessMaker does.
 func UserKey(username string) string { return strings.ToLower(strings.TrimSpace(username)) }
 
-// pendingKey hashes, because a user name need not be fit for a key.
+// PendingKey hashes, because a user name need not be fit for a key.
 func PendingKey(url, username string) string {
 	hash := sha256.Sum256([]byte(url + "\n" + UserKey(username)))
 	return PendingPrefix + hex.EncodeToString(hash[:])
@@ -71,7 +69,6 @@ func NewPendingPassword(roles []*Binding, password string, now time.Time) *Pendi
 	return pending
 }
 
-// CurrentVersion and Usable make PendingPassword an entry of storage.
 func (p *PendingPassword) CurrentVersion() int { return pendingVersion }
 func (p *PendingPassword) Usable() bool {
 	return p.URL != "" && p.Username != "" && p.Password != "" && len(p.Roles) > 0
@@ -121,22 +118,17 @@ func (s *Store) PutPending(pending *PendingPassword) error {
 	return store.OnOwnTime(func(ctx context.Context) error { return store.Put(ctx, s.storage, pending.key(), pending) })
 }
 
-// StillPending is a Conflict unless the change is stored with the same password:
-// to complete or undo one that another node has settled could bring back a
-// password that was changed once more.
-func (s *Store) StillPending(pending *PendingPassword) (stored *PendingPassword, err error) {
-	err = store.OnOwnTime(func(ctx context.Context) (err error) {
-		stored, err = s.pendingAt(ctx, pending.key())
-		return err
-	})
+// StillPending is a Conflict unless the change is stored with the same password: to complete or
+// undo one that another node has settled could bring back a password that was changed once more.
+func (s *Store) StillPending(pending *PendingPassword) (*PendingPassword, error) {
+	stored, err := store.ReadOnOwnTime(func(ctx context.Context) (*PendingPassword, error) { return s.pendingAt(ctx, pending.key()) })
 	if err == nil && (stored == nil || stored.Password != pending.Password) {
 		err = problem.Conflictf("another node of the cluster has taken over, and has settled or changed the password since; rotate again to be sure")
 	}
 	return stored, err
 }
 
-// DropPending deletes a change that is settled. One that is gone, or another in
-// its place, is no error and stays as it is.
+// DropPending deletes a settled change. It is no error if that, or another in its place, is gone.
 func (s *Store) DropPending(pending *PendingPassword) error {
 	_, err := s.StillPending(pending)
 	if problem.IsConflict(err) {
@@ -148,8 +140,7 @@ func (s *Store) DropPending(pending *PendingPassword) error {
 	return store.OnOwnTime(func(ctx context.Context) error { return s.storage.Delete(ctx, pending.key()) })
 }
 
-// Adopt writes a password that is known to hold into the roles that wait for it.
-// It needs no lock: each role is written only as long as it waits.
+// Adopt writes a password that holds into each role that waits for it. It needs no lock.
 func (s *Store) Adopt(pending *PendingPassword) error {
 	pending, err := s.StillPending(pending)
 	if err != nil {
@@ -181,9 +172,8 @@ func (s *Store) adoptInto(ctx context.Context, name string, pending *PendingPass
 	}
 }
 
-// Withdraw takes a role that was given another login, or was deleted (nil), out of
-// the change of its user's password. The change would leave the role alone anyway,
-// so a failure leaves no more than an entry that is settled later.
+// Withdraw takes a role that was given another login, or was deleted (nil), out of the change of
+// its user's password. The change would leave it alone anyway: a failure leaves an entry to settle.
 func (s *Store) Withdraw(ctx context.Context, previous *Entry, changed *Role) {
 	if previous == nil || previous.GrantType != GrantTypePassword || (changed != nil && changed.Password == previous.Password && changed.fingerprint("") == previous.fingerprint("")) {
 		return
@@ -191,8 +181,7 @@ func (s *Store) Withdraw(ctx context.Context, previous *Entry, changed *Role) {
 	key := PendingKey(previous.URL, previous.Username)
 	pending, err := s.pendingAt(ctx, key)
 	if store.IsUnreadable(err) && !store.IsNewer(err) {
-		// It would stand in the way of every rotation to come. That of a newer
-		// release may hold the password that other roles wait for.
+		// It would stand in the way of every rotation. A newer release's may hold others' password.
 		err = s.storage.Delete(ctx, key)
 	}
 	if err == nil && pending != nil && !(changed != nil && pending.Concerns(previous.Name, changed)) {

@@ -1,3 +1,7 @@
+// Package role keeps the roles: how they sign in, what they hand out, and a password that is being
+// changed. It owns the keys below "role/" and "rotate/", the locks of users' passwords, and the
+// roles in memory with the gates of their logins. It may import engine/instance, ledger and lease,
+// client and internal packages.
 package role
 
 import (
@@ -7,9 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"vault-plugin-secrets-processmaker/engine/instance"
-
 	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/engine/instance"
 	"vault-plugin-secrets-processmaker/engine/lease"
 	"vault-plugin-secrets-processmaker/engine/ledger"
 	"vault-plugin-secrets-processmaker/internal/fields"
@@ -40,16 +43,14 @@ const (
 	LongestTTL = 366 * 24 * time.Hour
 )
 
-// LongestRoleName leaves room for the rest of the name that a personal access
-// token bears at ProcessMaker, which takes 255 characters:
-// "vault:<8 digits>:<role>:<credential_id>".
+// LongestName leaves room for the rest of the name that a personal access token bears at
+// ProcessMaker, which takes 255 characters: "vault:<8 digits>:<role>:<credential_id>".
 const LongestName = 255 - len("vault:") - 8 - 1 - 1 - 22
 
 // Role is the stored form of roles/<name>.
 type Role struct {
 	Version int `json:"version"`
-	// URL is the instance that the role was written for. Its secrets go
-	// nowhere else.
+	// URL is the instance that the role was written for. Its secrets go nowhere else.
 	URL string `json:"url"`
 
 	// AuthClient is empty where the config's is used.
@@ -64,8 +65,7 @@ type Role struct {
 	SessionUserID string `json:"session_user_id"`
 
 	CredentialType string `json:"credential_type"`
-	// UserID is whose personal access tokens are made: a number, an identity
-	// template, or empty for the session's own user.
+	// UserID is whose tokens are made: a number, an identity template, or empty for the session's.
 	UserID              string `json:"user_id"`
 	AllowAdministrators bool   `json:"allow_administrators"`
 
@@ -79,7 +79,7 @@ type Role struct {
 	RotationOverlap time.Duration `json:"rotation_overlap"`
 }
 
-// NewRole is a role with the defaults.
+// New is a role with the defaults.
 func New() *Role {
 	return &Role{
 		Version:         version,
@@ -92,7 +92,6 @@ func New() *Role {
 	}
 }
 
-// CurrentVersion and Usable make Role an entry of storage.
 func (r *Role) CurrentVersion() int { return version }
 func (r *Role) Usable() bool {
 	return r.URL != "" && r.GrantType != "" && r.CredentialType != "" && r.RenewMode != "" && r.TTL > 0 && r.MaxTTL > 0
@@ -118,8 +117,7 @@ func (r *Role) Change(in *fields.Input) {
 	in.Duration("rotation_overlap", &r.RotationOverlap, 0, LongestTTL)
 }
 
-// changeRenewMode applies the mode of a write. The default depends on the type of
-// credential, so a change of type brings its own default.
+// changeRenewMode applies the mode of a write. A change of credential type brings its own default.
 func (r *Role) changeRenewMode(in *fields.Input) {
 	if in.Null("renew_mode") {
 		r.RenewMode = ""
@@ -131,11 +129,6 @@ func (r *Role) changeRenewMode(in *fields.Input) {
 	if r.RenewMode == "" || (in.Given("credential_type") && !in.Given("renew_mode") && r.RenewMode == lease.Refresh) {
 		r.RenewMode = defaultRenewMode(r.CredentialType)
 	}
-}
-
-// LeaseBounds are what the role and its mount allow a lease.
-func (r *Role) LeaseBounds(mountMaxTTL time.Duration) lease.Bounds {
-	return lease.Bounds{TTL: r.TTL, MaxTTL: r.MaxTTL, MountMaxTTL: mountMaxTTL}
 }
 
 func defaultRenewMode(credentialType string) lease.Mode {
@@ -202,8 +195,7 @@ func (r *Role) authClient(inst *instance.Instance) (instance.AuthClient, error) 
 	}
 }
 
-// belongsTo refuses to send a role's secrets to another instance than the one
-// it was written for.
+// belongsTo refuses to send a role's secrets to another instance than the one it was written for.
 func (r *Role) belongsTo(inst *instance.Instance) error {
 	if r.URL == inst.Config.URL {
 		return nil
@@ -241,9 +233,8 @@ func (r *Role) Login(password string) client.Login {
 	return client.Login{Username: r.Username, Password: password, Scopes: r.Scopes}
 }
 
-// MoveTo binds the role to the instance at url. Secrets that were given for
-// another instance are sent to this one only by a caller that knows them: given
-// tells which fields the write has.
+// MoveTo binds the role to the instance at url. Secrets that were given for another instance are
+// sent to this one only by a caller that knows them: given tells which fields the write has.
 func (r *Role) MoveTo(url string, given func(field string) bool) error {
 	if r.URL == url || r.URL == "" {
 		r.URL = url

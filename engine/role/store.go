@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"sync/atomic"
 
-	"vault-plugin-secrets-processmaker/engine/instance"
-
 	"github.com/hashicorp/vault/sdk/logical"
 
-	"vault-plugin-secrets-processmaker/internal/clock"
+	"vault-plugin-secrets-processmaker/engine/instance"
 	"vault-plugin-secrets-processmaker/internal/keylock"
 	"vault-plugin-secrets-processmaker/internal/logingate"
 	"vault-plugin-secrets-processmaker/internal/problem"
@@ -17,10 +15,10 @@ import (
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
-// RolePrefix is where the roles are stored.
+// Prefix is where the roles are stored.
 const Prefix = "role/"
 
-// roleKeys are the keys of this package.
+// Keys are the keys of this package.
 var Keys = []store.Key{
 	{Prefix: Prefix, SealWrap: true},
 	{Prefix: PendingPrefix, SealWrap: true},
@@ -30,9 +28,8 @@ func NameOf(name string) store.Name {
 	return store.Name{What: fmt.Sprintf("the stored role %q", name), Cure: "write the role again with everything that it needs, or delete it"}
 }
 
-// Entry is a role in memory and what is known of its login. It is made anew with
-// every write of the role or the config, by which a remembered refusal is
-// forgotten.
+// Entry is a role in memory and what is known of its login. It is made anew with every write of the
+// role or the config, by which a remembered refusal is forgotten.
 type Entry struct {
 	Role
 	Name string
@@ -41,10 +38,9 @@ type Entry struct {
 	bound atomic.Pointer[Binding]
 }
 
-// RoleStore keeps the roles of a mount.
+// Store keeps the roles of a mount.
 type Store struct {
 	storage   logical.Storage
-	clock     clock.Clock
 	instances *instance.Store
 	report    *telemetry.Reporter
 	target    FillTemplate
@@ -53,18 +49,15 @@ type Store struct {
 	users *keylock.Locks
 }
 
-// NewRoleStore reads nothing.
-func NewStore(storage logical.Storage, clk clock.Clock, instances *instance.Store, report *telemetry.Reporter, fill FillTemplate) *Store {
-	return &Store{storage: storage, clock: clk, instances: instances, report: report, target: fill, users: keylock.New()}
+// NewStore reads nothing.
+func NewStore(storage logical.Storage, instances *instance.Store, report *telemetry.Reporter, fill FillTemplate) *Store {
+	s := &Store{storage: storage, instances: instances, report: report, target: fill, users: keylock.New()}
+	s.cache.Read = s.read
+	return s
 }
 
 // Get returns a role, or nil where there is none.
-func (s *Store) Get(ctx context.Context, name string) (*Entry, error) {
-	if known := s.cache.Known(name); known != nil {
-		return known, nil
-	}
-	return s.cache.Load(name, func() (*Entry, error) { return s.read(ctx, name) })
-}
+func (s *Store) Get(ctx context.Context, name string) (*Entry, error) { return s.cache.Load(ctx, name) }
 
 func (s *Store) read(ctx context.Context, name string) (*Entry, error) {
 	stored, err := store.Get[Role](ctx, s.storage, Prefix+name, NameOf(name))
@@ -75,15 +68,11 @@ func (s *Store) read(ctx context.Context, name string) (*Entry, error) {
 }
 
 // Names lists the names of the roles, sorted.
-func (s *Store) Names(ctx context.Context) ([]string, error) {
-	return s.storage.List(ctx, Prefix)
-}
+func (s *Store) Names(ctx context.Context) ([]string, error) { return s.storage.List(ctx, Prefix) }
 
-// Replace stores next in place of previous, from which next was made; nil for a
-// new role.
+// Replace stores next in place of previous, from which next was made; nil for a new role.
 func (s *Store) Replace(ctx context.Context, name string, previous *Entry, next *Role) error {
-	read := func() (*Entry, error) { return s.read(ctx, name) }
-	err := s.cache.Replace(name, previous, read, func() (*Entry, error) {
+	err := s.cache.Replace(ctx, name, previous, func() (*Entry, error) {
 		if previous != nil {
 			if err := store.Verify(ctx, s.storage, Prefix+name, &previous.Role, NameOf(name)); err != nil {
 				return nil, err

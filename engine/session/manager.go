@@ -4,68 +4,50 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"sync"
-
-	"vault-plugin-secrets-processmaker/engine/token"
-
-	"vault-plugin-secrets-processmaker/engine/role"
-
-	"vault-plugin-secrets-processmaker/engine/instance"
 
 	"github.com/hashicorp/go-hclog"
-	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/engine/ledger"
-	"vault-plugin-secrets-processmaker/internal/clock"
+	"vault-plugin-secrets-processmaker/engine/role"
+	"vault-plugin-secrets-processmaker/engine/token"
 	"vault-plugin-secrets-processmaker/internal/keylock"
 	"vault-plugin-secrets-processmaker/internal/problem"
+	"vault-plugin-secrets-processmaker/internal/store"
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
-// SessionManager keeps the sessions of the roles of a mount.
+// Manager keeps the sessions of the roles of a mount.
 type Manager struct {
-	storage   logical.Storage
-	clock     clock.Clock
-	random    io.Reader
-	instances *instance.Store
-	roles     *role.Store
-	tokens    *token.Broker
-	report    *telemetry.Reporter
-	// sessions locks the sessions of roles, imports the refresh tokens that are
-	// being imported.
+	*token.Broker
+	// sessions locks the sessions of roles, imports the refresh tokens that are being imported.
 	sessions, imports *keylock.Locks
 	// mirrors are the stored sessions in memory, by role.
-	mirrors sync.Map // string to *Session
+	mirrors store.Cache[Session]
 }
 
-// NewSessionManager reads nothing.
-func NewManager(storage logical.Storage, random io.Reader, tokens *token.Broker) *Manager {
-	return &Manager{
-		storage: storage, clock: tokens.Clock, random: random, instances: tokens.Instances, roles: tokens.Roles, tokens: tokens, report: tokens.Report,
-		sessions: keylock.New(), imports: keylock.New(),
-	}
+// NewManager reads nothing.
+func NewManager(tokens *token.Broker) *Manager {
+	return &Manager{Broker: tokens, sessions: keylock.New(), imports: keylock.New()}
 }
 
 // LocksInUse says how many locks are held or waited for.
 func (m *Manager) LocksInUse() int { return m.sessions.InUse() + m.imports.InUse() }
 
 // Forget makes the next use of a role's session read storage again.
-func (m *Manager) Forget(name string) { m.mirrors.Delete(name) }
+func (m *Manager) Forget(name string) { m.mirrors.Forget(name) }
 
-// errOver: the session as the caller knew it was deleted or lost.
+// ErrOver: the session as the caller knew it was deleted or lost.
 var ErrOver = problem.Conflictf("the session was ended by another request at the same time; try again")
 
-// Do runs an exchange with the session's token. A refused token is renewed; a
-// session that is over is asked for anew. A refusal that a renewal does not mend is
-// remembered by the role's gate.
+// Do runs an exchange with the session's token. A refused token is renewed; a session that is over
+// is asked for anew. A refusal that a renewal does not mend is remembered by the role's gate.
 func (m *Manager) Do(ctx context.Context, bound *role.Binding, exchange func(*Session) error) error {
 	current, err := m.Usable(ctx, bound)
 	if err != nil {
 		return err
 	}
-	if rejected := bound.Gate.Rejected(m.clock.Now()); rejected != nil {
+	if rejected := bound.Gate.Rejected(m.Clock.Now()); rejected != nil {
 		return rejected
 	}
 	err = m.retryYoung(ctx, current, exchange)
@@ -81,27 +63,25 @@ func (m *Manager) Do(ctx context.Context, bound *role.Binding, exchange func(*Se
 	}
 	err = m.retryYoung(ctx, renewed, exchange)
 	if client.KindOf(err) == client.TokenRefused {
-		// ProcessMaker goes on refreshing for a deleted user, so every further
-		// read would cost a token call and change nothing.
+		// ProcessMaker goes on refreshing for a deleted user, so each read would cost a token call.
 		err = &problem.Error{
 			Kind: problem.Refused,
 			Text: fmt.Sprintf("ProcessMaker renewed the session of user %q and refuses its token all the same: the user is deleted", renewed.Username),
 			Cure: "Restore the user in ProcessMaker, or give the role another one",
 			Err:  err,
 		}
-		bound.Gate.Reject(err, m.clock.Now())
+		bound.Gate.Reject(err, m.Clock.Now())
 	}
 	return err
 }
 
-// retryYoung runs an exchange with a session's token, once more if the token is
-// refused and so young that clocks may be the reason.
+// retryYoung runs an exchange, once more if clocks may be why the session's young token is refused.
 func (m *Manager) retryYoung(ctx context.Context, current *Session, exchange func(*Session) error) error {
 	err := exchange(current)
-	if client.KindOf(err) != client.TokenRefused || m.clock.Now().Sub(current.TokenReceivedAt) >= client.SettlingTime {
+	if client.KindOf(err) != client.TokenRefused || m.Clock.Now().Sub(current.TokenReceivedAt) >= client.SettlingTime {
 		return err
 	}
-	if err := m.clock.Sleep(ctx, client.SettlingPause); err != nil {
+	if err := m.Clock.Sleep(ctx, client.SettlingPause); err != nil {
 		return err
 	}
 	return exchange(current)
@@ -127,7 +107,7 @@ func (m *Manager) Usable(ctx context.Context, bound *role.Binding) (*Session, er
 	own := stored != nil && stored.Fingerprint == bound.Fingerprint
 	switch {
 	case own && stored.Active():
-		m.mirrors.Store(bound.Name, stored)
+		m.mirrors.Keep(bound.Name, stored)
 		return stored, nil
 	case bound.GrantType == role.GrantTypePassword:
 		return m.start(ctx, bound, stored)
@@ -138,26 +118,7 @@ func (m *Manager) Usable(ctx context.Context, bound *role.Binding) (*Session, er
 	}
 }
 
-// mirror is the session in memory if it is of the role as it signs in now.
-func (m *Manager) mirror(bound *role.Binding) *Session {
-	if found, ok := m.mirrors.Load(bound.Name); ok {
-		if known := found.(*Session); known.Fingerprint == bound.Fingerprint && known.Active() {
-			return known
-		}
-	}
-	return nil
-}
-
-func (m *Manager) lock(ctx context.Context, name string) (unlock func(), err error) {
-	unlock, err = m.sessions.Lock(ctx, name)
-	if err != nil {
-		return nil, fmt.Errorf("gave up waiting for the role's session: %w", err)
-	}
-	return unlock, nil
-}
-
-// needsSignIn is the answer to a caller that needs a session which only a person,
-// or an imported refresh token, can begin.
+// needsSignIn is the answer where only a person, or an imported refresh token, can begin a session.
 func needsSignIn(bound *role.Binding, why string) error {
 	text := "it has no session"
 	if why != "" {
@@ -171,31 +132,30 @@ func needsSignIn(bound *role.Binding, why string) error {
 
 // start signs in with the role's password. The caller holds the session's lock.
 func (m *Manager) start(ctx context.Context, bound *role.Binding, old *Session) (*Session, error) {
-	grant, err := m.tokens.Login(ctx, bound)
+	grant, err := m.Broker.Login(ctx, bound)
 	if err != nil {
 		return nil, err
 	}
 	started := m.draft(bound, grant)
 	started.Username = bound.Username
 	if err := m.adopt(bound, started, old); err != nil {
-		_ = m.tokens.Discard(bound.Instance, started.Token(), started.facts(bound.Name)) // the failure of adopt is told
+		_ = m.Broker.Discard(bound.Instance, started.Token(), started.facts(bound.Name)) // the failure of adopt is told
 		return nil, err
 	}
 	return started, nil
 }
 
 func (m *Manager) draft(bound *role.Binding, grant *client.Grant) *Session {
-	drafted := &Session{Version: version, Fingerprint: bound.Fingerprint, CreatedTime: m.clock.Now()}
+	drafted := &Session{Version: version, Fingerprint: bound.Fingerprint, CreatedTime: m.Clock.Now()}
 	drafted.Hold(grant)
 	return drafted
 }
 
-// adopt stores a new session before it is used, and ends the old one after that.
-// The old one is registered as due first: storing the new one forgets it, and the
-// plugin may be killed right after. Where adopt fails, the new pair is the
-// caller's to end. The caller holds the session's lock.
+// adopt stores a new session before it is used, and ends the old one after that. The old one is
+// registered as due first: storing the new one forgets it, and the plugin may be killed right
+// after. Where adopt fails, the caller ends the new pair. The caller holds the session's lock.
 func (m *Manager) adopt(bound *role.Binding, started, old *Session) error {
-	if err := m.roles.StillBound(bound); err != nil {
+	if err := m.Roles.StillBound(bound); err != nil {
 		return err
 	}
 	remains, err := m.registerOld(bound, old)
@@ -203,53 +163,50 @@ func (m *Manager) adopt(bound *role.Binding, started, old *Session) error {
 		return err
 	}
 	if err := m.replace(bound.Name, old, started); err != nil {
-		// The record of the old session stays: without its access token the
-		// session is refreshed when it is needed.
+		// The old session's record stays: without its access token the session is refreshed.
 		return err
 	}
-	if !m.instances.StillServes(bound.Instance) {
+	if !m.Instances.StillServes(bound.Instance) {
 		return m.withdraw(bound.Name, started)
 	}
 	bound.Gate.Accept()
-	m.mirrors.Store(bound.Name, started)
-	m.report.Happened(hclog.Info, telemetry.SessionStarted, telemetry.OfSession(bound.Name), "session started", "user_id", started.UserID, "token_id", started.TokenID)
+	m.mirrors.Keep(bound.Name, started)
+	m.Report.Happened(hclog.Info, telemetry.SessionStarted, telemetry.OfSession(bound.Name), "session started", "user_id", started.UserID, "token_id", started.TokenID)
 	if old == nil || !old.Active() {
 		return nil
 	}
 	if err := m.endPair(bound.Instance, bound.Auth, bound.Name, old); err != nil {
-		m.report.Log(hclog.Warn, telemetry.OfSession(bound.Name), "the role's old session could not be ended at once", "token_id", old.TokenID, "error", err)
+		m.Report.Log(hclog.Warn, telemetry.OfSession(bound.Name), "the role's old session could not be ended at once", "token_id", old.TokenID, "error", err)
 	} else if remains != nil {
-		m.tokens.Release(remains)
+		m.Broker.Release(remains)
 	}
 	return nil
 }
 
-// registerOld puts the access token of a session that is about to be replaced on
-// the ledger; nil where there is none that lives here.
+// registerOld puts the token of a session that is being replaced on the ledger if it lives here.
 func (m *Manager) registerOld(bound *role.Binding, old *Session) (*ledger.Record, error) {
 	if old == nil || !old.Active() || old.Fingerprint.URL != bound.Config.URL {
 		return nil, nil
 	}
-	return m.tokens.Register(old.Token(), old.facts(bound.Name).Due())
+	return m.Broker.RegisterDue(old.Token(), old.facts(bound.Name))
 }
 
-// errInstanceGone: the config was deleted or moved while a session began.
+// ErrInstanceGone: the config was deleted or moved while a session began.
 var ErrInstanceGone = problem.Conflictf("the config was taken away or moved by another request at the same time; the new session was ended")
 
-// withdraw forgets a session that began while the config was deleted: with another
-// config nobody would know the way to it.
+// withdraw forgets a session that began while the config was deleted: nobody knows the way to it.
 func (m *Manager) withdraw(name string, started *Session) error {
 	if err := m.replace(name, started, nil); err != nil {
-		m.report.Log(hclog.Warn, telemetry.OfSession(name), "a session that began while the config was taken away could not be forgotten; delete it", "error", err)
+		m.Report.Log(hclog.Warn, telemetry.OfSession(name), "a session that began while the config was taken away could not be forgotten; delete it", "error", err)
 	}
 	return ErrInstanceGone
 }
 
-// Renew gives a session that ProcessMaker no longer accepts, or that is old, a new
-// pair. seen is the session as the caller knew it: if another request has renewed
-// it since, that is the answer; if one has ended it, nothing brings it back.
+// Renew gives a session that ProcessMaker no longer accepts, or that is old, a new pair. seen is
+// the session as the caller knew it: if another request has renewed it since, that is the answer;
+// if one has ended it, nothing brings it back.
 func (m *Manager) Renew(ctx context.Context, bound *role.Binding, seen *Session) (*Session, error) {
-	began := m.clock.Now()
+	began := m.Clock.Now()
 	workCtx, cancel := context.WithTimeout(context.Background(), token.ExchangesTimeout)
 	defer cancel()
 	unlock, err := m.lock(ctx, bound.Name)
@@ -263,16 +220,15 @@ func (m *Manager) Renew(ctx context.Context, bound *role.Binding, seen *Session)
 	}
 	switch {
 	case stored == nil || !stored.Active() || stored.Fingerprint != seen.Fingerprint:
-		// The last is the session of the present role, not of the one that the
-		// caller knew.
+		// The last is the session of the present role, not of the one that the caller knew.
 		m.Forget(bound.Name)
 		return nil, ErrOver
 	case stored.TokenID != seen.TokenID:
-		m.mirrors.Store(bound.Name, stored)
+		m.mirrors.Keep(bound.Name, stored)
 		return stored, nil
 	}
 	renewed := *stored
-	outcome, err := m.tokens.Refresh(workCtx, token.Holding{
+	outcome, err := m.Broker.Refresh(workCtx, token.Holding{
 		Bound:        bound,
 		Fingerprint:  stored.Fingerprint,
 		Token:        stored.Token(),
@@ -294,8 +250,8 @@ func (m *Manager) Renew(ctx context.Context, bound *role.Binding, seen *Session)
 	case outcome.Kept != nil:
 		return nil, outcome.Kept
 	}
-	m.mirrors.Store(bound.Name, &renewed)
-	m.report.Happened(hclog.Info, telemetry.SessionRenewed, telemetry.OfSession(bound.Name).StartedAt(began), "session renewed", "user_id", renewed.UserID, "token_id", renewed.TokenID)
+	m.mirrors.Keep(bound.Name, &renewed)
+	m.Report.Happened(hclog.Info, telemetry.SessionRenewed, telemetry.OfSession(bound.Name).StartedAt(began), "session renewed", "user_id", renewed.UserID, "token_id", renewed.TokenID)
 	return &renewed, nil
 }
 
@@ -305,24 +261,23 @@ func (m *Manager) lose(bound *role.Binding, stored *Session, why string) error {
 	if err := m.replace(bound.Name, stored, stored.lost(why)); err != nil {
 		return err
 	}
-	m.report.Happened(hclog.Warn, telemetry.SessionLost, telemetry.OfSession(bound.Name), "session lost; somebody has to sign in", "user_id", stored.UserID, "reason", why)
+	m.Report.Happened(hclog.Warn, telemetry.SessionLost, telemetry.OfSession(bound.Name), "session lost; somebody has to sign in", "user_id", stored.UserID, "reason", why)
 	return needsSignIn(bound, why)
 }
 
-// RenewAged renews the session of a role once it has passed two thirds of its
-// life. A chain that is never refreshed dies with its refresh token, which lives
-// as long as the access token.
+// RenewAged renews the session of a role once it has passed two thirds of its life. A chain that is
+// never refreshed dies with its refresh token, which lives as long as the access token.
 func (m *Manager) RenewAged(ctx context.Context, name string) error {
-	inst, err := m.instances.Current(ctx)
+	inst, err := m.Instances.Current(ctx)
 	if err != nil || inst == nil || inst.Config.Deleted {
 		return err
 	}
-	entry, err := m.roles.Get(ctx, name)
+	entry, err := m.Roles.Get(ctx, name)
 	if err != nil || entry == nil {
 		return err
 	}
 	stored, err := m.Get(ctx, name)
-	if err != nil || stored == nil || !stored.Active() || stored.Fingerprint.URL != inst.Config.URL || !stored.isAged(m.clock.Now()) {
+	if err != nil || stored == nil || !stored.Active() || stored.Fingerprint.URL != inst.Config.URL || !stored.isAged(m.Clock.Now()) {
 		return err
 	}
 	bound, err := entry.BindTo(inst)

@@ -1,3 +1,6 @@
+// Package session keeps the roles' own sign-ins, which are never handed out. It owns the keys below
+// "session/" and "authorize/", the locks of sessions and of refresh tokens being imported, and the
+// sessions in memory. It may import engine/token and what that may import.
 package session
 
 import (
@@ -5,19 +8,24 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+
 	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/engine/instance"
 	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/engine/role"
+	"vault-plugin-secrets-processmaker/engine/token"
 	"vault-plugin-secrets-processmaker/internal/store"
+	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
 const (
-	// SessionPrefix is where the sessions are stored, under the names of their
-	// roles.
+	// Prefix is where the sessions are stored, under the names of their roles.
 	Prefix  = "session/"
 	version = 1
 )
 
-// sessionKeys are the keys of this package.
+// Keys are the keys of this package.
 var Keys = []store.Key{
 	{Prefix: Prefix, SealWrap: true, Local: true},
 	{Prefix: SignInPrefix, SealWrap: true, Local: true},
@@ -27,31 +35,22 @@ func NameOf(name string) store.Name {
 	return store.Name{What: fmt.Sprintf("the stored session of role %q", name), Cure: fmt.Sprintf("delete sessions/%s, and its tokens in ProcessMaker", name)}
 }
 
-// Session is the stored form of a role's own pair of tokens. It is never handed
-// out, so that refreshing it hurts nobody.
+// Session is the stored form of a role's own pair of tokens, which is never handed out.
 type Session struct {
 	Version     int                `json:"version"`
 	Fingerprint ledger.Fingerprint `json:"fingerprint"`
 
-	UserID   string `json:"user_id"`
-	Username string `json:"username"`
-
-	TokenID         string    `json:"token_id"`
-	TokenType       string    `json:"token_type"`
-	TokenReceivedAt time.Time `json:"token_received_at"`
-	TokenExpireTime time.Time `json:"token_expire_time"`
-	AccessToken     string    `json:"access_token"`
-	RefreshToken    string    `json:"refresh_token"`
+	ledger.Held
+	AccessToken  string `json:"access_token"`
+	RefreshToken string `json:"refresh_token"`
 
 	CreatedTime     time.Time `json:"created_time"`
 	LastRefreshTime time.Time `json:"last_refresh_time"`
 
-	// LostBecause says why the session cannot be used any more and somebody has
-	// to sign in; empty while it can. UserID still says which user that is.
+	// LostBecause says why somebody has to sign in; empty while the session can be used.
 	LostBecause string `json:"lost_because"`
 }
 
-// CurrentVersion and Usable make Session an entry of storage.
 func (s *Session) CurrentVersion() int { return version }
 func (s *Session) Usable() bool {
 	return s.Fingerprint.URL != "" && (s.LostBecause != "" || (s.AccessToken != "" && s.TokenID != ""))
@@ -61,26 +60,12 @@ func (s *Session) Usable() bool {
 func (s *Session) Active() bool { return s.LostBecause == "" }
 
 // Token is the access token that the session holds.
-func (s *Session) Token() client.Token {
-	return client.Token{
-		Value:      s.AccessToken,
-		Type:       s.TokenType,
-		ID:         s.TokenID,
-		UserID:     s.UserID,
-		ReceivedAt: s.TokenReceivedAt,
-		ExpireTime: s.TokenExpireTime,
-	}
-}
+func (s *Session) Token() client.Token { return s.TokenOf(s.AccessToken) }
 
 // Hold puts the tokens of grant into the session in place of those it held.
 func (s *Session) Hold(grant *client.Grant) {
-	s.UserID = grant.Access.UserID
-	s.TokenID = grant.Access.ID
-	s.TokenType = grant.Access.Type
-	s.TokenReceivedAt = grant.Access.ReceivedAt
-	s.TokenExpireTime = grant.Access.ExpireTime
-	s.AccessToken = grant.Access.Value
-	s.RefreshToken = grant.Refresh
+	s.Take(grant.Access)
+	s.AccessToken, s.RefreshToken = grant.Access.Value, grant.Refresh
 	s.LastRefreshTime = grant.Access.ReceivedAt
 	s.LostBecause = ""
 }
@@ -92,31 +77,116 @@ func (s Session) lost(why string) *Session {
 	return &s
 }
 
-// facts are those of a token of the session that is not to be kept.
 func (s *Session) facts(name string) ledger.Facts {
-	return ledger.Facts{Role: name, Fingerprint: s.Fingerprint, Username: s.Username}
+	return ledger.Facts{Record: ledger.Record{Role: name, Fingerprint: s.Fingerprint, Held: ledger.Held{Username: s.Username}}}
 }
 
-// isAged tells whether the session has passed two thirds of its life.
 func (s *Session) isAged(now time.Time) bool {
 	life := s.TokenExpireTime.Sub(s.TokenReceivedAt)
 	return !now.Before(s.TokenReceivedAt.Add(life * 2 / 3))
 }
 
-// Get returns the stored session of a role, or nil. Its errors are the storage's
-// own and store.Unreadable.
+// Get returns a role's session, or nil. Its errors are the storage's own and store.Unreadable.
 func (m *Manager) Get(ctx context.Context, name string) (*Session, error) {
-	return store.Get[Session](ctx, m.storage, Prefix+name, NameOf(name))
+	return store.Get[Session](ctx, m.Storage, Prefix+name, NameOf(name))
 }
 
 // Names lists the roles that have a session, sorted.
-func (m *Manager) Names(ctx context.Context) ([]string, error) {
-	return m.storage.List(ctx, Prefix)
-}
+func (m *Manager) Names(ctx context.Context) ([]string, error) { return m.Storage.List(ctx, Prefix) }
 
 // replace stores next in place of known on its own time; nil stands for none.
 func (m *Manager) replace(name string, known, next *Session) error {
 	return store.OnOwnTime(func(ctx context.Context) error {
-		return store.Replace(ctx, m.storage, Prefix+name, known, next, NameOf(name))
+		return store.Replace(ctx, m.Storage, Prefix+name, known, next, NameOf(name))
 	})
+}
+
+func (m *Manager) mirror(bound *role.Binding) *Session {
+	if known := m.mirrors.Known(bound.Name); known != nil && known.Fingerprint == bound.Fingerprint && known.Active() {
+		return known
+	}
+	return nil
+}
+
+func (m *Manager) lock(ctx context.Context, name string) (unlock func(), err error) {
+	unlock, err = m.sessions.Lock(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("gave up waiting for the role's session: %w", err)
+	}
+	return unlock, nil
+}
+
+// Whatever matches every session or static credential.
+func Whatever(ledger.Fingerprint) bool { return true }
+
+// End ends the session of a role if its fingerprint matches. auth is the auth client that the
+// session was made with; with another one the access token is ended all the same.
+func (m *Manager) End(ctx context.Context, name string, auth client.AuthClient, inst *instance.Instance, matches func(ledger.Fingerprint) bool) error {
+	unlock, err := m.lock(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	stored, err := m.Get(ctx, name)
+	if store.IsUnreadable(err) && matches(ledger.Fingerprint{}) {
+		return m.dropUnreadable(ctx, name, err)
+	}
+	if err != nil || stored == nil || !matches(stored.Fingerprint) {
+		return err
+	}
+	if stored.Active() && stored.Fingerprint.URL == inst.Config.URL {
+		if err := m.endPair(inst, auth, name, stored); err != nil {
+			return err
+		}
+	}
+	m.Forget(name)
+	if err := m.replace(name, stored, nil); err != nil {
+		return err
+	}
+	m.Report.Happened(hclog.Info, telemetry.SessionEnded, telemetry.OfSession(name), "session ended", "user_id", stored.UserID)
+	return nil
+}
+
+// dropUnreadable forgets a session whose tokens nobody can end any more.
+func (m *Manager) dropUnreadable(ctx context.Context, name string, why error) error {
+	if err := m.Storage.Delete(ctx, Prefix+name); err != nil {
+		return err
+	}
+	m.Forget(name)
+	m.Report.Happened(hclog.Warn, telemetry.LedgerUnaccounted, telemetry.OfSession(name), "a session that cannot be read was dropped; delete its tokens in ProcessMaker", "error", why)
+	return nil
+}
+
+// EndAll ends the sessions of every role. A session that cannot be ended is logged.
+func (m *Manager) EndAll(ctx context.Context, inst *instance.Instance) {
+	names, err := m.Names(ctx)
+	if err != nil {
+		m.Report.Log(hclog.Error, telemetry.Subject{}, "the sessions could not be listed; their tokens live on at ProcessMaker", "error", err)
+		return
+	}
+	for _, name := range names {
+		if err := m.End(ctx, name, m.Roles.AuthOf(ctx, name, inst), inst, Whatever); err != nil {
+			m.Report.Log(hclog.Error, telemetry.Subject{Role: name}, "a session could not be ended; end its token at ProcessMaker by hand", "url", inst.Config.URL, "error", err)
+		}
+	}
+}
+
+// endPair ends both tokens of a session: the refresh token cannot be revoked, but using it ends it
+// and the old access token, and the new pair is not kept. A token that may live is marked due.
+func (m *Manager) endPair(inst *instance.Instance, auth client.AuthClient, name string, old *Session) error {
+	if old.Fingerprint.URL != inst.Config.URL {
+		return fmt.Errorf("the session lives at %s, which this mount is not configured for", old.Fingerprint.URL)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), token.ExchangesTimeout)
+	defer cancel()
+	grant, err := inst.Client.RefreshGrant(ctx, auth, old.RefreshToken)
+	if err != nil {
+		m.Broker.NoteLostAnswer(name, err)
+		return m.Broker.Discard(inst, old.Token(), old.facts(name))
+	}
+	if record, err := m.Broker.RegisterDue(grant.Access, old.facts(name)); err == nil {
+		m.Broker.End(inst, record)
+		return nil
+	}
+	return m.Broker.Discard(inst, grant.Access, old.facts(name))
 }

@@ -9,25 +9,23 @@ import (
 	"io"
 	"time"
 
-	"vault-plugin-secrets-processmaker/engine/role"
-
 	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/engine/role"
 	"vault-plugin-secrets-processmaker/internal/problem"
 	"vault-plugin-secrets-processmaker/internal/store"
 )
 
 const (
-	// signInPrefix is where sign-ins that are under way are stored.
+	// SignInPrefix is where sign-ins that are under way are stored.
 	SignInPrefix  = "authorize/"
 	signInVersion = 1
-	// signInTime is how long a person has to sign in. ProcessMaker's codes live
-	// as long.
+	// SignInTime is how long a person has to sign in. ProcessMaker's codes live as long.
 	SignInTime = 10 * time.Minute
 )
 
-// pendingSignIn is the stored form of a sign-in that a person has begun, under the
-// hash of its state: a reader of storage cannot complete it.
+// pendingSignIn is the stored form of a sign-in that a person has begun, under the hash of its
+// state: a reader of storage cannot complete it.
 type pendingSignIn struct {
 	Version     int                `json:"version"`
 	Role        string             `json:"role"`
@@ -39,7 +37,6 @@ type pendingSignIn struct {
 	RedirectURI string    `json:"redirect_uri"`
 }
 
-// CurrentVersion and Usable make pendingSignIn an entry of storage.
 func (p *pendingSignIn) CurrentVersion() int { return signInVersion }
 func (p *pendingSignIn) Usable() bool        { return p.Role != "" && p.Verifier != "" }
 
@@ -56,9 +53,8 @@ type SignIn struct {
 	ExpireTime time.Time
 }
 
-// BeginSignIn makes the address where a person signs in (RFC 6749 §4.1, with PKCE,
-// RFC 7636). caller tells Vault tokens apart, and is empty for one that nothing
-// tells apart.
+// BeginSignIn makes the address where a person signs in (RFC 6749 §4.1, with PKCE, RFC 7636).
+// caller tells Vault tokens apart, and is empty for one that nothing tells apart.
 func (m *Manager) BeginSignIn(ctx context.Context, bound *role.Binding, caller string) (*SignIn, error) {
 	if caller == "" {
 		return nil, problem.Refuse("this Vault token has neither an entity nor an accessor (batch tokens have none), so nobody could be told apart from its holder", "Sign in with a service token")
@@ -77,10 +73,10 @@ func (m *Manager) BeginSignIn(ctx context.Context, bound *role.Binding, caller s
 		Fingerprint: bound.Fingerprint,
 		Verifier:    verifier,
 		Caller:      caller,
-		ExpireTime:  m.clock.Now().Add(SignInTime),
+		ExpireTime:  m.Clock.Now().Add(SignInTime),
 		RedirectURI: bound.RedirectURI,
 	}
-	if err := store.Put(ctx, m.storage, signInKey(state), pending); err != nil {
+	if err := store.Put(ctx, m.Storage, signInKey(state), pending); err != nil {
 		return nil, err
 	}
 	address := bound.Client.AuthorizationURL(bound.Auth.ID, bound.RedirectURI, state, verifier)
@@ -90,7 +86,7 @@ func (m *Manager) BeginSignIn(ctx context.Context, bound *role.Binding, caller s
 // randomText is 32 random bytes as a verifier has them (RFC 7636 §4.1).
 func (m *Manager) randomText() (string, error) {
 	bits := make([]byte, 32)
-	if _, err := io.ReadFull(m.random, bits); err != nil {
+	if _, err := io.ReadFull(m.Random, bits); err != nil {
 		return "", fmt.Errorf("no randomness for a sign-in: %w", err)
 	}
 	return base64.RawURLEncoding.EncodeToString(bits), nil
@@ -98,8 +94,7 @@ func (m *Manager) randomText() (string, error) {
 
 const beginAgain = "Begin again at authorize/<role>"
 
-// errNoSignIn is the one answer to every state that does not fit, so that it tells
-// nothing about others' sign-ins.
+// errNoSignIn is the answer to every state that does not fit: it tells nothing of others' sign-ins.
 var errNoSignIn = problem.Refuse("no sign-in of yours is open with this state: it was completed, is older than ten minutes, was begun for another role or by somebody else, or the role was changed since", beginAgain)
 
 // CompleteSignIn trades the code of a sign-in for the role's session.
@@ -110,21 +105,20 @@ func (m *Manager) CompleteSignIn(ctx context.Context, bound *role.Binding, calle
 	}
 	grant, err := bound.Client.CodeGrant(ctx, bound.Auth, pending.RedirectURI, code, pending.Verifier)
 	if err != nil {
-		m.tokens.NoteLostAnswer(bound.Name, err)
+		m.Broker.NoteLostAnswer(bound.Name, err)
 		return nil, explainCode(err)
 	}
 	return m.begin(ctx, bound, grant)
 }
 
-// takeSignIn removes the sign-in before it is used: it works once, also for two
-// callers at once.
+// takeSignIn removes the sign-in before it is used: it works once, also for two callers at once.
 func (m *Manager) takeSignIn(ctx context.Context, bound *role.Binding, caller, state string) (*pendingSignIn, error) {
 	unlock, err := m.lock(ctx, bound.Name)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	pending, err := store.Get[pendingSignIn](ctx, m.storage, signInKey(state), signInName)
+	pending, err := store.Get[pendingSignIn](ctx, m.Storage, signInKey(state), signInName)
 	if err != nil && !store.IsUnreadable(err) {
 		return nil, err
 	}
@@ -132,17 +126,17 @@ func (m *Manager) takeSignIn(ctx context.Context, bound *role.Binding, caller, s
 	if pending == nil || pending.Caller != caller || pending.Role != bound.Name {
 		return nil, errNoSignIn
 	}
-	if err := m.storage.Delete(ctx, signInKey(state)); err != nil {
+	if err := m.Storage.Delete(ctx, signInKey(state)); err != nil {
 		return nil, err
 	}
-	if !m.clock.Now().Before(pending.ExpireTime) || pending.Fingerprint != bound.Fingerprint {
+	if !m.Clock.Now().Before(pending.ExpireTime) || pending.Fingerprint != bound.Fingerprint {
 		return nil, errNoSignIn
 	}
 	return pending, nil
 }
 
-// explainCode: what ProcessMaker refuses in a code exchange is the code, the
-// redirect URI or the client, all of them the caller's or operator's to correct.
+// explainCode: what ProcessMaker refuses in a code exchange is the code, the redirect URI or the
+// client, all of them the caller's or operator's to correct.
 func explainCode(err error) error {
 	switch client.KindOf(err) {
 	case client.GrantDead, client.BadRequest:
@@ -156,19 +150,16 @@ func explainCode(err error) error {
 	}
 }
 
-// begin makes a session of a pair that a person or an import brought, if it belongs
-// to the user that may sign in.
+// begin makes a session of a pair that a person or an import brought, if the user may sign in.
 func (m *Manager) begin(ctx context.Context, bound *role.Binding, grant *client.Grant) (*Session, error) {
-	// The record ends the token should the plugin be killed before the session is
-	// stored.
-	record, err := m.tokens.Register(grant.Access, bound.Facts("sessions"))
+	// The record ends the token should the plugin be killed before the session is stored.
+	record, err := m.Broker.Register(bound, grant.Access, "sessions")
 	if err != nil {
-		_ = m.tokens.Discard(bound.Instance, grant.Access, bound.Facts("sessions")) // the failure of Register is told
 		return nil, err
 	}
 	unlock, err := m.lock(ctx, bound.Name)
 	if err != nil {
-		m.tokens.End(bound.Instance, record)
+		m.Broker.End(bound.Instance, record)
 		return nil, err
 	}
 	defer unlock()
@@ -177,7 +168,7 @@ func (m *Manager) begin(ctx context.Context, bound *role.Binding, grant *client.
 		err = m.dropUnreadable(ctx, bound.Name, err)
 	}
 	if err != nil {
-		m.tokens.End(bound.Instance, record)
+		m.Broker.End(bound.Instance, record)
 		return nil, err
 	}
 	started := m.draft(bound, grant)
@@ -186,15 +177,14 @@ func (m *Manager) begin(ctx context.Context, bound *role.Binding, grant *client.
 		return nil, err
 	}
 	if err := m.adopt(bound, started, old); err != nil {
-		m.tokens.End(bound.Instance, record)
+		m.Broker.End(bound.Instance, record)
 		return nil, err
 	}
-	m.tokens.Release(record)
+	m.Broker.Release(record)
 	return started, nil
 }
 
-// checkUser refuses a sign-in by another user than the pinned one, and fills in the
-// user's name.
+// checkUser refuses a sign-in by another user than the pinned one, and fills in the user's name.
 func (m *Manager) checkUser(ctx context.Context, bound *role.Binding, started, old *Session) error {
 	pinned := bound.SessionUserID
 	if pinned == "" && old != nil && old.Fingerprint == bound.Fingerprint {
@@ -214,16 +204,14 @@ func (m *Manager) checkUser(ctx context.Context, bound *role.Binding, started, o
 	return nil
 }
 
-// turnAway ends the tokens of a sign-in that becomes no session, at once or as soon
-// as ProcessMaker can be reached.
+// turnAway ends the tokens of a sign-in that becomes no session, if need be by the ledger.
 func (m *Manager) turnAway(bound *role.Binding, started *Session, record *ledger.Record) {
 	if err := m.endPair(bound.Instance, bound.Auth, bound.Name, started); err == nil {
-		m.tokens.Release(record)
+		m.Broker.Release(record)
 	}
 }
 
-// Import begins a session with a refresh token that the caller brings. It is
-// refreshed at once, so that no copy of it works any more.
+// Import begins a session with the caller's refresh token, and uses it at once: no copy works then.
 func (m *Manager) Import(ctx context.Context, bound *role.Binding, refreshToken string) (*Session, error) {
 	grant, err := m.refreshImported(ctx, bound, refreshToken)
 	switch {
@@ -232,13 +220,13 @@ func (m *Manager) Import(ctx context.Context, bound *role.Binding, refreshToken 
 	case client.KindOf(err) == client.GrantDead:
 		return nil, problem.Refuse("ProcessMaker refused the refresh token: it was used, revoked, is of another client or another instance", "Import another one")
 	default:
-		m.tokens.NoteLostAnswer(bound.Name, err)
+		m.Broker.NoteLostAnswer(bound.Name, err)
 		return nil, err
 	}
 }
 
-// refreshImported uses a refresh token that two callers may bring at once: by two
-// refreshes at a time ProcessMaker can be made to give two pairs.
+// refreshImported lets one caller at a time use a token: ProcessMaker can give two at once two
+// pairs.
 func (m *Manager) refreshImported(ctx context.Context, bound *role.Binding, refreshToken string) (*client.Grant, error) {
 	hash := sha256.Sum256([]byte(refreshToken))
 	unlock, err := m.imports.Lock(ctx, hex.EncodeToString(hash[:]))
@@ -251,19 +239,19 @@ func (m *Manager) refreshImported(ctx context.Context, bound *role.Binding, refr
 
 // DropExpiredSignIns forgets sign-ins that nobody completed.
 func (m *Manager) DropExpiredSignIns(ctx context.Context) error {
-	keys, err := m.storage.List(ctx, SignInPrefix)
+	keys, err := m.Storage.List(ctx, SignInPrefix)
 	if err != nil {
 		return err
 	}
 	for _, key := range keys {
-		pending, err := store.Get[pendingSignIn](ctx, m.storage, SignInPrefix+key, signInName)
+		pending, err := store.Get[pendingSignIn](ctx, m.Storage, SignInPrefix+key, signInName)
 		if err != nil && !store.IsUnreadable(err) {
 			return err
 		}
-		if pending != nil && m.clock.Now().Before(pending.ExpireTime) {
+		if pending != nil && m.Clock.Now().Before(pending.ExpireTime) {
 			continue
 		}
-		if err := m.storage.Delete(ctx, SignInPrefix+key); err != nil {
+		if err := m.Storage.Delete(ctx, SignInPrefix+key); err != nil {
 			return err
 		}
 	}

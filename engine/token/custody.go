@@ -4,27 +4,40 @@ import (
 	"context"
 	"time"
 
-	"vault-plugin-secrets-processmaker/engine/instance"
-
 	"github.com/hashicorp/go-hclog"
 
 	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/engine/instance"
 	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/engine/role"
 	"vault-plugin-secrets-processmaker/internal/store"
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
-// Custody: a token that exists is on the ledger, or a stored lease or session
-// holds it, or it is dead. Register, Release, End and Discard are the ways between
-// these. Each works on its own time: a caller that goes away must not keep a token
-// from being known or ended.
+// Custody: a token that exists is on the ledger, or a stored lease or session holds it, or it is
+// dead. Register, Release, End and Discard are the ways between these. Each works on its own time:
+// a caller that goes away must not keep a token from being known or ended.
 
 // endTimeout bounds the ending of a token that is not to be kept.
 const endTimeout = 10 * time.Second
 
-// Register puts a token on the ledger before anybody holds it. facts say whose it
-// is and when it has to be dead.
-func (b *Broker) Register(token client.Token, facts ledger.Facts) (*ledger.Record, error) {
+// Register puts the token of an internal login on the ledger before anybody holds it. purpose is
+// the path for which the login is made. A token that cannot be recorded is discarded.
+func (b *Broker) Register(bound *role.Binding, token client.Token, purpose string) (*ledger.Record, error) {
+	facts := bound.Facts(purpose)
+	record, err := b.record(token, facts)
+	if err != nil {
+		_ = b.Discard(bound.Instance, token, facts) // the failure of record is told
+	}
+	return record, err
+}
+
+// RegisterDue puts a token on the ledger that is to be ended at once.
+func (b *Broker) RegisterDue(token client.Token, facts ledger.Facts) (*ledger.Record, error) {
+	return b.record(token, facts.Due())
+}
+
+func (b *Broker) record(token client.Token, facts ledger.Facts) (*ledger.Record, error) {
 	record, err := b.Ledger.Draft(facts)
 	if err != nil {
 		return nil, err
@@ -36,9 +49,8 @@ func (b *Broker) Register(token client.Token, facts ledger.Facts) (*ledger.Recor
 	return record, nil
 }
 
-// Release forgets the record of a token that is dead, or that a stored session
-// holds. Where that fails the ledger ends the token at its deadline; a session
-// renews itself then.
+// Release forgets the record of a token that is dead, or that a stored session holds. Where that
+// fails the ledger ends the token at its deadline; a session renews itself then.
 func (b *Broker) Release(record *ledger.Record) {
 	err := store.OnOwnTime(func(ctx context.Context) error { return b.Ledger.Drop(ctx, record.ID) })
 	if err != nil {
@@ -46,8 +58,7 @@ func (b *Broker) Release(record *ledger.Record) {
 	}
 }
 
-// End ends the token that record holds, and its record. A token whose end is not
-// confirmed is marked due, so that the ledger goes on trying.
+// End ends the token of a record, and the record. Without confirmation it is marked due.
 func (b *Broker) End(inst *instance.Instance, record *ledger.Record) {
 	failed := revoke(inst, record.Token())
 	if failed == nil {
@@ -63,14 +74,14 @@ func (b *Broker) End(inst *instance.Instance, record *ledger.Record) {
 	b.Report.Happened(hclog.Warn, telemetry.LedgerDue, record.Subject(), "a token could not be ended at once and is marked due", "token_id", record.TokenID, "error", failed)
 }
 
-// Discard ends a token that is on no ledger. A token whose end is not confirmed is
-// registered as due; only if that fails too it is unaccounted, which is the error.
+// Discard ends a token that is on no ledger. A token whose end is not confirmed is registered as
+// due; only if that fails too it is unaccounted, which is the error.
 func (b *Broker) Discard(inst *instance.Instance, token client.Token, facts ledger.Facts) error {
 	failed := revoke(inst, token)
 	if failed == nil {
 		return nil
 	}
-	record, err := b.Register(token, facts.Due())
+	record, err := b.RegisterDue(token, facts)
 	if err != nil {
 		b.Report.Happened(hclog.Error, telemetry.LedgerUnaccounted, telemetry.Subject{Role: facts.Role}, "a token could neither be ended nor recorded; end it at ProcessMaker by hand",
 			"url", facts.Fingerprint.URL, "user_id", token.UserID, "token_id", token.ID, "error", failed)

@@ -1,20 +1,23 @@
+// Package token gets, refreshes and ends tokens, so that each is on the ledger, with its holder, or
+// dead, whatever happens in between. It owns neither keys nor locks nor state. It may import
+// engine/role and what that may import.
 package token
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
-	"vault-plugin-secrets-processmaker/engine/role"
-
-	"vault-plugin-secrets-processmaker/engine/instance"
-
 	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/engine/instance"
 	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/engine/role"
 	"vault-plugin-secrets-processmaker/internal/clock"
 	"vault-plugin-secrets-processmaker/internal/logingate"
 	"vault-plugin-secrets-processmaker/internal/problem"
@@ -22,22 +25,21 @@ import (
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
-// Broker gets, refreshes and ends tokens. The services that it stands on are for
-// the packages above it too.
+// Broker gets, refreshes and ends tokens. The packages above it use what it stands on, too.
 type Broker struct {
+	Storage   logical.Storage
 	Clock     clock.Clock
+	Random    io.Reader
 	Instances *instance.Store
 	Roles     *role.Store
 	Ledger    *ledger.Ledger
 	Report    *telemetry.Reporter
-	// Writable tells whether this cluster may write roles: those of a performance
-	// secondary are the primary's.
+	// Writable tells whether this cluster may write roles: a performance secondary may not.
 	Writable func() bool
 }
 
-// Login makes a new pair of tokens with the role's password (RFC 6749 §4.3). A
-// refused login is remembered by the role's gate. Explain puts its errors into
-// words.
+// Login makes a new pair of tokens with the role's password (RFC 6749 §4.3). A refused login is
+// remembered by the role's gate. Explain puts its errors into words.
 func (b *Broker) Login(ctx context.Context, bound *role.Binding) (grant *client.Grant, err error) {
 	settle, err := bound.Gate.Enter(ctx, b.Clock.Now)
 	if err != nil {
@@ -54,32 +56,28 @@ func (b *Broker) Login(ctx context.Context, bound *role.Binding) (grant *client.
 	return grant, err
 }
 
-// Try makes a pair of tokens with a password that need not be the role's, past the
-// role's gate.
+// Try makes a pair of tokens with a password that need not be the role's, past the role's gate.
 func (b *Broker) Try(ctx context.Context, bound *role.Binding, password string) (*client.Grant, error) {
 	grant, err := bound.Client.PasswordGrant(ctx, bound.Auth, bound.Login(password))
 	b.NoteLostAnswer(bound.Name, err)
 	return grant, err
 }
 
-// Prove finds out whether a password holds, by a login that is ended at once.
-// purpose is the path for which the login is made.
+// Prove finds out whether a password holds, by a login for the path purpose that is ended at once.
 func (b *Broker) Prove(ctx context.Context, bound *role.Binding, password, purpose string) error {
 	grant, err := b.Try(ctx, bound, password)
 	if err != nil {
 		return err
 	}
-	if record, err := b.Register(grant.Access, bound.Facts(purpose)); err == nil {
+	// Without a record the token is discarded, and the password holds all the same.
+	if record, err := b.Register(bound, grant.Access, purpose); err == nil {
 		b.End(bound.Instance, record)
-	} else {
-		_ = b.Discard(bound.Instance, grant.Access, bound.Facts(purpose)) // the password holds all the same
 	}
 	return nil
 }
 
-// loginAsChanged logs in with the password that a change has given the user since
-// the role was loaded, or may have given. refused is the answer where there is no
-// such password.
+// loginAsChanged logs in with the password that a change has given the user since the role was
+// loaded, or may have given. refused is the answer where there is no such password.
 func (b *Broker) loginAsChanged(ctx context.Context, bound *role.Binding, refused error) (*client.Grant, error) {
 	// The change comes first: it is deleted after the role is written.
 	pending, err := b.Roles.Pending(ctx, bound.URL, bound.Username)
@@ -116,15 +114,13 @@ func (b *Broker) adopt(name string, pending *role.PendingPassword) {
 	}
 }
 
-// NoteLostAnswer counts a token call whose answer was lost: a token that it made
-// lives on, and nobody holds it.
+// NoteLostAnswer counts a lost answer of a token call: nobody holds the token it may have made.
 func (b *Broker) NoteLostAnswer(name string, err error) {
 	if client.AnswerLost(err) {
 		b.Report.Happened(hclog.Warn, telemetry.LedgerUnaccounted, telemetry.Subject{Role: name}, "the answer to a token call was lost; a token that nobody holds may live at ProcessMaker", "error", err)
 	}
 }
 
-// noteLogin logs when the login of a role breaks and when it works again.
 func (b *Broker) noteLogin(bound *role.Binding, err error) {
 	if err != nil && !isRefusal(err) {
 		return
@@ -139,8 +135,7 @@ func (b *Broker) noteLogin(bound *role.Binding, err error) {
 	b.Report.Log(hclog.Info, telemetry.Subject{Role: bound.Name}, "the role's login is broken", "error", Explain(bound, err, b.Clock.Now()))
 }
 
-// isRefusal tells whether err is about the role's own settings, so that the same
-// login would be refused again.
+// isRefusal tells whether err is about the role's own settings: the same login would fail again.
 func isRefusal(err error) bool {
 	switch client.KindOf(err) {
 	case client.GrantDead, client.ClientRefused, client.GrantNotEnabled, client.ScopeRefused:
@@ -150,8 +145,7 @@ func isRefusal(err error) bool {
 	}
 }
 
-// Explain says why a role could not sign in, and what cures it. A problem stays as
-// it is.
+// Explain says why a role could not sign in, and what cures it. A problem stays as it is.
 func Explain(bound *role.Binding, err error, now time.Time) *problem.Error {
 	for cause := err; cause != nil; cause = errors.Unwrap(cause) {
 		switch known := cause.(type) {

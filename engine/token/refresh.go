@@ -5,24 +5,21 @@ import (
 	"fmt"
 	"time"
 
-	"vault-plugin-secrets-processmaker/engine/role"
-
 	"github.com/hashicorp/go-hclog"
 
 	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/engine/role"
 	"vault-plugin-secrets-processmaker/internal/problem"
 	"vault-plugin-secrets-processmaker/internal/store"
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
-// ExchangesTimeout is the share of a refresh renewal that exchanges with
-// ProcessMaker may take. With the storing and the cleaning up after it, the
-// whole ends within 55 s, before Vault's own patience does.
+// ExchangesTimeout is the share of a renewal that exchanges with ProcessMaker may take. With
+// storing and cleaning up the whole ends within 55 s, before Vault's own patience does.
 const ExchangesTimeout = 35 * time.Second
 
-// Holding is a pair of tokens and its holder: a credential's record or a role's
-// session. The caller holds the holder's lock.
+// Holding is a pair of tokens and its holder, a record or a session, whose lock the caller holds.
 type Holding struct {
 	Bound        *role.Binding
 	Fingerprint  ledger.Fingerprint
@@ -36,22 +33,19 @@ type Holding struct {
 
 // Outcome is that of a refresh that did not fail.
 type Outcome struct {
-	// Kept says why the holder and its token are as they were; nil where they
-	// are not.
+	// Kept says why the holder and its token are as they were; nil where they are not.
 	Kept     error
 	Warnings []string
 }
 
-// ChainLost is the error of a refresh whose pair can be neither refreshed nor
-// replaced by a login.
+// ChainLost is the error of a refresh whose pair can be neither refreshed nor replaced by a login.
 type ChainLost struct{ Why string }
 
 func (c *ChainLost) Error() string { return c.Why }
 
-// Refresh gives the holder a new pair of tokens (RFC 6749 §6) and stores it before
-// it returns. It runs on its own time, not the request's: a refresh whose answer
-// is not stored has killed the token that the holder has. Its errors are in words,
-// ChainLost, and those of Store.
+// Refresh gives the holder a new pair of tokens (RFC 6749 §6) and stores it before it returns. It
+// runs on its own time, not the request's: a refresh whose answer is not stored has killed the
+// token that the holder has. Its errors are in words, ChainLost, and those of Store.
 func (b *Broker) Refresh(ctx context.Context, held Holding) (Outcome, error) {
 	r := &refresh{Broker: b, Holding: held}
 	return r.run(ctx)
@@ -62,8 +56,7 @@ type refresh struct {
 	Holding
 }
 
-// run refreshes. What it does after a failed refresh depends on whether the old
-// pair can have been used up by it.
+// run refreshes. What follows a failure depends on whether it can have used up the old pair.
 func (r *refresh) run(ctx context.Context) (Outcome, error) {
 	if r.RefreshToken == "" {
 		return r.loginAgain(ctx, "there is no refresh token", false)
@@ -96,8 +89,7 @@ func (r *refresh) grant(ctx context.Context) (*client.Grant, error) {
 	return r.Bound.Client.RefreshGrant(ctx, r.Bound.Auth, r.RefreshToken)
 }
 
-// resolve asks ProcessMaker whether the old token lives after a refresh that may or
-// may not have happened: a refresh kills the old token first.
+// resolve asks whether the old token lives after a refresh that may have happened, and killed it.
 func (r *refresh) resolve(ctx context.Context, cause error, mayRepeat bool) (Outcome, error) {
 	alive, err := r.Bound.Client.TokenAlive(ctx, r.Token)
 	if err != nil || !alive {
@@ -107,8 +99,7 @@ func (r *refresh) resolve(ctx context.Context, cause error, mayRepeat bool) (Out
 	case err != nil:
 		return Outcome{}, problem.Explain(err, fmt.Sprintf("%s, and whether the old token still lives could not be found out (%s); try again", r.cause(cause), err))
 	case !alive && r.Bound.GrantType != role.GrantTypePassword && client.RefusedWithoutUse(cause):
-		// The refresh token was not used up, and no login can replace it: it
-		// works again once the cause of the refusal is corrected.
+		// The refresh token works again once the cause is corrected, and no login can replace it.
 		return Outcome{}, problem.Explain(cause, r.cause(cause))
 	case !alive:
 		return r.loginAgain(ctx, r.cause(cause), true)
@@ -128,16 +119,14 @@ func (r *refresh) resolve(ctx context.Context, cause error, mayRepeat bool) (Out
 	}
 }
 
-// timeToRepeat tells whether there is time for another refresh and the question
-// after it.
+// timeToRepeat tells whether there is time for another refresh and the question after it.
 func (r *refresh) timeToRepeat(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
 	return !ok || time.Until(deadline) >= r.Bound.Config.RequestTimeout+store.Timeout
 }
 
-// keepIfAlive keeps a token that could not be refreshed for want of token calls.
-// The question about it is not limited, so it is asked: a plugin that was killed in
-// the middle of a refresh does not know that the token is dead.
+// keepIfAlive keeps a token that could not be refreshed for want of token calls. It asks, which is
+// not limited: a plugin that was killed in a refresh does not know that the token is dead.
 func (r *refresh) keepIfAlive(ctx context.Context, cause error) (Outcome, error) {
 	alive, err := r.Bound.Client.TokenAlive(ctx, r.Token)
 	if err == nil && !alive {
@@ -162,9 +151,8 @@ func (r *refresh) facts() ledger.Facts {
 
 func (r *refresh) cause(err error) string { return Explain(r.Bound, err, r.Clock.Now()).Error() }
 
-// loginAgain replaces a pair whose chain is lost. The old access token may outlive
-// its refresh token; unless it is known to be dead it is registered as due before
-// the record forgets it.
+// loginAgain replaces a pair whose chain is lost. The old access token may outlive its refresh
+// token; unless it is known to be dead it is registered as due before the record forgets it.
 func (r *refresh) loginAgain(ctx context.Context, why string, oldIsDead bool) (Outcome, error) {
 	facts := r.facts()
 	if r.Bound.GrantType != role.GrantTypePassword {
@@ -179,12 +167,11 @@ func (r *refresh) loginAgain(ctx context.Context, why string, oldIsDead bool) (O
 	if err != nil {
 		return Outcome{}, problem.Explain(err, fmt.Sprintf("%s; logging in again failed: %s", why, r.cause(err)))
 	}
-	// The new token is stored before the old one is ended: that takes exchanges,
-	// in which the plugin may be killed.
+	// Stored before the old one is ended: that takes exchanges, in which the plugin may be killed.
 	var remains *ledger.Record
 	if !oldIsDead {
-		if remains, err = r.Register(r.Token, facts.Due()); err != nil {
-			_ = r.Discard(r.Bound.Instance, grant.Access, facts) // the failure of Register is told
+		if remains, err = r.RegisterDue(r.Token, facts); err != nil {
+			_ = r.Discard(r.Bound.Instance, grant.Access, facts) // the failure of RegisterDue is told
 			return Outcome{}, fmt.Errorf("%s; the old token could not be recorded as due, so it was not replaced: %w", why, err)
 		}
 	}
@@ -198,9 +185,8 @@ func (r *refresh) loginAgain(ctx context.Context, why string, oldIsDead bool) (O
 	return Outcome{Warnings: []string{fmt.Sprintf("the token was replaced by a new login, because it could not be refreshed: %s", why)}}, nil
 }
 
-// store puts the new pair where it belongs before anybody sees it. Where that
-// fails the new token is discarded: the holder still has the old pair, whose
-// refresh will be refused, and the next renewal logs in.
+// store puts the new pair where it belongs before anybody sees it. Where that fails the new token
+// is discarded: the old pair's next refresh is refused, and the renewal then logs in.
 func (r *refresh) store(grant *client.Grant) error {
 	if err := r.Store(grant); err != nil {
 		_ = r.Discard(r.Bound.Instance, grant.Access, r.facts()) // the failure of Store is told

@@ -1,6 +1,6 @@
-// Package background runs and counts work that may outlive the request that asked
-// for it. A Group owns the lifetime of the mount and the count of what is
-// in-flight. The package imports the standard library alone.
+// Package background runs and counts work that may outlive the request that asked for it. A Group
+// owns the lifetime of the mount and the count of what is in-flight. The package imports the
+// standard library alone.
 package background
 
 import (
@@ -9,8 +9,7 @@ import (
 	"sync/atomic"
 )
 
-// Group counts what is in-flight, so that its end can be waited for. A
-// sync.WaitGroup does not allow joining during a wait.
+// Group counts what is in-flight, for a wait that, unlike sync.WaitGroup's, allows joining.
 type Group struct {
 	recovered func(panicked any, what string) bool
 	lifetime  context.Context
@@ -21,8 +20,7 @@ type Group struct {
 	idle  chan struct{} // closed when count falls to 0; nil without a wait
 }
 
-// New makes a Group. recovered is told what work that the group started panicked
-// with, nil included.
+// New makes a Group. recovered is told what its work panicked with, nil included.
 func New(recovered func(panicked any, what string) bool) *Group {
 	g := &Group{recovered: recovered}
 	g.lifetime, g.end = context.WithCancel(context.Background())
@@ -96,6 +94,3 @@ func (g *Group) Start(task *Task, what string, work func()) {
 		work()
 	})
 }
-
-// Running tells whether the task is.
-func (t *Task) Running() bool { return t.running.Load() }

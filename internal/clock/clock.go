@@ -1,6 +1,5 @@
-// Package clock lets time be injected: everything in this module that reads
-// the time or waits for it to pass does so through a Clock, so that tests move
-// time instead of sleeping.
+// Package clock lets time be injected: everything in this module that reads the time or waits for
+// it to pass does so through a Clock, so that tests move time instead of sleeping.
 package clock
 
 import (
@@ -11,9 +10,8 @@ import (
 // Clock tells the time and waits for it to pass.
 type Clock interface {
 	Now() time.Time
-	// Sleep waits for d or until ctx is done, whichever comes first, and
-	// returns the error of ctx in the second case. A d of zero or less
-	// returns at once.
+	// Sleep waits for d or until ctx is done, whichever comes first, and returns the error of ctx
+	// in the second case. A d of zero or less returns at once.
 	Sleep(ctx context.Context, d time.Duration) error
 }
 

@@ -1,6 +1,6 @@
-// Package fields reads the fields of a write and refuses values that cannot be
-// meant. Its errors name the field and repeat no text: a secret may have been put
-// into the wrong field, and errors stand in the audit log in clear.
+// Package fields reads the fields of a write and refuses values that cannot be meant. Its errors
+// name the field and repeat no text: a secret may have been put into the wrong field, and errors
+// stand in the audit log in clear.
 package fields
 
 import (
@@ -11,12 +11,14 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/hashicorp/vault/sdk/framework"
 )
 
-// Input applies the fields of a write to what is stored: a field that is given
-// replaces, null puts its default back, one that is absent changes nothing.
+// Input applies the fields of a write to what is stored: a field that is given replaces, null puts
+// its default back, one that is absent changes nothing.
 type Input struct {
 	Data *framework.FieldData
 	// Err is the first error.
@@ -56,8 +58,7 @@ func (in *Input) value(name string) (value any, given bool) {
 	return value, true
 }
 
-// misfit refuses what the framework would silently take for something else: a
-// truth for the text "1", and nothing for 0 or false.
+// misfit refuses what the framework would silently convert: a truth, or nothing, to another value.
 func misfit(name string, raw any, wanted framework.FieldType) error {
 	_, truth := raw.(bool)
 	isText := wanted == framework.TypeString
@@ -71,50 +72,44 @@ func misfit(name string, raw any, wanted framework.FieldType) error {
 	}
 }
 
-// checked takes a text that check has nothing against.
-func (in *Input) checked(name string, into *string, check func(name, text string) error) {
+func take[T any](in *Input, name string, into *T, check func(name string, value T) error) {
 	value, given := in.value(name)
 	if !given {
 		return
 	}
-	text, _ := value.(string)
-	if in.Err = check(name, text); in.Err == nil {
-		*into = text
+	taken, _ := value.(T)
+	if in.Err = check(name, taken); in.Err == nil {
+		*into = taken
 	}
 }
 
 // Text is one line for people.
-func (in *Input) Text(name string, into *string) { in.checked(name, into, checkLine) }
+func (in *Input) Text(name string, into *string) { take(in, name, into, checkLine) }
 
 // Address is one line of which every character is seen.
-func (in *Input) Address(name string, into *string) { in.checked(name, into, checkVisible) }
+func (in *Input) Address(name string, into *string) { take(in, name, into, checkVisible) }
 
 // Secret is a text that is sent as it is.
-func (in *Input) Secret(name string, into *string) { in.checked(name, into, checkSecret) }
+func (in *Input) Secret(name string, into *string) { take(in, name, into, checkSecret) }
 
 // PEM is a text of many lines.
 func (in *Input) PEM(name string, into *string) {
-	in.checked(name, into, func(name, text string) error { return checkLength(name, text, longestPEM) })
+	take(in, name, into, func(name, text string) error { return checkLength(name, text, longestPEM) })
 }
 
 // Choice is a text out of a few.
 func (in *Input) Choice(name string, into *string) {
-	value, given := in.value(name)
-	if !given {
-		return
-	}
-	text, _ := value.(string)
-	allowed := make([]string, 0, len(in.Data.Schema[name].AllowedValues))
-	for _, one := range in.Data.Schema[name].AllowedValues {
-		allowed = append(allowed, fmt.Sprint(one))
-	}
-	if !slices.Contains(allowed, text) {
-		// The value is left out: a secret may have been put into the wrong
-		// field, and errors stand in the audit log in clear.
-		in.Err = fmt.Errorf("%s does not hold one of its values, which are: %s", name, strings.Join(allowed, ", "))
-		return
-	}
-	*into = text
+	take(in, name, into, func(name, text string) error {
+		allowed := make([]string, 0, len(in.Data.Schema[name].AllowedValues))
+		for _, one := range in.Data.Schema[name].AllowedValues {
+			allowed = append(allowed, fmt.Sprint(one))
+		}
+		if slices.Contains(allowed, text) {
+			return nil
+		}
+		// The value is left out: it may be a secret in the wrong field.
+		return fmt.Errorf("%s does not hold one of its values, which are: %s", name, strings.Join(allowed, ", "))
+	})
 }
 
 // Boolean is a truth.
@@ -172,13 +167,69 @@ func (in *Input) Duration(name string, into *time.Duration, least, most time.Dur
 }
 
 // Scopes are those of RFC 6749 §3.3.
-func (in *Input) Scopes(name string, into *[]string) {
-	value, given := in.value(name)
-	if !given {
-		return
+func (in *Input) Scopes(name string, into *[]string) { take(in, name, into, checkScopes) }
+
+const (
+	// longestText is far above any text that ProcessMaker knows, and far below what storage takes.
+	longestText = 4 << 10
+	// longestPEM has room for the root certificates of a whole system.
+	longestPEM = 256 << 10
+)
+
+// checkLength refuses a text that is too long, or that storage would change.
+func checkLength(name, text string, longest int) error {
+	switch {
+	case len(text) > longest:
+		return fmt.Errorf("%s has %d bytes, and %d are possible", name, len(text), longest)
+	case !utf8.ValidString(text):
+		return fmt.Errorf("%s is not UTF-8", name)
+	default:
+		return nil
 	}
-	scopes, _ := value.([]string)
-	if in.Err = checkScopes(name, scopes); in.Err == nil {
-		*into = scopes
+}
+
+// checkLine refuses what would break out of one line of a header, a log or a table.
+func checkLine(name, text string) error {
+	if err := checkLength(name, text, longestText); err != nil {
+		return err
 	}
+	if strings.ContainsFunc(text, unicode.IsControl) {
+		return fmt.Errorf("%s holds a line break or another control character", name)
+	}
+	return nil
+}
+
+// checkVisible also refuses what nobody sees: it makes two addresses look the same.
+func checkVisible(name, text string) error {
+	if err := checkLine(name, text); err != nil {
+		return err
+	}
+	if strings.ContainsFunc(text, func(r rune) bool { return unicode.Is(unicode.Cf, r) }) {
+		return fmt.Errorf("%s holds an invisible character", name)
+	}
+	return nil
+}
+
+// checkSecret refuses a secret with the line break of a file or a pipe, which is hardly ever meant.
+func checkSecret(name, text string) error {
+	if err := checkLength(name, text, longestText); err != nil {
+		return err
+	}
+	if strings.HasSuffix(text, "\n") || strings.HasSuffix(text, "\r") {
+		return fmt.Errorf("%s ends in a line break: write it without one, for example with printf %%s", name)
+	}
+	return nil
+}
+
+// checkScopes allows what RFC 6749 §3.3 does: a blank would make two of one.
+func checkScopes(name string, scopes []string) error {
+	if err := checkLength(name, strings.Join(scopes, " "), longestText); err != nil {
+		return err
+	}
+	for _, scope := range scopes {
+		if scope == "" || strings.ContainsFunc(scope, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }) {
+			return fmt.Errorf("%s holds one that is empty or has a character that scopes cannot have", name)
+		}
+	}
+	return nil
 }

@@ -1,6 +1,5 @@
-// Package keylock locks by name. Unlike striped locks, two names never share a
-// lock, so a lock may be held over a slow exchange without holding up anything
-// but its own name.
+// Package keylock locks by name. Unlike striped locks, two names never share a lock, so a lock may
+// be held over a slow exchange without holding up anything but its own name.
 package keylock
 
 import (

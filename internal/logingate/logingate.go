@@ -14,10 +14,9 @@ const (
 	LongestPause = time.Minute
 )
 
-// Gate stands before one login. A refused login is remembered for a while that
-// doubles with each further refusal. While the login is unproved, one caller at
-// a time tries it and the others wait for the outcome, so that a wrong password
-// costs one call, however many callers there are. The zero value is an unproved login.
+// Gate stands before one login. A refused login is remembered for a while that doubles with each
+// further refusal. While the login is unproved, one caller at a time tries it and the others wait:
+// a wrong password costs one call, however many they are. The zero value is an unproved login.
 type Gate struct {
 	mu      sync.Mutex
 	proved  bool
@@ -25,8 +24,7 @@ type Gate struct {
 	refused error
 	until   time.Time
 	pause   time.Duration
-	// rejection is kept apart from refused: a session may be rejected whose login
-	// holds, and work whose login is refused.
+	// rejection is apart from refused: a session may be rejected whose login holds, and vice versa.
 	rejection *Remembered
 }
 
@@ -42,13 +40,11 @@ func (r *Remembered) Error() string { return r.Refusal.Error() }
 
 func (r *Remembered) Unwrap() error { return r.Refusal }
 
-// Settle records the outcome of a login. refused tells that err is about the
-// login itself, so that the same login would be refused again; trouble on the
-// way says nothing about it.
+// Settle records the outcome of a login. refused tells that err is about the login itself, so that
+// the same login would be refused again; trouble on the way says nothing about it.
 type Settle func(err error, refused bool)
 
-// Enter asks for leave to log in. On success settle must be called once. Its
-// errors are a Remembered, and the end of ctx.
+// Enter asks to log in; on success settle is called once. Errors are Remembered and the end of ctx.
 func (g *Gate) Enter(ctx context.Context, now func() time.Time) (settle Settle, err error) {
 	for {
 		g.mu.Lock()
@@ -58,11 +54,11 @@ func (g *Gate) Enter(ctx context.Context, now func() time.Time) (settle Settle, 
 			return nil, &Remembered{Refusal: g.refused, Until: g.until}
 		case g.proved:
 			defer g.mu.Unlock()
-			return func(err error, refused bool) { g.settle(err, refused, now()) }, nil
+			return func(err error, refused bool) { g.settle(false, err, refused, now()) }, nil
 		case g.trial == nil:
 			defer g.mu.Unlock()
 			g.trial = make(chan struct{})
-			return func(err error, refused bool) { g.settleTrial(err, refused, now()) }, nil
+			return func(err error, refused bool) { g.settle(true, err, refused, now()) }, nil
 		}
 		trial := g.trial
 		g.mu.Unlock()
@@ -74,24 +70,21 @@ func (g *Gate) Enter(ctx context.Context, now func() time.Time) (settle Settle, 
 	}
 }
 
-// RefusedUntil is when a refused login is tried again; zero where none is
-// remembered.
+// RefusedUntil is when a refused login is tried again; zero where none is remembered.
 func (g *Gate) RefusedUntil() time.Time {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.until
 }
 
-// Reject remembers that the tokens of the login are of no use although it was
-// accepted, for LongestPause.
+// Reject remembers for LongestPause that the tokens of an accepted login are of no use.
 func (g *Gate) Reject(err error, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.rejection = &Remembered{Refusal: err, Until: now.Add(LongestPause)}
 }
 
-// Rejected is what Reject remembers, as a Remembered; nil where it remembers
-// nothing.
+// Rejected is what Reject remembers, as a Remembered; nil where it remembers nothing.
 func (g *Gate) Rejected(now time.Time) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -108,21 +101,13 @@ func (g *Gate) Accept() {
 	g.rejection = nil
 }
 
-func (g *Gate) settle(err error, refused bool, now time.Time) {
+func (g *Gate) settle(onTrial bool, err error, refused bool, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.learn(err, refused, now)
-}
-
-func (g *Gate) settleTrial(err error, refused bool, now time.Time) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.learn(err, refused, now)
-	close(g.trial)
-	g.trial = nil
-}
-
-func (g *Gate) learn(err error, refused bool, now time.Time) {
+	if onTrial {
+		close(g.trial)
+		g.trial = nil
+	}
 	switch {
 	case err == nil:
 		g.proved, g.pause, g.refused, g.until = true, 0, nil, time.Time{}

@@ -1,6 +1,5 @@
-// Package problem holds the one error that is written for people: what failed,
-// what cures it, and whose turn it is. It owns nothing and imports the standard
-// library alone.
+// Package problem holds the one error that is written for people: what failed, what cures it, and
+// whose turn it is. It owns nothing and imports the standard library alone.
 package problem
 
 import (
@@ -64,8 +63,7 @@ func Conflictf(format string, args ...any) *Error {
 // Explain puts err into the words of text. The kind stays that of err.
 func Explain(err error, text string) *Error { return &Error{Text: text, Err: err} }
 
-// KindOf is the kind of the first problem in err's chain that tells one, and 0
-// where none does.
+// KindOf is the kind of the first problem in err's chain that tells one, and 0 where none does.
 func KindOf(err error) Kind {
 	var e *Error
 	for errors.As(err, &e) {
@@ -81,6 +79,4 @@ func KindOf(err error) Kind {
 func IsConflict(err error) bool { return KindOf(err) == Conflict }
 
 // Wait is the time from now until at in whole seconds, at least one.
-func Wait(at, now time.Time) time.Duration {
-	return max(at.Sub(now).Round(time.Second), time.Second)
-}
+func Wait(at, now time.Time) time.Duration { return max(at.Sub(now).Round(time.Second), time.Second) }

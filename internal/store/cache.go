@@ -1,47 +1,49 @@
 package store
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 
 	"vault-plugin-secrets-processmaker/internal/problem"
 )
 
-// Cache holds what was made of stored entries, by name. Names without an entry
-// are not remembered: anybody can make those up. The zero value is empty.
+// Cache holds what was made of stored entries, by name, but no names that have none: a caller could
+// make those up.
 type Cache[T any] struct {
+	// Read makes what is held of the stored entry; nil where there is none. Load and Replace need it.
+	Read   func(ctx context.Context, name string) (*T, error)
 	byName sync.Map // name to *T
 	// forgotten counts how often what is in memory was declared stale.
 	forgotten atomic.Uint64
-	// mu is the writers' mutex: it is held over an access to storage and the
-	// change of byName, never over an exchange with ProcessMaker.
+	// mu is the writers' mutex: it is held over an access to storage and the change of byName,
+	// never over an exchange with ProcessMaker.
 	mu sync.Mutex
 }
 
 // Known returns what is in memory under name, or nil.
 func (c *Cache[T]) Known(name string) *T {
-	if found, ok := c.byName.Load(name); ok {
-		return found.(*T)
-	}
-	return nil
+	found, _ := c.byName.Load(name)
+	known, _ := found.(*T)
+	return known
 }
 
-// Load returns what is in memory under name, and otherwise what read returns.
-func (c *Cache[T]) Load(name string, read func() (*T, error)) (*T, error) {
+// Load returns what is in memory under name, and otherwise what Read returns.
+func (c *Cache[T]) Load(ctx context.Context, name string) (*T, error) {
 	if known := c.Known(name); known != nil {
 		return known, nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.loadLocked(name, read)
+	return c.loadLocked(ctx, name)
 }
 
-func (c *Cache[T]) loadLocked(name string, read func() (*T, error)) (*T, error) {
+func (c *Cache[T]) loadLocked(ctx context.Context, name string) (*T, error) {
 	if known := c.Known(name); known != nil {
 		return known, nil
 	}
 	forgotten := c.forgotten.Load()
-	loaded, err := read()
+	loaded, err := c.Read(ctx, name)
 	if err != nil || loaded == nil {
 		return nil, err
 	}
@@ -49,8 +51,8 @@ func (c *Cache[T]) loadLocked(name string, read func() (*T, error)) (*T, error) 
 	return loaded, nil
 }
 
-// publish puts loaded into memory unless something was forgotten since forgotten
-// was read. The count is compared afterwards, because Forget does not wait for mu.
+// publish puts loaded into memory unless something was forgotten since forgotten was read. The
+// count is compared afterwards, because Forget does not wait for mu.
 func (c *Cache[T]) publish(name string, loaded *T, forgotten uint64) {
 	c.byName.Store(name, loaded)
 	if c.forgotten.Load() != forgotten {
@@ -58,14 +60,13 @@ func (c *Cache[T]) publish(name string, loaded *T, forgotten uint64) {
 	}
 }
 
-// Replace puts what write returns in place of known, while no other Replace runs.
-// It is a Conflict where known is not what read or memory has; nil stands for
-// nothing, on both sides. An entry that cannot be read counts as nothing. write
-// compares with storage; where that is a Conflict, the name is forgotten.
-func (c *Cache[T]) Replace(name string, known *T, read, write func() (*T, error)) error {
+// Replace puts what write returns in place of known, while no other Replace runs. It is a Conflict
+// where known is not what storage or memory has; nil stands for nothing, on both sides, as does
+// what cannot be read. write compares with storage; after a Conflict there the name is forgotten.
+func (c *Cache[T]) Replace(ctx context.Context, name string, known *T, write func() (*T, error)) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	current, err := c.loadLocked(name, read)
+	current, err := c.loadLocked(ctx, name)
 	if err != nil && !IsUnreadable(err) {
 		return err
 	}
@@ -98,8 +99,8 @@ func (c *Cache[T]) Delete(name string, remove func() error) error {
 	return nil
 }
 
-// Withdraw takes name out of memory until restore puts it back. Callers that want
-// it meanwhile wait for the Replace under way, within which Withdraw is called.
+// Withdraw takes name out of memory until restore puts it back. Callers that want it meanwhile wait
+// for the Replace under way, within which Withdraw is called.
 func (c *Cache[T]) Withdraw(name string) (restore func()) {
 	forgotten := c.forgotten.Load()
 	known := c.Known(name)
@@ -110,6 +111,9 @@ func (c *Cache[T]) Withdraw(name string) (restore func()) {
 		}
 	}
 }
+
+// Keep puts what the caller has stored or read into memory.
+func (c *Cache[T]) Keep(name string, stored *T) { c.byName.Store(name, stored) }
 
 // Forget makes the next Load of name read again.
 func (c *Cache[T]) Forget(name string) {

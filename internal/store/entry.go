@@ -1,6 +1,6 @@
-// Package store reads versioned entries of Vault's storage, and changes them
-// only for callers that know the present state. It owns no keys: each engine
-// package keeps its own and declares them as a Key. It imports internal/problem.
+// Package store reads versioned entries of Vault's storage, and changes them only for callers that
+// know the present state. It owns no keys: each engine package keeps its own and declares them as a
+// Key. It imports internal/problem.
 package store
 
 import (
@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-processmaker/internal/problem"
 )
 
 // Timeout bounds an access to storage that is made on its own time.
@@ -33,16 +35,14 @@ type Entry interface {
 	Usable() bool
 }
 
-// Name says in messages what an entry is, and the way out where it cannot be
-// read.
+// Name says in messages what an entry is, and the way out where it cannot be read.
 type Name struct {
 	What, Cure string
 	// NotNewer: the cure is not for the entry of a newer release.
 	NotNewer bool
 }
 
-// Unreadable is an entry that this release cannot use: damaged, of another kind,
-// or of a newer release.
+// Unreadable is an entry that this release cannot use: damaged, of another kind, or newer.
 type Unreadable struct {
 	Key, Text string
 	// Newer: a newer release can use it.
@@ -51,8 +51,7 @@ type Unreadable struct {
 
 func (u *Unreadable) Error() string { return u.Text }
 
-// AsUnreadable is what err says of an entry that cannot be read; nil where err
-// is about something else.
+// AsUnreadable is what err says of an entry that cannot be read; nil for other errors.
 func AsUnreadable(err error) *Unreadable {
 	var u *Unreadable
 	if errors.As(err, &u) {
@@ -70,12 +69,13 @@ func IsNewer(err error) bool {
 	return u != nil && u.Newer
 }
 
-// Get reads the entry under key into a new E; nil where there is none. Its errors
-// are the storage's own and Unreadable.
-func Get[E any, P interface {
+type entryOf[E any] interface {
 	*E
 	Entry
-}](ctx context.Context, storage logical.Storage, key string, name Name) (*E, error) {
+}
+
+// Get reads the entry under key, or nil. Its errors are the storage's own and Unreadable.
+func Get[E any, P entryOf[E]](ctx context.Context, storage logical.Storage, key string, name Name) (*E, error) {
 	entry, err := storage.Get(ctx, key)
 	if err != nil || entry == nil {
 		return nil, err
@@ -105,8 +105,7 @@ func decode(entry *logical.StorageEntry, into Entry, name Name) error {
 	return nil
 }
 
-// Put writes entry under key. The storage's own error is returned as it is:
-// Vault recognises a read-only storage by its text.
+// Put writes entry under key. Errors stay as they are: Vault knows a read-only storage by the text.
 func Put(ctx context.Context, storage logical.Storage, key string, entry Entry) error {
 	encoded, err := logical.StorageEntryJSON(key, entry)
 	if err != nil {
@@ -115,17 +114,49 @@ func Put(ctx context.Context, storage logical.Storage, key string, entry Entry) 
 	return storage.Put(ctx, encoded)
 }
 
-// OnOwnTime runs an access to storage on its own time: a caller that goes away
-// must not keep a token from being known.
+// OnOwnTime runs an access to storage that must not end with a caller that goes away.
 func OnOwnTime(access func(ctx context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
 	defer cancel()
 	return access(ctx)
 }
 
-// same tells whether two entries are stored alike.
+// ReadOnOwnTime is OnOwnTime for a read.
+func ReadOnOwnTime[T any](read func(ctx context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
+	defer cancel()
+	return read(ctx)
+}
+
 func same(a, b Entry) bool {
 	one, err := json.Marshal(a)
 	other, otherErr := json.Marshal(b)
 	return err == nil && otherErr == nil && bytes.Equal(one, other)
+}
+
+// Verify is a Conflict unless the entry under key is stored as known; nil stands for no entry.
+// Storage cannot compare and write at once, so a moment remains in which another node can write: a
+// moment in place of the length of an exchange with ProcessMaker.
+func Verify[E any, P entryOf[E]](ctx context.Context, storage logical.Storage, key string, known *E, name Name) error {
+	stored, err := Get[E, P](ctx, storage, key, name)
+	switch {
+	case err != nil && !IsUnreadable(err):
+		return err
+	case err == nil && stored == nil && known == nil:
+		return nil
+	case err == nil && stored != nil && known != nil && same(P(stored), P(known)):
+		return nil
+	}
+	return problem.Conflictf("%s was changed at the same time by another request or another node of the cluster; try again", name.What)
+}
+
+// Replace is compare-and-swap: next goes under key in place of known; nil stands for no entry.
+func Replace[E any, P entryOf[E]](ctx context.Context, storage logical.Storage, key string, known, next *E, name Name) error {
+	if err := Verify[E, P](ctx, storage, key, known, name); err != nil {
+		return err
+	}
+	if next == nil {
+		return storage.Delete(ctx, key)
+	}
+	return Put(ctx, storage, key, P(next))
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -30,9 +32,8 @@ type event struct {
 	modified             bool
 }
 
-// hostListens tells whether the host has subscribers. Since Vault 1.16 event
-// notifications are there in Enterprise alone; the other editions take events and
-// give them to nobody.
+// hostListens tells whether the host has subscribers. Since Vault 1.16 event notifications are
+// there in Enterprise alone; the other editions take events and give them to nobody.
 func (r *Reporter) hostListens() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), eventTimeout)
 	defer cancel()
@@ -43,9 +44,8 @@ func (r *Reporter) hostListens() bool {
 	return strings.Contains(env.VaultVersionMetadata, "ent") || strings.Contains(env.VaultVersion, "+ent")
 }
 
-// emit sends an event beside the request that caused it: a reader does not wait
-// for subscribers. Each event is an exchange with the host, as expensive as
-// storing a credential, so a host without subscribers gets none.
+// emit sends an event beside the request that caused it: a reader does not wait for subscribers. An
+// event costs an exchange with the host, like storing a credential: none goes where nobody listens.
 func (r *Reporter) emit(e event) {
 	r.events.askOnce(r.hostListens)
 	if r.events.add(e) {
@@ -92,4 +92,72 @@ func (r *Reporter) send(e event) {
 		metadata = append(metadata, "credential_id", e.id)
 	}
 	err = logical.SendEvent(ctx, r.host, eventPrefix+e.kind, metadata...)
+}
+
+// mostPending bounds the events that wait for a slow host.
+const mostPending = 1024
+
+// queue holds events for one sender, and counts what it cannot hold. The zero value is ready.
+type queue struct {
+	mu      sync.Mutex
+	pending []event
+	sending bool
+	// asked: the edition of the host was looked at.
+	asked atomic.Bool
+	// silent: the host has no subscribers.
+	silent  bool
+	dropped int64
+}
+
+// add takes an event in and tells whether the caller has to start a sender.
+func (q *queue) add(e event) (start bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case q.silent:
+		return false
+	case len(q.pending) >= mostPending:
+		q.dropped++
+		return false
+	}
+	q.pending = append(q.pending, e)
+	start = !q.sending
+	q.sending = true
+	return start
+}
+
+// take returns the pending events; without any, the sender has to end.
+func (q *queue) take() []event {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	taken := q.pending
+	q.pending = nil
+	q.sending = len(taken) > 0
+	return taken
+}
+
+func (q *queue) drop() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.dropped++
+}
+
+// silence drops the pending events and takes no more: nobody misses them.
+func (q *queue) silence() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.silent, q.pending, q.dropped = true, nil, 0
+}
+
+// askOnce finds out with the first call whether the host has subscribers at all.
+func (q *queue) askOnce(listens func() bool) {
+	if q.asked.CompareAndSwap(false, true) && !listens() {
+		q.silence()
+	}
+}
+
+func (q *queue) count() int64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.dropped
 }

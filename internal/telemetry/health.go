@@ -8,8 +8,7 @@ import (
 // Condition is what is known of one role.
 type Condition struct {
 	LastIssue time.Time
-	// LastError stays after the next success, with its time: operators ask in the
-	// morning what went wrong at night.
+	// LastError stays after a success: operators ask in the morning what went wrong at night.
 	LastError     string
 	LastErrorTime time.Time
 	// Cure is empty once the role works again.
@@ -26,14 +25,13 @@ type RoleHealth struct {
 	refused bool
 }
 
-// Health holds them by the names of the roles. It outlives the roles in memory,
-// which are made anew with every write. The zero value is empty.
+// Health holds them by role. It outlives the roles in memory. The zero value is empty.
 type Health struct{ byName sync.Map } // name to *RoleHealth
 
 // Of returns the role's health, and begins it where there is none.
 func (h *Health) Of(name string) *RoleHealth {
-	if found, ok := h.byName.Load(name); ok {
-		return found.(*RoleHealth)
+	if known := h.Known(name); known != nil {
+		return known
 	}
 	made, _ := h.byName.LoadOrStore(name, &RoleHealth{})
 	return made.(*RoleHealth)
@@ -41,11 +39,9 @@ func (h *Health) Of(name string) *RoleHealth {
 
 // Known is nil for a role that was not used since the plugin started.
 func (h *Health) Known(name string) *RoleHealth {
-	found, ok := h.byName.Load(name)
-	if !ok {
-		return nil
-	}
-	return found.(*RoleHealth)
+	found, _ := h.byName.Load(name)
+	known, _ := found.(*RoleHealth)
+	return known
 }
 
 // Forget is for a role that is deleted.
@@ -59,8 +55,7 @@ func (r *RoleHealth) Issued(now time.Time) {
 	r.condition.Cure, r.condition.RetryAt = "", time.Time{}
 }
 
-// Failed records a failure. Without a cure of its own, that of the failure before
-// it stays.
+// Failed records a failure. Without a cure of its own, that of the failure before it stays.
 func (r *RoleHealth) Failed(now time.Time, cause, cure string, retryAt time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -1,7 +1,6 @@
-// Package telemetry tells the log, the counters, Vault's event notifications and
-// the health of roles what happens on a mount. A Reporter owns the counters, the
-// queue of events, the roles' health and the path of the mount. The package
-// imports internal/background and internal/clock.
+// Package telemetry tells the log, the counters, Vault's event notifications and the health of
+// roles what happens on a mount. A Reporter owns the counters, the queue of events, the roles'
+// health and the path of the mount. The package imports internal/background and internal/clock.
 package telemetry
 
 import (
@@ -96,15 +95,13 @@ type Reporter struct {
 	counts map[string]int64
 }
 
-// New makes a Reporter. errNoEvents is what a host without event notifications
-// answers.
+// New makes a Reporter. errNoEvents is what a host without event notifications answers.
 func New(logger hclog.Logger, clk clock.Clock, host Host, errNoEvents error, group *background.Group) *Reporter {
 	return &Reporter{logger: logger, clock: clk, host: host, errNoEvents: errNoEvents, background: group, counts: map[string]int64{}}
 }
 
-// Happened tells log, counters and subscribers of one kind of event. Info is for
-// changes of state that an operator may want to know of; what every reader causes
-// is debug.
+// Happened tells log, counters and subscribers of one kind of event. Info is for changes of state
+// that an operator may want to know of; what every reader causes is debug.
 func (r *Reporter) Happened(level hclog.Level, kind string, s Subject, message string, more ...any) {
 	r.Count(kind)
 	if s.Path == "" {
@@ -153,8 +150,7 @@ func (r *Reporter) Counted(kind string) int64 {
 // EventsDropped is the number of events that a host with subscribers did not get.
 func (r *Reporter) EventsDropped() int64 { return r.events.count() }
 
-// Recovered logs a panic: its type and where it happened, but not its value,
-// which may hold anything. It tells whether there was one.
+// Recovered logs a panic, if any, without its value, which may hold anything, and tells of it.
 func (r *Reporter) Recovered(panicked any, operation string) bool {
 	if panicked == nil {
 		return false
@@ -163,8 +159,7 @@ func (r *Reporter) Recovered(panicked any, operation string) bool {
 	return true
 }
 
-// MountPath is where the mount is, as its latest request named it: with a slash
-// at the end, and empty before the first request.
+// MountPath is the mount's path of the latest request, with a slash at the end; empty before one.
 func (r *Reporter) MountPath() string {
 	if path := r.mountPath.Load(); path != nil {
 		return *path

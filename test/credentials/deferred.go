@@ -62,6 +62,6 @@ func ALongOutageHandsRevocationsOverToTheLedger(t *testing.T, mount mounttest.Ma
 		require.False(t, h.Pm.Accepts(l.Token()))
 		require.Empty(t, h.RecordIDs())
 		require.Zero(t, h.Pm.Count(processmakertest.ListTokens), "the token went along")
-		require.Zero(t, h.Backend.Engine().Credentials.Remembered())
+		require.Zero(t, h.Backend.Engine().Credentials.Attempts.Len())
 	}
 }

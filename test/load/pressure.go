@@ -116,7 +116,7 @@ func ManyLeasesExpireTogether(t *testing.T, mount mounttest.Maker) {
 			require.Empty(t, e.Waiting)
 			require.Empty(t, h.LivePersonal())
 			require.Empty(t, h.RecordIDs())
-			require.Zero(t, h.Backend.Engine().Credentials.Remembered())
+			require.Zero(t, h.Backend.Engine().Credentials.Attempts.Len())
 			require.Empty(t, h.Census(), "the session alone is left")
 			require.LessOrEqual(t, h.Pm.PeakInFlight(processmakertest.DeleteToken, processmakertest.ShowToken, processmakertest.ListTokens), instance.DefaultMaxConcurrentRequests/2)
 			require.LessOrEqual(t, h.Pm.Count(processmakertest.DeleteToken), test.count+mounttest.VaultRevocations, "no token is ended twice, but for those whose connection broke")
