@@ -169,7 +169,7 @@ func (r *passwordRotation) logIn(ctx context.Context) error {
 // change sends the change and proves it. It returns nil if the new password
 // holds.
 func (r *passwordRotation) change(ctx context.Context, change *passwordChange) error {
-	failed := r.send(ctx, change.Password)
+	failed := r.settings.client.ChangePassword(ctx, heldToken(r.bearer), change.Password)
 	if failed != nil && client.LeftThePassword(failed) {
 		r.giveUp(change, failed)
 		return &explained{r.changeCause(failed) + "; the old password holds", failed}
@@ -210,20 +210,6 @@ func (r *passwordRotation) prove(ctx context.Context, password string) error {
 	return b.tryLogin(ctx, r.storage, r.role, r.settings, r.auth, password)
 }
 
-// send has the password changed. A login that is so young that clocks may be
-// why it was refused is tried once more.
-func (r *passwordRotation) send(ctx context.Context, password string) error {
-	api, bearer := r.settings.client, heldToken(r.bearer)
-	err := api.ChangePassword(ctx, bearer, password)
-	if client.KindOf(err) != client.TokenRefused {
-		return err
-	}
-	if sleepErr := r.backend.clock.Sleep(ctx, client.SettlingPause); sleepErr != nil {
-		return err
-	}
-	return api.ChangePassword(ctx, bearer, password)
-}
-
 // giveUp forgets a password that ProcessMaker certainly has not taken, unless an
 // earlier try is still open with it that it may yet take.
 func (r *passwordRotation) giveUp(change *passwordChange, cause error) {
@@ -242,7 +228,7 @@ func (r *passwordRotation) putBack(ctx context.Context, change *passwordChange) 
 		return fmt.Errorf("ProcessMaker does not accept the new password, and the old one was not put back: %w", err)
 	}
 	old := r.role.Password
-	err := r.send(ctx, old)
+	err := r.settings.client.ChangePassword(ctx, heldToken(r.bearer), old)
 	if err == nil {
 		err = r.backend.tryLogin(ctx, r.storage, r.role, r.settings, r.auth, old)
 	}

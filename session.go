@@ -233,7 +233,7 @@ func (b *backend) asSession(ctx context.Context, storage logical.Storage, role *
 	if known := role.futile.Load(); known != nil && known.tokenID == current.TokenID && b.clock.Now().Before(known.Until) {
 		return &known.Remembered
 	}
-	err = b.settled(ctx, current, do)
+	err = do(current)
 	if client.KindOf(err) != client.TokenRefused {
 		return err
 	}
@@ -244,22 +244,9 @@ func (b *backend) asSession(ctx context.Context, storage logical.Storage, role *
 	if err != nil {
 		return err
 	}
-	err = b.settled(ctx, renewed, do)
+	err = do(renewed)
 	if client.KindOf(err) == client.TokenRefused {
 		return role.noteFutile(renewed, b.clock.Now(), err)
 	}
 	return err
-}
-
-// settled runs an exchange with a session's token, once more if the token is
-// refused and so young that clocks may be the reason.
-func (b *backend) settled(ctx context.Context, current *session, do func(*session) error) error {
-	err := do(current)
-	if client.KindOf(err) != client.TokenRefused || b.clock.Now().Sub(current.TokenReceivedAt) >= client.SettlingTime {
-		return err
-	}
-	if err := b.clock.Sleep(ctx, client.SettlingPause); err != nil {
-		return err
-	}
-	return do(current)
 }

@@ -72,3 +72,8 @@ func (c *Client) Close() { c.transport.CloseIdleConnections() }
 func (c *Client) endpoint(segments ...string) string {
 	return c.base.JoinPath(segments...).String()
 }
+
+// apiEndpoint is the URL of a path of the REST API.
+func (c *Client) apiEndpoint(segments ...string) string {
+	return c.endpoint(append([]string{"api", "1.0"}, segments...)...)
+}

@@ -28,6 +28,9 @@ type call struct {
 	// passBreaker: it is made even when the instance is thought unreachable,
 	// because the answer decides what becomes of a token.
 	passBreaker bool
+	// accepted: the bearer token was accepted a moment ago, so that a refusal is
+	// no matter of clocks.
+	accepted bool
 	// mostBytes is the size up to which an answer is read; 0 stands for
 	// usualReplyBytes.
 	mostBytes int

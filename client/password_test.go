@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -58,6 +59,8 @@ func TestWhatAFailedPasswordChangeLeaves(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t)
 			bearer := f.sign(t).Access
+			// Old enough that a refusal is believed at once.
+			f.clock.Advance(time.Minute)
 			if test.password == "" {
 				test.password = newPassword
 				f.pm.Inject(processmakertest.Fault{On: processmakertest.ChangePassword, Do: test.effect})

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"net/url"
 )
 
 const (
@@ -122,24 +121,6 @@ func (c *Client) ShowUser(ctx context.Context, bearer Token, userID string) (Use
 		return User{}, &Error{Kind: NotProcessMaker, Operation: showUser, Status: r.status, Detail: "the answer is not the user"}
 	}
 	return User{ID: string(shown.ID), Username: shown.Username, Administrator: *shown.Administrator}, nil
-}
-
-// askAPI makes one exchange with the REST API as bearer.
-func (c *Client) askAPI(ctx context.Context, method string, bearer Token, body []byte, call call, query url.Values, segments ...string) (*reply, error) {
-	address, err := url.Parse(c.endpoint(append([]string{"api", "1.0"}, segments...)...))
-	if err != nil {
-		return nil, &Error{Kind: BadRequest, Operation: call.operation, Detail: "the address cannot be made", NotSent: true}
-	}
-	address.RawQuery = query.Encode()
-	req, err := http.NewRequest(method, address.String(), bytes.NewReader(body))
-	if err != nil {
-		return nil, &Error{Kind: BadRequest, Operation: call.operation, Detail: "the request cannot be made", NotSent: true}
-	}
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	req.Header.Set("Authorization", "Bearer "+bearer.Value)
-	return c.exchange(ctx, req, call)
 }
 
 var errNotAUser = errors.New("a ProcessMaker user id is a number")
