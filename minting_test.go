@@ -32,7 +32,7 @@ func TestFailedMintingLeavesNothing(t *testing.T) {
 		"opaque token":               {inject(on, processmakertest.Replace(func(int, []byte) (int, []byte) { return 200, []byte(`{"accessToken":"SECRET"}`) })), 502, "RS256", true},
 		"forbidden":                  {inject(on, processmakertest.Answer(403, jsonHeader(), `{}`)), 400, "has to be an administrator", false},
 		"name refused":               {inject(on, processmakertest.Answer(422, jsonHeader(), `{}`)), 500, "malformed", false},
-		"throttled":                  {inject(on, processmakertest.Throttled(7)), 503, "try again in 7s", false},
+		"throttled":                  {inject(on, processmakertest.Throttled(7)), 503, "try again in 8s", false},
 		"down":                       {func(h *harness) { h.goDown() }, 502, "cannot be reached", false},
 	} {
 		t.Run(name, func(t *testing.T) {

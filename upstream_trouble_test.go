@@ -26,7 +26,7 @@ func TestUpstreamTroubleAtIssue(t *testing.T) {
 		"refused connection":    {inject(on, processmakertest.Refuse()), 502, "closed before the answer was complete"},
 		"server error":          {inject(on, processmakertest.ServerError()), 502, "HTTP 500"},
 		"maintenance":           {inject(on, processmakertest.Maintenance(90)), 502, "try again in 1m30s"},
-		"throttled":             {inject(on, processmakertest.Throttled(33)), 503, "33s"},
+		"throttled":             {inject(on, processmakertest.Throttled(33)), 503, "34s"},
 		"login page":            {inject(on, processmakertest.HTMLPage(200)), 502, "not JSON"},
 		"proxy's error page":    {inject(on, processmakertest.HTMLPage(502)), 502, "HTTP 502"},
 		"redirect":              {inject(on, processmakertest.Redirect("http://127.0.0.1:1/login")), 502, "redirect"},

@@ -10,9 +10,6 @@ import (
 const (
 	breakerFirstPause   = 5 * time.Second
 	breakerLongestPause = 30 * time.Second
-	// breakerLongestRetryAfter bounds how long a server may ask to be left
-	// alone: a maintenance window announced in hours often ends early.
-	breakerLongestRetryAfter = 10 * time.Minute
 )
 
 type verdict int
@@ -151,17 +148,8 @@ func (b *breaker) open(pause time.Duration) {
 // come.
 func (b *breaker) obey(until time.Time) {
 	b.change(func() {
-		now := b.clock.Now()
-		until = earlier(until, now.Add(breakerLongestRetryAfter))
-		if until.After(b.openUntil) && until.After(now) {
+		if until.After(b.openUntil) && until.After(b.clock.Now()) {
 			b.pause, b.openUntil = max(b.pause, breakerFirstPause), until
 		}
 	})
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
 }

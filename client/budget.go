@@ -140,7 +140,7 @@ func (b *budget) learn(status int, header http.Header) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if status == http.StatusTooManyRequests {
-		b.block(retryAfter(header, now, budgetWindow))
+		b.block(throttledUntil(header, now))
 		return
 	}
 	remaining, err := strconv.Atoi(header.Get("X-RateLimit-Remaining"))
@@ -182,18 +182,4 @@ func (b *budget) block(until time.Time) {
 	if until.After(b.blockedUntil) {
 		b.blockedUntil = until
 	}
-}
-
-// retryAfter reads the Retry-After header in both of its forms (RFC 9110
-// §10.2.3). Absent or unreadable it means assume from now, and it never means
-// more than an hour.
-func retryAfter(header http.Header, now time.Time, assume time.Duration) time.Time {
-	value := header.Get("Retry-After")
-	wait := assume
-	if seconds, err := strconv.ParseInt(value, 10, 64); err == nil && seconds >= 0 {
-		wait = time.Duration(min(seconds, 3600)) * time.Second
-	} else if at, err := http.ParseTime(value); err == nil {
-		wait = min(max(at.Sub(now), 0), time.Hour)
-	}
-	return now.Add(wait)
 }

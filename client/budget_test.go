@@ -111,11 +111,12 @@ func TestBudgetObeysTheServer(t *testing.T) {
 		header http.Header
 		wait   time.Duration
 	}{
-		"429 with seconds":         {429, header("Retry-After", "37"), 37 * time.Second},
-		"429 with a date":          {429, header("Retry-After", noon.Add(25*time.Second).Format(http.TimeFormat)), 25 * time.Second},
+		"429 with seconds":         {429, header("Retry-After", "37"), 38 * time.Second},
+		"429 at once":              {429, header("Retry-After", "0"), time.Second},
+		"429 with a date":          {429, header("Retry-After", noon.Add(25*time.Second).Format(http.TimeFormat)), 26 * time.Second},
 		"429 without a word":       {429, header(), budgetWindow},
 		"429 with nonsense":        {429, header("Retry-After", "soon"), budgetWindow},
-		"429 for ever":             {429, header("Retry-After", "999999999999"), time.Hour},
+		"429 for ever":             {429, header("Retry-After", "999999999999"), 10 * time.Minute},
 		"none remaining":           {200, header("X-RateLimit-Remaining", "0"), budgetWindow},
 		"some remaining":           {200, header("X-RateLimit-Remaining", "1"), 0},
 		"remaining is nonsense":    {200, header("X-RateLimit-Remaining", "-3"), 0},

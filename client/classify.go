@@ -73,14 +73,12 @@ func troubleFailure(operation string, r *reply) *Error {
 	switch {
 	case r.status == http.StatusTooManyRequests:
 		failure.Kind = Throttled
-		failure.RetryAt = retryAfter(r.header, r.at, budgetWindow)
+		failure.RetryAt = throttledUntil(r.header, r.at)
 		failure.Detail = "the limit of calls is used up"
 	case r.status == http.StatusServiceUnavailable:
 		failure.Kind = Unavailable
 		failure.Detail = "the instance says that it is not available"
-		if r.header.Get("Retry-After") != "" {
-			failure.RetryAt = retryAfter(r.header, r.at, 0)
-		}
+		failure.RetryAt = unavailableUntil(r.header, r.at)
 	case r.status >= 500:
 		failure.Kind = Unavailable
 		failure.Detail = "the instance is in trouble"

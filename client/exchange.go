@@ -106,7 +106,7 @@ func (c *Client) exchange(ctx context.Context, req *http.Request, call call) (*r
 	if reply.status == http.StatusServiceUnavailable && reply.header.Get("Retry-After") != "" {
 		// Reached, but not to be asked anything: the breaker stays as it is
 		// until then.
-		outcome, leaveAloneUntil = unused, retryAfter(reply.header, reply.at, 0)
+		outcome, leaveAloneUntil = unused, unavailableUntil(reply.header, reply.at)
 	}
 	return reply, nil
 }
