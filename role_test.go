@@ -129,7 +129,7 @@ func TestVerifyLogsInOnceAndEndsIt(t *testing.T) {
 	h.refusedWrite(logical.UpdateOperation, "roles/ci", map[string]any{"verify": true, "password": "wrong", "ttl": "1m"}, "nothing was stored")
 	require.Equal(t, before, h.read("roles/ci"))
 
-	h.pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Do: processmakertest.HTMLPage(502)})
+	h.pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Do: processmakertest.HTMLPage(500)})
 	h.mustWrite("roles/ci", map[string]any{"verify": true})
 	require.Equal(t, h.recordedIDs(), h.liveIDs(), "a token that could not be ended is put down as due")
 

@@ -40,7 +40,7 @@ func TestADeletedSessionStaysDeleted(t *testing.T) {
 		// The deletion could end the access token alone, and the refresh token
 		// would bring the session back.
 		"its refresh token lives": func(h *harness) {
-			h.pm.Inject(processmakertest.Fault{On: processmakertest.RefreshGrant, Do: processmakertest.HTMLPage(502)})
+			h.pm.Inject(processmakertest.Fault{On: processmakertest.RefreshGrant, Do: processmakertest.HTMLPage(500)})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

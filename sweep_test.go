@@ -47,7 +47,7 @@ func TestTokensPutDownAsDueAreEndedAtTheNextTick(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
 	h.tick()
-	h.pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Do: processmakertest.HTMLPage(502)})
+	h.pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Do: processmakertest.HTMLPage(500)})
 	h.mustWrite("roles/ci", map[string]any{"verify": true})
 	require.Len(t, h.liveIDs(), 1)
 	h.tick()

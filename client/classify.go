@@ -130,6 +130,19 @@ func isUnauthenticated(r *reply) bool {
 	return body.Error == "Unauthenticated."
 }
 
+// isMaintenance recognises ProcessMaker's own 503, said before anything was done,
+// as opposed to that of a gateway. A maintenance page of HTML cannot be told from
+// a gateway's.
+func isMaintenance(r *reply) bool {
+	if r.status != http.StatusServiceUnavailable || !r.json {
+		return false
+	}
+	var body struct {
+		Message any `json:"message"`
+	}
+	return json.Unmarshal(r.body, &body) == nil && body.Message == "Service Unavailable"
+}
+
 // found describes an answer without repeating anything of it.
 func found(r *reply) string {
 	form := "not JSON"

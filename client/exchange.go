@@ -25,12 +25,16 @@ type call struct {
 	lane      lane
 	// budgeted: it counts against the limit of the token endpoint.
 	budgeted bool
+	// looking: nobody depends on it, so that its failure opens no breaker.
+	looking bool
 	// passBreaker: it is made even when the instance is thought unreachable,
 	// because the answer decides what becomes of a token.
 	passBreaker bool
 	// accepted: the bearer token was accepted a moment ago, so that a refusal is
 	// no matter of clocks.
 	accepted bool
+	// timeout bounds it; 0 stands for that of the settings.
+	timeout time.Duration
 	// mostBytes is the size up to which an answer is read; 0 stands for
 	// usualReplyBytes.
 	mostBytes int
@@ -85,48 +89,102 @@ func (c *Client) exchange(ctx context.Context, req *http.Request, call call) (*r
 		c.breaker.obey(leaveAloneUntil)
 	}()
 
-	reply, failure, hurried := c.send(ctx, req, call)
-	outcome = answered
+	reply, failure, ranOut := c.send(ctx, req, call)
 	if failure != nil {
-		switch {
-		case hurried:
-			// A slow server is there: others, with more time, may be answered.
-			outcome = unused
-		case failure.Status == 0:
-			outcome = unreachable
-		}
+		outcome = call.saysOfFailure(failure, ranOut)
 		if failure.NotSent {
 			takeBack()
 		}
 		return nil, failure
 	}
+	outcome = call.saysOfAnswer(reply)
 	if call.budgeted {
 		c.budget.learn(reply.status, reply.header)
 	}
-	if reply.status == http.StatusServiceUnavailable && reply.header.Get("Retry-After") != "" {
-		// Reached, but not to be asked anything: the breaker stays as it is
-		// until then.
-		outcome, leaveAloneUntil = unused, unavailableUntil(reply.header, reply.at)
+	if reply.status == http.StatusServiceUnavailable && !call.looking {
+		leaveAloneUntil = unavailableUntil(reply.header, reply.at)
 	}
 	return reply, nil
 }
 
-// send tells of a failure also whether it was hurried: the caller's time, which
-// was shorter than the settings give an exchange, ran out.
-func (c *Client) send(ctx context.Context, req *http.Request, call call) (_ *reply, _ *Error, hurried bool) {
+// outOfTime says which time an exchange ran out of.
+type outOfTime int
+
+const (
+	// inTime: the exchange did not run out of time.
+	inTime outOfTime = iota
+	// callersTime is shorter than the time that the exchange may take.
+	callersTime
+	// serversTime: connected, the server did not answer in the whole time.
+	serversTime
+)
+
+// saysOfFailure is what a failed exchange says of the instance. A slow server is
+// there: whoever has more time, or asks for less, may be answered.
+func (call call) saysOfFailure(failure *Error, ranOut outOfTime) verdict {
+	switch {
+	case failure.Status != 0:
+		return answered
+	case call.looking, ranOut == callersTime, ranOut == serversTime && call.lane != foreground:
+		return unused
+	default:
+		return unreachable
+	}
+}
+
+// saysOfAnswer is what an answer says of the instance.
+func (call call) saysOfAnswer(r *reply) verdict {
+	switch {
+	case isMaintenance(r):
+		if r.header.Get("Retry-After") == "" {
+			return answered
+		}
+		// Reached, but not to be asked anything: the breaker stays as it is
+		// until then.
+		return unused
+	case !isGatewayTrouble(r.status):
+		return answered
+	case call.looking, call.lane == listing:
+		// A list can be too much for a server that answers everything else.
+		return unused
+	default:
+		return unreachable
+	}
+}
+
+// isGatewayTrouble: these statuses are those of a gateway whose server does not
+// answer it, but for maintenance.
+func isGatewayTrouble(status int) bool {
+	return status == http.StatusBadGateway || status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout
+}
+
+// send tells of a failure also whether time ran out.
+func (c *Client) send(ctx context.Context, req *http.Request, call call) (*reply, *Error, outOfTime) {
 	operation, mostBytes := call.operation, cmp.Or(call.mostBytes, usualReplyBytes)
-	timeout := c.timeout
+	whole := cmp.Or(call.timeout, c.timeout)
+	timeout := whole
 	if deadline, ok := ctx.Deadline(); ok {
 		// Contexts know the real time alone.
 		timeout = min(timeout, time.Until(deadline))
 	}
 	sendCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 	defer cancel()
-	ranOut := func() bool { return timeout < c.timeout && sendCtx.Err() != nil }
 	var gotConnection atomic.Bool
 	sendCtx = httptrace.WithClientTrace(sendCtx, &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { gotConnection.Store(true) },
 	})
+	ranOut := func() outOfTime {
+		switch {
+		case sendCtx.Err() == nil:
+			return inTime
+		case timeout < whole:
+			return callersTime
+		case gotConnection.Load():
+			return serversTime
+		default:
+			return inTime
+		}
+	}
 
 	req = req.Clone(sendCtx)
 	req.Header.Set("Accept", "application/json")
@@ -137,7 +195,7 @@ func (c *Client) send(ctx context.Context, req *http.Request, call call) (_ *rep
 		return nil, &Error{
 			Kind:      Unavailable,
 			Operation: operation,
-			Detail:    reasonFor(err, c.timeout),
+			Detail:    reasonFor(err, timeout.Round(time.Millisecond)),
 			NotSent:   !gotConnection.Load() || failedToConnect(err),
 		}, ranOut()
 	}
@@ -147,7 +205,7 @@ func (c *Client) send(ctx context.Context, req *http.Request, call call) (_ *rep
 		return nil, &Error{
 			Kind:      Unavailable,
 			Operation: operation,
-			Detail:    "the answer broke off: " + reasonFor(err, c.timeout),
+			Detail:    "the answer broke off: " + reasonFor(err, timeout.Round(time.Millisecond)),
 		}, ranOut()
 	}
 	if len(body) > mostBytes {
@@ -156,7 +214,7 @@ func (c *Client) send(ctx context.Context, req *http.Request, call call) (_ *rep
 			Operation: operation,
 			Status:    response.StatusCode,
 			Detail:    fmt.Sprintf("the answer is larger than %d MiB", mostBytes>>20),
-		}, false
+		}, inTime
 	}
 	return &reply{
 		status: response.StatusCode,
@@ -164,7 +222,7 @@ func (c *Client) send(ctx context.Context, req *http.Request, call call) (_ *rep
 		body:   body,
 		json:   isJSON(response.Header.Get("Content-Type")),
 		at:     c.clock.Now(),
-	}, nil, false
+	}, nil, inTime
 }
 
 // readReply reads an answer, and a byte more than any that is of use.

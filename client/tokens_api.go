@@ -85,14 +85,15 @@ func shows(r *reply, token Token) bool {
 }
 
 // CheckConnection asks whether a ProcessMaker answers at the base URL. It needs
-// no credentials: ProcessMaker's API knows how to refuse.
+// no credentials: ProcessMaker's API knows how to refuse. Failures are of type
+// *Error, and open no breaker.
 func (c *Client) CheckConnection(ctx context.Context) error {
 	const operation = "connection check"
 	req, err := http.NewRequest(http.MethodGet, c.apiEndpoint("users"), nil)
 	if err != nil {
 		return &Error{Kind: BadRequest, Operation: operation, Detail: "the address of the API cannot be made", NotSent: true}
 	}
-	r, err := c.exchange(ctx, req, call{operation: operation, lane: foreground})
+	r, err := c.exchange(ctx, req, call{operation: operation, lane: foreground, looking: true})
 	if err != nil {
 		return err
 	}
