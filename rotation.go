@@ -72,7 +72,7 @@ func (r *rotation) run(ctx context.Context) (outcome, error) {
 		return outcome{}, r.store(grant)
 	case client.KindOf(err) == client.Throttled:
 		return r.keepIfAlive(ctx, err)
-	case client.CertainlyNotDelivered(err):
+	case client.CertainlyNotDone(err):
 		return r.keep(err), nil
 	case client.KindOf(err) == client.GrantDead:
 		return r.loginAgain(ctx, "ProcessMaker does not accept the refresh token any more (used, revoked, purged, or its APP_KEY changed)", false)

@@ -212,7 +212,7 @@ func (b *backend) endOne(ctx context.Context, storage logical.Storage, id ledger
 		b.failures.Failed(string(id), b.clock.Now(), false)
 		b.counters.add(ledgerEndFailed)
 		b.log(hclog.Debug, told, "a credential that is due could not be ended", "error", err)
-		return sweepReport{failed: 1, unreachable: client.CertainlyNotDelivered(err)}
+		return sweepReport{failed: 1, unreachable: client.Unreachable(err)}
 	}
 	if err := b.forgetRecord(ctx, storage, record, read); err != nil {
 		b.log(hclog.Debug, told, "the record of a credential could not be deleted", "error", err)

@@ -65,6 +65,7 @@ func youngError(operation, why string) *Error {
 		Kind:      Unavailable,
 		Operation: operation,
 		Status:    http.StatusUnauthorized,
+		NoEffect:  true,
 		Detail:    fmt.Sprintf("a token younger than %s was refused, and %s", settlingTime, why),
 	}
 }

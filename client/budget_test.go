@@ -52,7 +52,7 @@ func TestBudgetFailsAtOnceWhenTheWaitIsLong(t *testing.T) {
 	_, err := b.wait(context.Background(), "test")
 	var failure *Error
 	require.ErrorAs(t, err, &failure)
-	require.True(t, CertainlyNotDelivered(err))
+	require.True(t, CertainlyNotDone(err))
 	require.Equal(t, noon.Add(budgetWindow), failure.RetryAt)
 }
 

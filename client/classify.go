@@ -72,11 +72,11 @@ func troubleFailure(operation string, r *reply) *Error {
 	failure := &Error{Operation: operation, Status: r.status}
 	switch {
 	case r.status == http.StatusTooManyRequests:
-		failure.Kind = Throttled
+		failure.Kind, failure.NoEffect = Throttled, true
 		failure.RetryAt = throttledUntil(r.header, r.at)
 		failure.Detail = "the limit of calls is used up"
 	case r.status == http.StatusServiceUnavailable:
-		failure.Kind = Unavailable
+		failure.Kind, failure.NoEffect = Unavailable, isMaintenance(r)
 		failure.Detail = "the instance says that it is not available"
 		failure.RetryAt = unavailableUntil(r.header, r.at)
 	case r.status >= 500:

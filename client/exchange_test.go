@@ -39,7 +39,7 @@ func TestACallerWhoLeavesStopsWaitingButNotWhatWasSent(t *testing.T) {
 	<-arrived
 	wg.Go(func() {
 		_, err := f.client.PasswordGrant(ctx, f.auth, f.login)
-		if !client.CertainlyNotDelivered(err) {
+		if !client.CertainlyNotDone(err) {
 			t.Errorf("%v", err)
 		}
 	})

@@ -61,7 +61,7 @@ func (c *Client) PasswordGrant(ctx context.Context, auth AuthClient, login Login
 
 // RefreshGrant trades a refresh token for a new pair (RFC 6749 §6). The old
 // access token dies with it at once. It counts against the limit of the token
-// endpoint. Failures are of type *Error; unless CertainlyNotDelivered or
+// endpoint. Failures are of type *Error; unless CertainlyNotDone or
 // RefusedWithoutUse say otherwise, the old pair may be dead after one.
 func (c *Client) RefreshGrant(ctx context.Context, auth AuthClient, refreshToken string) (*Grant, error) {
 	return c.grant(ctx, refreshGrant, auth, nil, func(ctx context.Context, cfg *oauth2.Config) (*oauth2.Token, error) {

@@ -30,7 +30,7 @@ func TestTimeouts(t *testing.T) {
 	f.pm.Inject(processmakertest.Fault{On: processmakertest.PasswordGrant, Do: processmakertest.Hold(release)})
 	_, err = impatient.PasswordGrant(context.Background(), f.auth, f.login)
 	require.ErrorContains(t, err, "no answer within 50ms")
-	require.False(t, client.CertainlyNotDelivered(err))
+	require.False(t, client.CertainlyNotDone(err))
 }
 
 func TestReasonsAreInOurOwnWords(t *testing.T) {
@@ -65,7 +65,7 @@ func TestReasonsAreInOurOwnWords(t *testing.T) {
 			err = c.CheckConnection(context.Background())
 			require.ErrorContains(t, err, test.says)
 			require.NotContains(t, err.Error(), "S3CRET")
-			require.Equal(t, name != "not HTTP", client.CertainlyNotDelivered(err))
+			require.Equal(t, name != "not HTTP", client.CertainlyNotDone(err))
 		})
 	}
 }

@@ -51,7 +51,7 @@ func changeConfirmed(r *reply) error {
 // LeftThePassword tells whether the failed change behind err had no effect for
 // sure.
 func LeftThePassword(err error) bool {
-	if CertainlyNotDelivered(err) {
+	if CertainlyNotDone(err) {
 		return true
 	}
 	switch KindOf(err) {

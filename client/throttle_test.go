@@ -67,7 +67,7 @@ func TestCallsThatDidNotArriveCostNothing(t *testing.T) {
 	require.NoError(t, err)
 	f.pm.GoOffline()
 	_, err = c.PasswordGrant(context.Background(), f.auth, f.login)
-	require.True(t, client.CertainlyNotDelivered(err))
+	require.True(t, client.CertainlyNotDone(err))
 	require.NoError(t, f.pm.GoOnline())
 	f.clock.Advance(5 * time.Second)
 	_, err = c.PasswordGrant(context.Background(), f.auth, f.login)
