@@ -52,7 +52,7 @@ func (b *backend) tokensOfRole(ctx context.Context, storage logical.Storage, rol
 			if role.UserID != "" {
 				userID = role.UserID
 			}
-			tokens, err = s.client.PersonalTokens(ctx, session.token(), userID)
+			tokens, err = listTokens(ctx, s, session.token(), userID)
 			return err
 		})
 		return tokens, err
@@ -68,7 +68,16 @@ func (b *backend) tokensOfRole(ctx context.Context, storage logical.Storage, rol
 		return nil, err
 	}
 	defer b.endLogin(storage, s, record)
-	return s.client.PersonalTokens(ctx, grant.Access, grant.Access.UserID)
+	return listTokens(ctx, s, grant.Access, grant.Access.UserID)
+}
+
+// listTokens collects the personal access tokens of a user.
+func listTokens(ctx context.Context, s *settings, bearer client.Token, userID string) (tokens []client.NamedToken, err error) {
+	err = s.client.PersonalTokens(ctx, bearer, userID, func(token client.NamedToken) { tokens = append(tokens, token) })
+	if err != nil {
+		return nil, err
+	}
+	return tokens, nil
 }
 
 // isOurs tells whether a record stands behind the name of a token: a name that

@@ -81,7 +81,7 @@ func (b *backend) endByName(ctx context.Context, storage logical.Storage, s *set
 	}
 	err = b.asSession(ctx, storage, role, s, func(session *session) error {
 		tokens, err := finder.of(record.UserID, b.clock.Now, func() ([]client.NamedToken, error) {
-			return s.client.PersonalTokens(ctx, session.token(), record.UserID)
+			return listTokens(ctx, s, session.token(), record.UserID)
 		})
 		if err != nil {
 			return err

@@ -27,7 +27,7 @@ func TestWhatOpensTheBreaker(t *testing.T) {
 		_, _ = f.client.PasswordGrant(context.Background(), f.auth, f.login)
 	}
 	list := func(f *fixture) {
-		_, _ = f.client.PersonalTokens(context.Background(), client.Token{UserID: "2", ID: "a"}, "2")
+		_, _ = f.list(client.Token{UserID: "2", ID: "a"})
 	}
 	revoke := func(f *fixture) {
 		_ = f.client.RevokeToken(context.Background(), client.Token{UserID: "2", ID: "a"})
@@ -90,7 +90,7 @@ func TestASlowListHoldsNobodyUp(t *testing.T) {
 	var lists sync.WaitGroup
 	for range 2 {
 		lists.Go(func() {
-			_, err := hasty.PersonalTokens(context.Background(), bearer, bearer.UserID)
+			_, err := listed(hasty, bearer)
 			if err != nil {
 				t.Errorf("a slow list has time: %s", err)
 			}

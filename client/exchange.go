@@ -1,23 +1,18 @@
 package client
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net"
 	"net/http"
 	"net/http/httptrace"
 	"sync/atomic"
 	"time"
 )
-
-// usualReplyBytes is far above any answer this package asks for, lists excepted.
-const usualReplyBytes = 1 << 20
 
 // call says how an exchange is to be made.
 type call struct {
@@ -38,16 +33,12 @@ type call struct {
 	// mostBytes is the size up to which an answer is read; 0 stands for
 	// usualReplyBytes.
 	mostBytes int
+	// stream, if set, reads the body of a success in JSON as it arrives, in place
+	// of reply.body. Its error, of type *Error, is the exchange's.
+	stream func(body io.Reader) error
 }
 
-// reply is an answer that was read to its end.
-type reply struct {
-	status int
-	header http.Header
-	body   []byte
-	json   bool
-	at     time.Time
-}
+func (call call) most() int { return cmp.Or(call.mostBytes, usualReplyBytes) }
 
 // exchange sends req once and reads the answer. ctx bounds the waiting for a
 // turn. Once the request is on its way only the timeout and the deadline of
@@ -160,8 +151,7 @@ func isGatewayTrouble(status int) bool {
 
 // send tells of a failure also whether time ran out.
 func (c *Client) send(ctx context.Context, req *http.Request, call call) (*reply, *Error, outOfTime) {
-	operation, mostBytes := call.operation, cmp.Or(call.mostBytes, usualReplyBytes)
-	whole := cmp.Or(call.timeout, c.timeout)
+	operation, whole := call.operation, cmp.Or(call.timeout, c.timeout)
 	timeout := whole
 	if deadline, ok := ctx.Deadline(); ok {
 		// Contexts know the real time alone.
@@ -200,21 +190,25 @@ func (c *Client) send(ctx context.Context, req *http.Request, call call) (*reply
 		}, ranOut()
 	}
 	defer response.Body.Close()
-	body, err := readReply(response, mostBytes)
-	if err != nil {
+	body, err := readBody(response, call)
+	var typed *Error
+	switch {
+	case err == nil:
+	case errors.As(err, &typed):
+		return nil, typed, inTime
+	case errors.Is(err, errTooLong):
+		return nil, &Error{
+			Kind:      NotProcessMaker,
+			Operation: operation,
+			Status:    response.StatusCode,
+			Detail:    fmt.Sprintf("the answer is larger than %d MiB", call.most()>>20),
+		}, inTime
+	default:
 		return nil, &Error{
 			Kind:      Unavailable,
 			Operation: operation,
 			Detail:    "the answer broke off: " + reasonFor(err, timeout.Round(time.Millisecond)),
 		}, ranOut()
-	}
-	if len(body) > mostBytes {
-		return nil, &Error{
-			Kind:      NotProcessMaker,
-			Operation: operation,
-			Status:    response.StatusCode,
-			Detail:    fmt.Sprintf("the answer is larger than %d MiB", mostBytes>>20),
-		}, inTime
 	}
 	return &reply{
 		status: response.StatusCode,
@@ -223,24 +217,6 @@ func (c *Client) send(ctx context.Context, req *http.Request, call call) (*reply
 		json:   isJSON(response.Header.Get("Content-Type")),
 		at:     c.clock.Now(),
 	}, nil, inTime
-}
-
-// readReply reads an answer, and a byte more than any that is of use.
-func readReply(response *http.Response, mostBytes int) ([]byte, error) {
-	// Room for all that is usually announced and for the end to be seen, so that
-	// nothing is copied on the way.
-	room := int(min(max(response.ContentLength, 0), usualReplyBytes)) + bytes.MinRead
-	body := bytes.NewBuffer(make([]byte, 0, room))
-	_, err := body.ReadFrom(io.LimitReader(response.Body, int64(mostBytes)+1))
-	return body.Bytes(), err
-}
-
-func isJSON(contentType string) bool {
-	if contentType == "application/json" {
-		return true
-	}
-	mediaType, _, err := mime.ParseMediaType(contentType)
-	return err == nil && mediaType == "application/json"
 }
 
 // failedToConnect tells whether err arose before there was a connection. The

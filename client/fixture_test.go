@@ -58,6 +58,19 @@ func (f *fixture) sign(t *testing.T) *client.Grant {
 	return grant
 }
 
+// list collects a user's personal access tokens.
+func (f *fixture) list(bearer client.Token) ([]client.NamedToken, error) {
+	return listed(f.client, bearer)
+}
+
+func listed(c *client.Client, bearer client.Token) (tokens []client.NamedToken, err error) {
+	err = c.PersonalTokens(context.Background(), bearer, bearer.UserID, func(token client.NamedToken) { tokens = append(tokens, token) })
+	if err != nil {
+		return nil, err
+	}
+	return tokens, nil
+}
+
 func jsonAnswer(status int, body string) processmakertest.Effect {
 	return processmakertest.Answer(status, map[string][]string{"Content-Type": {"application/json"}}, body)
 }

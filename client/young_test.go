@@ -34,7 +34,7 @@ var bearerCalls = map[string]struct {
 		return f.client.RevokeTokenOf(context.Background(), bearer, bearer.UserID, bearer.ID)
 	}},
 	"PersonalTokens": {processmakertest.ListTokens, func(f *fixture, bearer client.Token) error {
-		_, err := f.client.PersonalTokens(context.Background(), bearer, bearer.UserID)
+		_, err := f.list(bearer)
 		return err
 	}},
 	"ShowUser": {processmakertest.ShowUser, func(f *fixture, bearer client.Token) error {
