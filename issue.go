@@ -126,6 +126,11 @@ func (b *backend) stillWanted(ctx context.Context, storage logical.Storage, orde
 // login makes a new pair of tokens for a role. The auth client is returned for
 // messages even where there is an error.
 func (b *backend) login(ctx context.Context, storage logical.Storage, role *loadedRole, s *settings) (*client.Grant, authClient, error) {
+	return b.loginFor(ctx, storage, role, s, false)
+}
+
+// loginFor is login; kept for a session or a renewal.
+func (b *backend) loginFor(ctx context.Context, storage logical.Storage, role *loadedRole, s *settings, kept bool) (*client.Grant, authClient, error) {
 	if err := role.belongsTo(s); err != nil {
 		return nil, authClient{}, err
 	}
@@ -141,9 +146,10 @@ func (b *backend) login(ctx context.Context, storage logical.Storage, role *load
 	err = errPanicked
 	defer func() { settle(err, isRefusal(err)) }()
 	var grant *client.Grant
-	grant, err = s.client.PasswordGrant(ctx, auth.forClient(), role.loginWith(role.Password))
+	tokens := s.client.For(client.Caller{Role: role.name, Kept: kept})
+	grant, err = tokens.PasswordGrant(ctx, auth.forClient(), role.loginWith(role.Password))
 	if client.KindOf(err) == client.GrantDead {
-		grant, err = b.loginAsChanged(ctx, storage, role, s, auth, err)
+		grant, err = b.loginAsChanged(ctx, storage, role, tokens, auth, err)
 	}
 	b.noteLostAnswer(role.name, err)
 	b.noteLogin(role, auth, err)

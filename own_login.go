@@ -21,7 +21,7 @@ func (r *role) loginWith(password string) client.Login {
 
 // tryLogin finds out whether a password holds.
 func (b *backend) tryLogin(ctx context.Context, storage logical.Storage, role *loadedRole, s *settings, auth authClient, password string) error {
-	grant, err := s.client.PasswordGrant(ctx, auth.forClient(), role.loginWith(password))
+	grant, err := s.client.For(client.Caller{Role: role.name}).PasswordGrant(ctx, auth.forClient(), role.loginWith(password))
 	if err != nil {
 		b.noteLostAnswer(role.name, err)
 		return err

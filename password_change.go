@@ -118,7 +118,7 @@ func (c *passwordChange) whole() bool {
 // loginAsChanged logs in with the password that a change has given the user
 // since the role was loaded, or may have given. refused is the answer where
 // there is none.
-func (b *backend) loginAsChanged(ctx context.Context, storage logical.Storage, role *loadedRole, s *settings, auth authClient, refused error) (*client.Grant, error) {
+func (b *backend) loginAsChanged(ctx context.Context, storage logical.Storage, role *loadedRole, tokens client.Grants, auth authClient, refused error) (*client.Grant, error) {
 	// The change comes first: it is deleted after the role is written.
 	change, err := readPasswordChange(ctx, storage, passwordChangeKey(role.URL, role.Username))
 	if isUnreadable(err) {
@@ -129,7 +129,7 @@ func (b *backend) loginAsChanged(ctx context.Context, storage logical.Storage, r
 		return nil, err
 	}
 	if change != nil && change.concerns(role.name, &role.role) {
-		grant, err := s.client.PasswordGrant(ctx, auth.forClient(), role.loginWith(change.Password))
+		grant, err := tokens.PasswordGrant(ctx, auth.forClient(), role.loginWith(change.Password))
 		// Of a performance secondary the roles are the primary's to write.
 		if err == nil && b.WriteSafeReplicationState() {
 			switch err := b.adopt(storage, change); {
@@ -148,7 +148,7 @@ func (b *backend) loginAsChanged(ctx context.Context, storage logical.Storage, r
 	case current == nil || current.Password == role.Password || current.URL != role.URL || userKey(current.Username) != userKey(role.Username):
 		return nil, refused
 	}
-	return s.client.PasswordGrant(ctx, auth.forClient(), role.loginWith(current.Password))
+	return tokens.PasswordGrant(ctx, auth.forClient(), role.loginWith(current.Password))
 }
 
 // adopt writes a password that is known to hold into the roles that wait for

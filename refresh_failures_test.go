@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/client/processmakertest"
 )
 
@@ -191,7 +192,7 @@ func (h *harness) spendRefreshToken() {
 		record := h.record(id)
 		settings, err := h.backend.settings.load(context.Background(), h.storage, h.clock)
 		require.NoError(h.t, err)
-		grant, err := settings.client.RefreshGrant(context.Background(), settings.config.AuthClient.forClient(), record.RefreshToken)
+		grant, err := settings.client.For(client.Caller{}).RefreshGrant(context.Background(), settings.config.AuthClient.forClient(), record.RefreshToken)
 		require.NoError(h.t, err)
 		require.NoError(h.t, settings.client.RevokeToken(context.Background(), grant.Access))
 	}

@@ -66,7 +66,7 @@ func (r *rotation) run(ctx context.Context) (outcome, error) {
 			return r.loginAgain(ctx, "an earlier refresh killed the token", true)
 		}
 	}
-	grant, err := r.settings.client.RefreshGrant(ctx, r.auth.forClient(), r.refreshToken)
+	grant, err := r.tokens().RefreshGrant(ctx, r.auth.forClient(), r.refreshToken)
 	switch {
 	case err == nil:
 		return outcome{}, r.store(grant)
@@ -79,6 +79,11 @@ func (r *rotation) run(ctx context.Context) (outcome, error) {
 	default:
 		return r.findOut(ctx, err, !client.RefusedWithoutUse(err))
 	}
+}
+
+// tokens are the token calls of a renewal.
+func (r *rotation) tokens() client.Grants {
+	return r.settings.client.For(client.Caller{Role: r.role.name, Kept: true})
 }
 
 // findOut asks ProcessMaker whether the old token lives after a refresh that
@@ -102,7 +107,7 @@ func (r *rotation) findOut(ctx context.Context, cause error, mayRepeat bool) (ou
 	case !mayRepeat || !r.timeToRepeat(ctx):
 		return r.keep(cause), nil
 	}
-	grant, err := r.settings.client.RefreshGrant(ctx, r.auth.forClient(), r.refreshToken)
+	grant, err := r.tokens().RefreshGrant(ctx, r.auth.forClient(), r.refreshToken)
 	switch {
 	case err == nil:
 		return outcome{}, r.store(grant)
@@ -156,7 +161,7 @@ func (r *rotation) loginAgain(ctx context.Context, why string, oldIsDead bool) (
 		}
 		return outcome{}, &chainLost{why}
 	}
-	grant, _, err := r.backend.login(ctx, r.storage, r.role, r.settings)
+	grant, _, err := r.backend.loginFor(ctx, r.storage, r.role, r.settings, true)
 	if err != nil {
 		return outcome{}, &explained{fmt.Sprintf("%s; logging in again failed: %s", why, r.cause(err)), err}
 	}

@@ -67,7 +67,7 @@ func (b *backend) useSession(ctx context.Context, storage logical.Storage, role 
 // startSession signs in with the role's password. The caller holds the
 // session's lock.
 func (b *backend) startSession(ctx context.Context, storage logical.Storage, role *loadedRole, s *settings, fingerprint ledger.Fingerprint, old *session) (*session, error) {
-	grant, auth, err := b.login(ctx, storage, role, s)
+	grant, auth, err := b.loginFor(ctx, storage, role, s, true)
 	if err != nil {
 		return nil, err
 	}

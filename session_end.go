@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/internal/ledger"
 )
 
@@ -69,7 +70,7 @@ func (b *backend) endPair(storage logical.Storage, s *settings, auth authClient,
 	ctx, cancel := context.WithTimeout(context.Background(), exchangesTimeout)
 	defer cancel()
 	last := old.token()
-	grant, err := s.client.RefreshGrant(ctx, auth.forClient(), old.RefreshToken)
+	grant, err := s.client.For(client.Caller{Role: role, Kept: true}).RefreshGrant(ctx, auth.forClient(), old.RefreshToken)
 	if err == nil {
 		last = grant.Access
 		if record, err := b.recordAsDue(storage, last, role, old.Fingerprint); err == nil {

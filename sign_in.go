@@ -110,7 +110,7 @@ func (b *backend) completeSignIn(ctx context.Context, req *logical.Request, role
 	if err != nil {
 		return nil, err
 	}
-	grant, err := s.client.CodeGrant(ctx, auth.forClient(), pending.RedirectURI, code, pending.Verifier)
+	grant, err := s.client.For(client.Caller{Role: role.name, Kept: true}).CodeGrant(ctx, auth.forClient(), pending.RedirectURI, code, pending.Verifier)
 	if err != nil {
 		b.noteLostAnswer(role.name, err)
 		return nil, codeTrouble(err)
@@ -232,7 +232,7 @@ func (b *backend) importSession(ctx context.Context, storage logical.Storage, ro
 	if err != nil {
 		return nil, err
 	}
-	grant, err := b.refreshImported(ctx, s, auth, refreshToken)
+	grant, err := b.refreshImported(ctx, role.name, s, auth, refreshToken)
 	switch {
 	case err == nil:
 		return b.beginSession(ctx, storage, role, s, auth, grant)
@@ -246,14 +246,14 @@ func (b *backend) importSession(ctx context.Context, storage logical.Storage, ro
 
 // refreshImported uses a refresh token that may be brought twice at once: by two
 // refreshes at a time ProcessMaker can be made to give two pairs.
-func (b *backend) refreshImported(ctx context.Context, s *settings, auth authClient, refreshToken string) (*client.Grant, error) {
+func (b *backend) refreshImported(ctx context.Context, role string, s *settings, auth authClient, refreshToken string) (*client.Grant, error) {
 	hash := sha256.Sum256([]byte(refreshToken))
 	unlock, err := b.records.Lock(ctx, "imported "+hex.EncodeToString(hash[:]))
 	if err != nil {
 		return nil, fmt.Errorf("gave up waiting for another import of the same refresh token: %w", err)
 	}
 	defer unlock()
-	return s.client.RefreshGrant(ctx, auth.forClient(), refreshToken)
+	return s.client.For(client.Caller{Role: role, Kept: true}).RefreshGrant(ctx, auth.forClient(), refreshToken)
 }
 
 // dropExpiredSignIns forgets sign-ins that nobody completed.

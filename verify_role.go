@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-processmaker/client"
 )
 
 // verifyRole logs in once with a role that is about to be written, and ends
@@ -16,7 +18,7 @@ func (b *backend) verifyRole(ctx context.Context, req *logical.Request, name str
 		return nil, err
 	}
 	// Not as the role logs in otherwise: the password as it was typed counts.
-	grant, err := s.client.PasswordGrant(ctx, auth.forClient(), r.loginWith(r.Password))
+	grant, err := s.client.For(client.Caller{Role: name}).PasswordGrant(ctx, auth.forClient(), r.loginWith(r.Password))
 	if err != nil {
 		b.noteLostAnswer(name, err)
 		return upstreamAnswer(loginTrouble(name, r, auth, err, b.clock.Now())+"; nothing was stored", err)

@@ -82,8 +82,8 @@ func (b *breaker) change(make func()) {
 }
 
 // admit asks for leave to make an exchange. Where it is refused, the second
-// result says when to ask again. Otherwise settle must be called once with
-// what became of the exchange.
+// result says when to ask again. Otherwise settle must be called once with the
+// exchange's verdict.
 func (b *breaker) admit() (settle func(verdict), retryAt time.Time, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -24,7 +24,7 @@ func TestWhatOpensTheBreaker(t *testing.T) {
 		return processmakertest.Answer(status, header, "<html>")
 	}
 	login := func(f *fixture) {
-		_, _ = f.client.PasswordGrant(context.Background(), f.auth, f.login)
+		_, _ = f.client.For(ci).PasswordGrant(context.Background(), f.auth, f.login)
 	}
 	list := func(f *fixture) {
 		_, _ = f.list(client.Token{UserID: "2", ID: "a"})
@@ -123,7 +123,7 @@ func TestALookSaysNothingToTheBreaker(t *testing.T) {
 	f.sign(t)
 
 	f.pm.GoOffline()
-	_, err := f.client.PasswordGrant(context.Background(), f.auth, f.login)
+	_, err := f.client.For(ci).PasswordGrant(context.Background(), f.auth, f.login)
 	require.Error(t, err)
 	f.clock.Advance(5 * time.Second)
 	require.Error(t, f.client.Probe(context.Background()))

@@ -4,7 +4,7 @@
 //
 // Every exchange passes the same gates: a breaker that answers at once while
 // the instance is known to be unreachable, a budget for the throttled token
-// endpoint, and two lanes that bound what is in flight. Nothing is sent twice
+// endpoint, and lanes that bound the exchanges in flight. Nothing is sent twice
 // unless it certainly did not arrive or is idempotent.
 package client
 
@@ -54,7 +54,7 @@ func New(cfg Config, clk clock.Clock) (*Client, error) {
 	}, nil
 }
 
-// Inherit takes over what previous knows of the instance's token limit, so that
+// Inherit takes over the count of token calls that previous has made, so that
 // new settings do not spend the same minute's calls again. It is called before c
 // is used by anybody else, and only when c takes the place of previous.
 func (c *Client) Inherit(previous *Client) {

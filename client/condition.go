@@ -30,7 +30,7 @@ func (c *Client) Condition() Condition {
 
 // Probe finds out whether a ProcessMaker answers now. It returns nil, or a
 // failure of type *Error. An answer closes the breaker; a failure says nothing to
-// it, so that nobody who only looks keeps others from being served.
+// it, so that reading a status keeps nobody from being served.
 func (c *Client) Probe(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()

@@ -160,9 +160,9 @@ func RefusedWithoutUse(err error) bool {
 }
 
 // AnswerLost tells whether the request behind err was sent and no answer of
-// ProcessMaker itself to it came back: what it made, if anything, nobody knows. So
-// do all answers of 500 and above but ProcessMaker's word of maintenance, and
-// successes without the token that they should hold. A redirect, or a status of
+// ProcessMaker itself to it came back: a token that nobody knows may live. That
+// holds for every answer of 500 and above but ProcessMaker's word of maintenance,
+// and for a success without the token that it should hold. A redirect, or a status of
 // 400 to 499 from something in between, says that the request was not carried out.
 func AnswerLost(err error) bool {
 	var e *Error

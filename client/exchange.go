@@ -18,8 +18,10 @@ import (
 type call struct {
 	operation string
 	lane      lane
-	// budgeted: it counts against the limit of the token endpoint.
+	// budgeted: it counts against the limit of the token endpoint, on behalf of
+	// caller.
 	budgeted bool
+	caller   Caller
 	// looking: nobody depends on it, so that its failure opens no breaker.
 	looking bool
 	// passBreaker: it is made even when the instance is thought unreachable,
@@ -53,7 +55,7 @@ func (c *Client) exchange(ctx context.Context, req *http.Request, call call) (*r
 	takeBack := func() {}
 	if call.budgeted {
 		var err error
-		if takeBack, err = c.budget.wait(ctx, call.operation); err != nil {
+		if takeBack, err = c.budget.wait(ctx, call.operation, call.caller); err != nil {
 			return nil, notSentError(call.operation, err)
 		}
 	}
@@ -111,7 +113,7 @@ const (
 )
 
 // saysOfFailure is what a failed exchange says of the instance. A slow server is
-// there: whoever has more time, or asks for less, may be answered.
+// there: an exchange with more time, or a smaller one, may be answered.
 func (call call) saysOfFailure(failure *Error, ranOut outOfTime) verdict {
 	switch {
 	case failure.Status != 0:

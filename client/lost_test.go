@@ -45,7 +45,7 @@ func TestWhatIsLostAndWhatIsCertainlyNotDone(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t)
 			f.pm.Inject(processmakertest.Fault{On: processmakertest.PasswordGrant, Do: test.answer})
-			_, err := f.client.PasswordGrant(context.Background(), f.auth, f.login)
+			_, err := f.client.For(ci).PasswordGrant(context.Background(), f.auth, f.login)
 			require.Equal(t, test.lost, client.AnswerLost(err), "%v", err)
 			require.Equal(t, test.notDone, client.CertainlyNotDone(err), "%v", err)
 			require.Equal(t, test.unreachable, client.Unreachable(err), "%v", err)
@@ -58,7 +58,7 @@ func TestAnInstanceThatIsDownIsUnreachable(t *testing.T) {
 	f := newFixture(t)
 	f.pm.GoOffline()
 	for range 2 { // the connection is refused, then the breaker is open
-		_, err := f.client.PasswordGrant(context.Background(), f.auth, f.login)
+		_, err := f.client.For(ci).PasswordGrant(context.Background(), f.auth, f.login)
 		require.True(t, client.CertainlyNotDone(err))
 		require.True(t, client.Unreachable(err))
 		require.False(t, client.AnswerLost(err))
@@ -89,7 +89,7 @@ func TestAStoppedServerLosesFewAnswers(t *testing.T) {
 		var readers sync.WaitGroup
 		for range 8 {
 			readers.Go(func() {
-				if _, err := f.client.PasswordGrant(context.Background(), f.auth, f.login); client.AnswerLost(err) {
+				if _, err := f.client.For(ci).PasswordGrant(context.Background(), f.auth, f.login); client.AnswerLost(err) {
 					lost.Add(1)
 				}
 			})

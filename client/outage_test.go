@@ -17,13 +17,13 @@ func TestTheBreakerAnswersForAnUnreachableInstance(t *testing.T) {
 	grant := f.sign(t)
 	f.pm.GoOffline()
 	f.client.Close()
-	_, err := f.client.PasswordGrant(context.Background(), f.auth, f.login)
+	_, err := f.client.For(ci).PasswordGrant(context.Background(), f.auth, f.login)
 	require.True(t, client.CertainlyNotDone(err))
 	require.ErrorContains(t, err, "connection refused")
 	require.NoError(t, f.pm.GoOnline())
 	f.pm.ResetLog()
 
-	_, err = f.client.PasswordGrant(context.Background(), f.auth, f.login)
+	_, err = f.client.For(ci).PasswordGrant(context.Background(), f.auth, f.login)
 	var failure *client.Error
 	require.ErrorAs(t, err, &failure)
 	require.Equal(t, client.Unavailable, failure.Kind)
@@ -43,9 +43,9 @@ func TestMaintenanceIsObeyed(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.pm.Inject(processmakertest.Fault{On: processmakertest.Any, Do: processmakertest.Maintenance(60)})
-	_, err := f.client.PasswordGrant(context.Background(), f.auth, f.login)
+	_, err := f.client.For(ci).PasswordGrant(context.Background(), f.auth, f.login)
 	require.Equal(t, client.Unavailable, client.KindOf(err))
-	_, err = f.client.PasswordGrant(context.Background(), f.auth, f.login)
+	_, err = f.client.For(ci).PasswordGrant(context.Background(), f.auth, f.login)
 	require.True(t, client.CertainlyNotDone(err))
 	require.Equal(t, 1, f.pm.Count())
 	f.clock.Advance(time.Minute)
@@ -63,7 +63,7 @@ func TestMaintenanceThatGoesOnIsToldOnce(t *testing.T) {
 	require.NoError(t, err)
 	remove := f.pm.Inject(processmakertest.Fault{On: processmakertest.Any, Times: -1, Do: processmakertest.Maintenance(60)})
 	for range 3 {
-		_, err := f.client.PasswordGrant(context.Background(), f.auth, f.login)
+		_, err := f.client.For(ci).PasswordGrant(context.Background(), f.auth, f.login)
 		require.Error(t, err)
 		f.clock.Advance(time.Minute)
 	}

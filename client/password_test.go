@@ -25,7 +25,7 @@ func TestChangePassword(t *testing.T) {
 	alive, err := f.client.TokenAlive(context.Background(), bearer)
 	require.NoError(t, err)
 	require.True(t, alive, "no token ends by it")
-	_, err = f.client.PasswordGrant(context.Background(), f.auth, f.login)
+	_, err = f.client.For(ci).PasswordGrant(context.Background(), f.auth, f.login)
 	require.Equal(t, client.GrantDead, client.KindOf(err))
 }
 

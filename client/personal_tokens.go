@@ -18,14 +18,14 @@ const (
 // does not know. Its other 404s have an object.
 const unknownToken = "[]"
 
-// User is what is needed to know of a ProcessMaker user.
+// User is a ProcessMaker user, as far as tokens need it.
 type User struct {
 	ID, Username  string
 	Administrator bool
 }
 
 // CreatePersonalToken makes a personal access token of the user userID with the
-// authority of bearer, who is that user or an administrator. It is not
+// authority of bearer, a token of that user or of an administrator. It is not
 // throttled. Unless NotSent or the kind says otherwise, the token may exist
 // after a failure; its name tells.
 func (c *Client) CreatePersonalToken(ctx context.Context, bearer Token, userID, name string) (Token, error) {

@@ -11,8 +11,8 @@ const (
 	// maintenance window announced in hours often ends early, and a header may
 	// be wrong.
 	longestAskedWait = 10 * time.Minute
-	// roundedDown is what the throttle's Retry-After is short of: Laravel rounds
-	// it down to whole seconds.
+	// roundedDown is added to the throttle's Retry-After, which Laravel rounds down
+	// to whole seconds.
 	roundedDown = time.Second
 )
 
