@@ -131,7 +131,7 @@ func TestVerifyLogsInOnceAndEndsIt(t *testing.T) {
 	h.RefusedWrite(logical.UpdateOperation, "roles/ci", map[string]any{"verify": true, "password": "wrong", "ttl": "1m"}, "nothing was stored")
 	require.Equal(t, before, h.Read("roles/ci"))
 
-	h.Pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Do: processmakertest.HTMLPage(502)})
+	h.Pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Do: processmakertest.HTMLPage(500)})
 	h.MustWrite("roles/ci", map[string]any{"verify": true})
 	require.Equal(t, h.RecordedIDs(), h.LiveIDs(), "a token that could not be ended is put down as due")
 

@@ -10,9 +10,6 @@ import (
 const (
 	breakerFirstPause   = 5 * time.Second
 	breakerLongestPause = 30 * time.Second
-	// breakerLongestRetryAfter bounds how long a server may ask to be left
-	// alone: a maintenance window announced in hours often ends early.
-	breakerLongestRetryAfter = 10 * time.Minute
 )
 
 type verdict int
@@ -85,23 +82,23 @@ func (b *breaker) change(make func()) {
 }
 
 // admit asks for leave to make an exchange. Where it is refused, the second
-// result says when to ask again. Otherwise settle must be called once with
-// what became of the exchange.
-func (b *breaker) admit() (settle func(verdict), retryAt time.Time, ok bool) {
+// result says when to ask again. Otherwise settle must be called once with the
+// exchange's verdict.
+func (b *breaker) admit() (settle func(verdict), retryAt time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.pause == 0 {
-		return b.settleOrdinary, time.Time{}, true
+		return b.settleOrdinary, time.Time{}
 	}
 	now := b.clock.Now()
 	if now.Before(b.openUntil) {
-		return nil, b.openUntil, false
+		return nil, b.openUntil
 	}
 	if b.probing {
-		return nil, now.Add(time.Second), false
+		return nil, now.Add(time.Second)
 	}
 	b.probing = true
-	return b.settleProbe, time.Time{}, true
+	return b.settleProbe, time.Time{}
 }
 
 // refusal tells, without asking for leave, whether an exchange would be
@@ -151,17 +148,8 @@ func (b *breaker) open(pause time.Duration) {
 // come.
 func (b *breaker) obey(until time.Time) {
 	b.change(func() {
-		now := b.clock.Now()
-		until = earlier(until, now.Add(breakerLongestRetryAfter))
-		if until.After(b.openUntil) && until.After(now) {
+		if until.After(b.openUntil) && until.After(b.clock.Now()) {
 			b.pause, b.openUntil = max(b.pause, breakerFirstPause), until
 		}
 	})
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
 }

@@ -23,13 +23,23 @@ func header(pairs ...string) http.Header {
 	return h
 }
 
+// earliest is when a call of caller could be made that comes now.
+func earliest(b *budget, caller Caller) time.Time {
+	turn := &turn{caller: caller}
+	b.enter(turn)
+	defer b.leave(turn)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.expected(turn, b.clock.Now())
+}
+
 func TestBudgetNeverLetsMoreThanTheLimitIntoAMinute(t *testing.T) {
 	t.Parallel()
 	clk := clocktest.NewAuto(noon)
 	b := newBudget(clk, 10)
 	var calls []time.Time
 	for len(calls) < 200 {
-		if _, err := b.wait(context.Background(), "test"); err == nil {
+		if _, err := b.wait(context.Background(), "test", Caller{}); err == nil {
 			calls = append(calls, clk.Now())
 		} else {
 			require.Equal(t, Throttled, KindOf(err))
@@ -46,13 +56,13 @@ func TestBudgetFailsAtOnceWhenTheWaitIsLong(t *testing.T) {
 	clk := clocktest.New(noon)
 	b := newBudget(clk, 2)
 	for range 2 {
-		_, err := b.wait(context.Background(), "test")
+		_, err := b.wait(context.Background(), "test", Caller{})
 		require.NoError(t, err)
 	}
-	_, err := b.wait(context.Background(), "test")
+	_, err := b.wait(context.Background(), "test", Caller{})
 	var failure *Error
 	require.ErrorAs(t, err, &failure)
-	require.True(t, CertainlyNotDelivered(err))
+	require.True(t, CertainlyNotDone(err))
 	require.Equal(t, noon.Add(budgetWindow), failure.RetryAt)
 }
 
@@ -60,20 +70,20 @@ func TestBudgetQueuesInOrderOfArrival(t *testing.T) {
 	t.Parallel()
 	clk := clocktest.New(noon)
 	b := newBudget(clk, 1)
-	_, err := b.wait(context.Background(), "test")
+	_, err := b.wait(context.Background(), "test", Caller{})
 	require.NoError(t, err)
 	clk.Advance(50 * time.Second)
 
 	served := make(chan time.Time, 1)
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		if _, err := b.wait(context.Background(), "test"); err == nil {
+		if _, err := b.wait(context.Background(), "test", Caller{}); err == nil {
 			served <- clk.Now()
 		}
 	})
 	clk.WaitForSleepers(1)
 	// The second in line would come a minute after the first.
-	_, err = b.wait(context.Background(), "test")
+	_, err = b.wait(context.Background(), "test", Caller{})
 	require.Equal(t, Throttled, KindOf(err))
 	clk.Advance(11 * time.Second)
 	wg.Wait()
@@ -85,23 +95,23 @@ func TestBudgetTakesBackCallsThatWereNotMade(t *testing.T) {
 	clk := clocktest.New(noon)
 	b := newBudget(clk, 1)
 	for range 5 {
-		takeBack, err := b.wait(context.Background(), "test")
+		takeBack, err := b.wait(context.Background(), "test", Caller{})
 		require.NoError(t, err)
 		takeBack()
 	}
-	_, err := b.wait(context.Background(), "test")
+	_, err := b.wait(context.Background(), "test", Caller{})
 	require.NoError(t, err)
 	clk.Advance(50 * time.Second)
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		_, err := b.wait(ctx, "test")
+		_, err := b.wait(ctx, "test", Caller{})
 		require.ErrorIs(t, err, context.Canceled)
 	})
 	clk.WaitForSleepers(1)
 	cancel()
 	wg.Wait()
-	require.Len(t, b.slots, 1, "the place of the one who left is free again")
+	require.Len(t, b.spent, 1, "the place of the one who left is free again")
 }
 
 func TestBudgetObeysTheServer(t *testing.T) {
@@ -111,11 +121,12 @@ func TestBudgetObeysTheServer(t *testing.T) {
 		header http.Header
 		wait   time.Duration
 	}{
-		"429 with seconds":         {429, header("Retry-After", "37"), 37 * time.Second},
-		"429 with a date":          {429, header("Retry-After", noon.Add(25*time.Second).Format(http.TimeFormat)), 25 * time.Second},
+		"429 with seconds":         {429, header("Retry-After", "37"), 38 * time.Second},
+		"429 at once":              {429, header("Retry-After", "0"), time.Second},
+		"429 with a date":          {429, header("Retry-After", noon.Add(25*time.Second).Format(http.TimeFormat)), 26 * time.Second},
 		"429 without a word":       {429, header(), budgetWindow},
 		"429 with nonsense":        {429, header("Retry-After", "soon"), budgetWindow},
-		"429 for ever":             {429, header("Retry-After", "999999999999"), time.Hour},
+		"429 for ever":             {429, header("Retry-After", "999999999999"), 10 * time.Minute},
 		"none remaining":           {200, header("X-RateLimit-Remaining", "0"), budgetWindow},
 		"some remaining":           {200, header("X-RateLimit-Remaining", "1"), 0},
 		"remaining is nonsense":    {200, header("X-RateLimit-Remaining", "-3"), 0},
@@ -126,9 +137,7 @@ func TestBudgetObeysTheServer(t *testing.T) {
 			// No limit of our own: the server's word counts all the same.
 			b := newBudget(clocktest.New(noon), 0)
 			b.learn(test.status, test.header)
-			slot, ok := b.reserve(noon)
-			require.Equal(t, test.wait == 0, ok)
-			require.Equal(t, noon.Add(test.wait), slot)
+			require.Equal(t, noon.Add(test.wait), earliest(b, Caller{}))
 		})
 	}
 }
@@ -143,27 +152,24 @@ func TestBudgetKnowsWhenTheServersMinuteBegan(t *testing.T) {
 			clk.Advance(time.Second / 2)
 		}
 	}
-	slot, ok := b.reserve(clk.Now())
-	require.False(t, ok)
-	require.Equal(t, noon.Add(budgetWindow), slot, "the window began with the first answer")
+	require.Equal(t, noon.Add(budgetWindow), earliest(b, Caller{}), "the window began with the first answer")
 
 	clk.Advance(time.Minute)
 	b.learn(200, header("X-RateLimit-Remaining", "59"))
 	b.learn(200, header("X-RateLimit-Remaining", "0"))
-	slot, _ = b.reserve(clk.Now())
-	require.Equal(t, clk.Now().Add(budgetWindow), slot, "a count that rose is a new window")
+	require.Equal(t, clk.Now().Add(budgetWindow), earliest(b, Caller{}), "a count that rose is a new window")
 }
 
 func TestBudgetWakesIntoABlock(t *testing.T) {
 	t.Parallel()
 	clk := clocktest.New(noon)
 	b := newBudget(clk, 1)
-	_, err := b.wait(context.Background(), "test")
+	_, err := b.wait(context.Background(), "test", Caller{})
 	require.NoError(t, err)
 	clk.Advance(55 * time.Second)
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		_, err := b.wait(context.Background(), "test")
+		_, err := b.wait(context.Background(), "test", Caller{})
 		require.Equal(t, Throttled, KindOf(err))
 	})
 	clk.WaitForSleepers(1)
@@ -176,13 +182,11 @@ func TestNewSettingsForgetWhatTheServerAskedFor(t *testing.T) {
 	t.Parallel()
 	clk := clocktest.New(noon)
 	b := newBudget(clk, 2)
-	_, err := b.wait(context.Background(), "test")
+	_, err := b.wait(context.Background(), "test", Caller{})
 	require.NoError(t, err)
 	b.learn(429, header("Retry-After", "3000"))
 	b.setLimit(1)
-	slot, ok := b.reserve(noon)
-	require.False(t, ok)
-	require.Equal(t, noon.Add(budgetWindow), slot, "the call of this minute still counts")
+	require.Equal(t, noon.Add(budgetWindow), earliest(b, Caller{}), "the call of this minute still counts")
 }
 
 func TestBudgetTellsWhatIsLeft(t *testing.T) {
@@ -197,7 +201,7 @@ func TestBudgetTellsWhatIsLeft(t *testing.T) {
 
 	b := newBudget(clk, 10)
 	require.Equal(t, 10, b.left())
-	_, err := b.wait(context.Background(), "test")
+	_, err := b.wait(context.Background(), "test", Caller{})
 	require.NoError(t, err)
 	require.Equal(t, 9, b.left())
 	b.learn(http.StatusOK, header("X-RateLimit-Remaining", "3"))

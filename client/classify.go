@@ -72,15 +72,13 @@ func troubleFailure(operation string, r *reply) *Error {
 	failure := &Error{Operation: operation, Status: r.status}
 	switch {
 	case r.status == http.StatusTooManyRequests:
-		failure.Kind = Throttled
-		failure.RetryAt = retryAfter(r.header, r.at, budgetWindow)
+		failure.Kind, failure.NoEffect = Throttled, true
+		failure.RetryAt = throttledUntil(r.header, r.at)
 		failure.Detail = "the limit of calls is used up"
 	case r.status == http.StatusServiceUnavailable:
-		failure.Kind = Unavailable
+		failure.Kind, failure.NoEffect = Unavailable, isMaintenance(r)
 		failure.Detail = "the instance says that it is not available"
-		if r.header.Get("Retry-After") != "" {
-			failure.RetryAt = retryAfter(r.header, r.at, 0)
-		}
+		failure.RetryAt = unavailableUntil(r.header, r.at)
 	case r.status >= 500:
 		failure.Kind = Unavailable
 		failure.Detail = "the instance is in trouble"
@@ -130,6 +128,19 @@ func isUnauthenticated(r *reply) bool {
 		return false
 	}
 	return body.Error == "Unauthenticated."
+}
+
+// isMaintenance recognises ProcessMaker's own 503, said before anything was done,
+// as opposed to that of a gateway. A maintenance page of HTML cannot be told from
+// a gateway's.
+func isMaintenance(r *reply) bool {
+	if r.status != http.StatusServiceUnavailable || !r.json {
+		return false
+	}
+	var body struct {
+		Message any `json:"message"`
+	}
+	return json.Unmarshal(r.body, &body) == nil && body.Message == "Service Unavailable"
 }
 
 // found describes an answer without repeating anything of it.

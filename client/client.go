@@ -4,7 +4,7 @@
 //
 // Every exchange passes the same gates: a breaker that answers at once while
 // the instance is known to be unreachable, a budget for the throttled token
-// endpoint, and two lanes that bound what is in flight. Nothing is sent twice
+// endpoint, and lanes that bound the exchanges in flight. Nothing is sent twice
 // unless it certainly did not arrive or is idempotent.
 package client
 
@@ -54,7 +54,7 @@ func New(cfg Config, clk clock.Clock) (*Client, error) {
 	}, nil
 }
 
-// Inherit takes over what previous knows of the instance's token limit, so that
+// Inherit takes over the count of token calls that previous has made, so that
 // new settings do not spend the same minute's calls again. It is called before c
 // is used by anybody else, and only when c takes the place of previous.
 func (c *Client) Inherit(previous *Client) {
@@ -71,4 +71,9 @@ func (c *Client) Close() { c.transport.CloseIdleConnections() }
 // endpoint is the URL of a path below the base URL.
 func (c *Client) endpoint(segments ...string) string {
 	return c.base.JoinPath(segments...).String()
+}
+
+// apiEndpoint is the URL of a path of the REST API.
+func (c *Client) apiEndpoint(segments ...string) string {
+	return c.endpoint(append([]string{"api", "1.0"}, segments...)...)
 }

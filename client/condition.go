@@ -29,7 +29,8 @@ func (c *Client) Condition() Condition {
 }
 
 // Probe finds out whether a ProcessMaker answers now. It returns nil, or a
-// failure of type *Error.
+// failure of type *Error. An answer closes the breaker; a failure says nothing to
+// it, so that reading a status keeps nobody from being served.
 func (c *Client) Probe(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()

@@ -103,6 +103,9 @@ type Error struct {
 	// NotSent: not one byte of the request reached the server, so it
 	// certainly had no effect.
 	NotSent bool
+	// NoEffect: the server, or its throttle, turned the request away before it did
+	// anything.
+	NoEffect bool
 }
 
 func (e *Error) Error() string {
@@ -130,11 +133,19 @@ func KindOf(err error) Kind {
 	return 0
 }
 
-// CertainlyNotDelivered tells whether the request behind err had no effect for
-// sure: it was never sent, or the throttle turned it away.
-func CertainlyNotDelivered(err error) bool {
+// CertainlyNotDone tells whether the request behind err had no effect for sure:
+// it was never sent, the throttle turned it away, or ProcessMaker is in maintenance.
+func CertainlyNotDone(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && (e.NotSent || e.Kind == Throttled)
+	return errors.As(err, &e) && (e.NotSent || e.NoEffect)
+}
+
+// Unreachable tells whether err says that no request can be carried out now: no
+// connection could be made, the breaker is open, or ProcessMaker is in maintenance.
+// A throttle, a slow answer and a broken one say nothing of other requests.
+func Unreachable(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Kind == Unavailable && (e.NotSent || e.NoEffect && e.Status == http.StatusServiceUnavailable)
 }
 
 // RefusedWithoutUse tells whether the server refused the request behind err
@@ -148,22 +159,20 @@ func RefusedWithoutUse(err error) bool {
 	}
 }
 
-// AnswerLost tells whether the request behind err may have reached the server
-// and its answer, whatever it was, did not arrive: what it made, if anything,
-// nobody knows.
+// AnswerLost tells whether the request behind err was sent and no answer of
+// ProcessMaker itself to it came back: a token that nobody knows may live. That
+// holds for every answer of 500 and above but ProcessMaker's word of maintenance,
+// and for a success without the token that it should hold. A redirect, or a status of
+// 400 to 499 from something in between, says that the request was not carried out.
 func AnswerLost(err error) bool {
 	var e *Error
-	if !errors.As(err, &e) || e.NotSent {
+	if !errors.As(err, &e) || e.NotSent || e.NoEffect {
 		return false
 	}
-	switch {
-	case e.Kind == UnusableToken:
+	switch e.Kind {
+	case Unavailable, UnusableToken:
 		return true
-	case e.Kind == Unavailable:
-		// A gateway's word on a request that it had passed on.
-		return e.Status == 0 || e.Status == http.StatusBadGateway || e.Status == http.StatusGatewayTimeout
 	default:
-		// A success, of whatever number, in which no token could be found.
 		return e.Kind == NotProcessMaker && e.Status >= 200 && e.Status < 300
 	}
 }

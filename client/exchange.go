@@ -1,46 +1,51 @@
 package client
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"sync/atomic"
 	"time"
 )
 
-// usualReplyBytes is far above any answer this package asks for, lists excepted.
-const usualReplyBytes = 1 << 20
-
 // call says how an exchange is to be made.
 type call struct {
+	// method, query and body are those of a call of the REST API.
+	method    string
+	query     url.Values
+	body      []byte
 	operation string
 	lane      lane
-	// budgeted: it counts against the limit of the token endpoint.
+	// budgeted: it counts against the limit of the token endpoint, on behalf of
+	// caller.
 	budgeted bool
+	caller   Caller
+	// looking: nobody depends on it, so that its failure opens no breaker.
+	looking bool
 	// passBreaker: it is made even when the instance is thought unreachable,
 	// because the answer decides what becomes of a token.
 	passBreaker bool
+	// accepted: the bearer token was accepted a moment ago, so that a refusal is
+	// no matter of clocks.
+	accepted bool
+	// timeout bounds it; 0 stands for that of the settings.
+	timeout time.Duration
 	// mostBytes is the size up to which an answer is read; 0 stands for
 	// usualReplyBytes.
 	mostBytes int
+	// stream, if set, reads the body of a success in JSON as it arrives, in place
+	// of reply.body. Its error, of type *Error, is the exchange's.
+	stream func(body io.Reader) error
 }
 
-// reply is an answer that was read to its end.
-type reply struct {
-	status int
-	header http.Header
-	body   []byte
-	json   bool
-	at     time.Time
-}
+func (call call) most() int { return cmp.Or(call.mostBytes, usualReplyBytes) }
 
 // exchange sends req once and reads the answer. ctx bounds the waiting for a
 // turn. Once the request is on its way only the timeout and the deadline of
@@ -55,7 +60,7 @@ func (c *Client) exchange(ctx context.Context, req *http.Request, call call) (*r
 	takeBack := func() {}
 	if call.budgeted {
 		var err error
-		if takeBack, err = c.budget.wait(ctx, call.operation); err != nil {
+		if takeBack, err = c.budget.wait(ctx, call.operation, call.caller); err != nil {
 			return nil, notSentError(call.operation, err)
 		}
 	}
@@ -66,9 +71,9 @@ func (c *Client) exchange(ctx context.Context, req *http.Request, call call) (*r
 	}
 	defer leave()
 
-	settle, retryAt, ok := c.breaker.admit()
+	settle, retryAt := c.breaker.admit()
 	switch {
-	case ok:
+	case settle != nil:
 	case call.passBreaker:
 		settle = c.breaker.settleOrdinary
 	default:
@@ -82,48 +87,101 @@ func (c *Client) exchange(ctx context.Context, req *http.Request, call call) (*r
 		c.breaker.obey(leaveAloneUntil)
 	}()
 
-	reply, failure, hurried := c.send(ctx, req, call)
-	outcome = answered
+	reply, failure, ranOut := c.send(ctx, req, call)
 	if failure != nil {
-		switch {
-		case hurried:
-			// A slow server is there: others, with more time, may be answered.
-			outcome = unused
-		case failure.Status == 0:
-			outcome = unreachable
-		}
+		outcome = call.saysOfFailure(failure, ranOut)
 		if failure.NotSent {
 			takeBack()
 		}
 		return nil, failure
 	}
+	outcome = call.saysOfAnswer(reply)
 	if call.budgeted {
 		c.budget.learn(reply.status, reply.header)
 	}
-	if reply.status == http.StatusServiceUnavailable && reply.header.Get("Retry-After") != "" {
-		// Reached, but not to be asked anything: the breaker stays as it is
-		// until then.
-		outcome, leaveAloneUntil = unused, retryAfter(reply.header, reply.at, 0)
+	if reply.status == http.StatusServiceUnavailable && !call.looking {
+		leaveAloneUntil = unavailableUntil(reply.header, reply.at)
 	}
 	return reply, nil
 }
 
-// send tells of a failure also whether it was hurried: the caller's time, which
-// was shorter than the settings give an exchange, ran out.
-func (c *Client) send(ctx context.Context, req *http.Request, call call) (_ *reply, _ *Error, hurried bool) {
-	operation, mostBytes := call.operation, cmp.Or(call.mostBytes, usualReplyBytes)
-	timeout := c.timeout
+// outOfTime says which time an exchange ran out of.
+type outOfTime int
+
+const (
+	// inTime: the exchange did not run out of time.
+	inTime outOfTime = iota
+	// callersTime is shorter than the time that the exchange may take.
+	callersTime
+	// serversTime: connected, the server did not answer in the whole time.
+	serversTime
+)
+
+// saysOfFailure is what a failed exchange says of the instance. A slow server is
+// there: an exchange with more time, or a smaller one, may be answered.
+func (call call) saysOfFailure(failure *Error, ranOut outOfTime) verdict {
+	switch {
+	case failure.Status != 0:
+		return answered
+	case call.looking, ranOut == callersTime, ranOut == serversTime && call.lane != foreground:
+		return unused
+	default:
+		return unreachable
+	}
+}
+
+// saysOfAnswer is what an answer says of the instance.
+func (call call) saysOfAnswer(r *reply) verdict {
+	switch {
+	case isMaintenance(r):
+		if r.header.Get("Retry-After") == "" {
+			return answered
+		}
+		// Reached, but not to be asked anything: the breaker stays as it is
+		// until then.
+		return unused
+	case !isGatewayTrouble(r.status):
+		return answered
+	case call.looking, call.lane == listing:
+		// A list can be too much for a server that answers everything else.
+		return unused
+	default:
+		return unreachable
+	}
+}
+
+// isGatewayTrouble: these statuses are those of a gateway whose server does not
+// answer it, but for maintenance.
+func isGatewayTrouble(status int) bool {
+	return status == http.StatusBadGateway || status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout
+}
+
+// send tells of a failure also whether time ran out.
+func (c *Client) send(ctx context.Context, req *http.Request, call call) (*reply, *Error, outOfTime) {
+	operation, whole := call.operation, cmp.Or(call.timeout, c.timeout)
+	timeout := whole
 	if deadline, ok := ctx.Deadline(); ok {
 		// Contexts know the real time alone.
 		timeout = min(timeout, time.Until(deadline))
 	}
 	sendCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 	defer cancel()
-	ranOut := func() bool { return timeout < c.timeout && sendCtx.Err() != nil }
 	var gotConnection atomic.Bool
 	sendCtx = httptrace.WithClientTrace(sendCtx, &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { gotConnection.Store(true) },
 	})
+	ranOut := func() outOfTime {
+		switch {
+		case sendCtx.Err() == nil:
+			return inTime
+		case timeout < whole:
+			return callersTime
+		case gotConnection.Load():
+			return serversTime
+		default:
+			return inTime
+		}
+	}
 
 	req = req.Clone(sendCtx)
 	req.Header.Set("Accept", "application/json")
@@ -134,26 +192,30 @@ func (c *Client) send(ctx context.Context, req *http.Request, call call) (_ *rep
 		return nil, &Error{
 			Kind:      Unavailable,
 			Operation: operation,
-			Detail:    reasonFor(err, c.timeout),
+			Detail:    reasonFor(err, timeout.Round(time.Millisecond)),
 			NotSent:   !gotConnection.Load() || failedToConnect(err),
 		}, ranOut()
 	}
 	defer response.Body.Close()
-	body, err := readReply(response, mostBytes)
-	if err != nil {
-		return nil, &Error{
-			Kind:      Unavailable,
-			Operation: operation,
-			Detail:    "the answer broke off: " + reasonFor(err, c.timeout),
-		}, ranOut()
-	}
-	if len(body) > mostBytes {
+	body, err := readBody(response, call)
+	var typed *Error
+	switch {
+	case err == nil:
+	case errors.As(err, &typed):
+		return nil, typed, inTime
+	case errors.Is(err, errTooLong):
 		return nil, &Error{
 			Kind:      NotProcessMaker,
 			Operation: operation,
 			Status:    response.StatusCode,
-			Detail:    fmt.Sprintf("the answer is larger than %d MiB", mostBytes>>20),
-		}, false
+			Detail:    fmt.Sprintf("the answer is larger than %d MiB", call.most()>>20),
+		}, inTime
+	default:
+		return nil, &Error{
+			Kind:      Unavailable,
+			Operation: operation,
+			Detail:    "the answer broke off: " + reasonFor(err, timeout.Round(time.Millisecond)),
+		}, ranOut()
 	}
 	return &reply{
 		status: response.StatusCode,
@@ -161,25 +223,7 @@ func (c *Client) send(ctx context.Context, req *http.Request, call call) (_ *rep
 		body:   body,
 		json:   isJSON(response.Header.Get("Content-Type")),
 		at:     c.clock.Now(),
-	}, nil, false
-}
-
-// readReply reads an answer, and a byte more than any that is of use.
-func readReply(response *http.Response, mostBytes int) ([]byte, error) {
-	// Room for all that is usually announced and for the end to be seen, so that
-	// nothing is copied on the way.
-	room := int(min(max(response.ContentLength, 0), usualReplyBytes)) + bytes.MinRead
-	body := bytes.NewBuffer(make([]byte, 0, room))
-	_, err := body.ReadFrom(io.LimitReader(response.Body, int64(mostBytes)+1))
-	return body.Bytes(), err
-}
-
-func isJSON(contentType string) bool {
-	if contentType == "application/json" {
-		return true
-	}
-	mediaType, _, err := mime.ParseMediaType(contentType)
-	return err == nil && mediaType == "application/json"
+	}, nil, inTime
 }
 
 // failedToConnect tells whether err arose before there was a connection. The

@@ -30,7 +30,7 @@ func TestACallerWhoLeavesStopsWaitingButNotWhatWasSent(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 2 {
 		wg.Go(func() {
-			if _, err := f.client.PasswordGrant(ctx, f.auth, f.login); err != nil {
+			if _, err := f.client.For(ci).PasswordGrant(ctx, f.auth, f.login); err != nil {
 				t.Errorf("a call that was sent is waited for: %s", err)
 			}
 		})
@@ -38,8 +38,8 @@ func TestACallerWhoLeavesStopsWaitingButNotWhatWasSent(t *testing.T) {
 	<-arrived
 	<-arrived
 	wg.Go(func() {
-		_, err := f.client.PasswordGrant(ctx, f.auth, f.login)
-		if !client.CertainlyNotDelivered(err) {
+		_, err := f.client.For(ci).PasswordGrant(ctx, f.auth, f.login)
+		if !client.CertainlyNotDone(err) {
 			t.Errorf("%v", err)
 		}
 	})

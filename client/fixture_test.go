@@ -15,6 +15,9 @@ import (
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
+// ci is on whose behalf token calls are made.
+var ci = client.Caller{Role: "ci"}
+
 type fixture struct {
 	pm     *processmakertest.Server
 	client *client.Client
@@ -53,9 +56,22 @@ func newFixture(t *testing.T, change ...func(*processmakertest.Config)) *fixture
 
 func (f *fixture) sign(t *testing.T) *client.Grant {
 	t.Helper()
-	grant, err := f.client.PasswordGrant(context.Background(), f.auth, f.login)
+	grant, err := f.client.For(ci).PasswordGrant(context.Background(), f.auth, f.login)
 	require.NoError(t, err)
 	return grant
+}
+
+// list collects a user's personal access tokens.
+func (f *fixture) list(bearer client.Token) ([]client.NamedToken, error) {
+	return listed(f.client, bearer)
+}
+
+func listed(c *client.Client, bearer client.Token) (tokens []client.NamedToken, err error) {
+	err = c.PersonalTokens(context.Background(), bearer, bearer.UserID, func(token client.NamedToken) { tokens = append(tokens, token) })
+	if err != nil {
+		return nil, err
+	}
+	return tokens, nil
 }
 
 func jsonAnswer(status int, body string) processmakertest.Effect {

@@ -51,29 +51,37 @@ type Grant struct {
 	Refresh string
 }
 
-// PasswordGrant logs a user in (RFC 6749 §4.3). It counts against the limit of
-// the token endpoint. Failures are of type *Error.
-func (c *Client) PasswordGrant(ctx context.Context, auth AuthClient, login Login) (*Grant, error) {
-	return c.grant(ctx, passwordGrant, auth, login.Scopes, func(ctx context.Context, cfg *oauth2.Config) (*oauth2.Token, error) {
+// Grants are the token calls of one caller. Each of them counts against the limit
+// of the token endpoint, waits for up to 20 s for its turn, and fails with an error
+// of type *Error.
+type Grants struct {
+	client *Client
+	caller Caller
+}
+
+// For gives the token calls on behalf of caller.
+func (c *Client) For(caller Caller) Grants { return Grants{c, caller} }
+
+// PasswordGrant logs a user in (RFC 6749 §4.3).
+func (g Grants) PasswordGrant(ctx context.Context, auth AuthClient, login Login) (*Grant, error) {
+	return g.grant(ctx, passwordGrant, auth, login.Scopes, func(ctx context.Context, cfg *oauth2.Config) (*oauth2.Token, error) {
 		return cfg.PasswordCredentialsToken(ctx, login.Username, login.Password)
 	})
 }
 
 // RefreshGrant trades a refresh token for a new pair (RFC 6749 §6). The old
-// access token dies with it at once. It counts against the limit of the token
-// endpoint. Failures are of type *Error; unless CertainlyNotDelivered or
-// RefusedWithoutUse say otherwise, the old pair may be dead after one.
-func (c *Client) RefreshGrant(ctx context.Context, auth AuthClient, refreshToken string) (*Grant, error) {
-	return c.grant(ctx, refreshGrant, auth, nil, func(ctx context.Context, cfg *oauth2.Config) (*oauth2.Token, error) {
+// access token dies with it at once. Unless CertainlyNotDone or RefusedWithoutUse
+// say otherwise, the old pair may be dead after a failure.
+func (g Grants) RefreshGrant(ctx context.Context, auth AuthClient, refreshToken string) (*Grant, error) {
+	return g.grant(ctx, refreshGrant, auth, nil, func(ctx context.Context, cfg *oauth2.Config) (*oauth2.Token, error) {
 		return cfg.TokenSource(ctx, &oauth2.Token{RefreshToken: refreshToken}).Token()
 	})
 }
 
 // CodeGrant trades an authorization code for a pair of tokens (RFC 6749 §4.1.3,
-// RFC 7636 §4.5). redirectURI and verifier are those of the AuthorizationURL. It
-// counts against the limit of the token endpoint. Failures are of type *Error.
-func (c *Client) CodeGrant(ctx context.Context, auth AuthClient, redirectURI, code, verifier string) (*Grant, error) {
-	return c.grant(ctx, codeGrant, auth, nil, func(ctx context.Context, cfg *oauth2.Config) (*oauth2.Token, error) {
+// RFC 7636 §4.5). redirectURI and verifier are those of the AuthorizationURL.
+func (g Grants) CodeGrant(ctx context.Context, auth AuthClient, redirectURI, code, verifier string) (*Grant, error) {
+	return g.grant(ctx, codeGrant, auth, nil, func(ctx context.Context, cfg *oauth2.Config) (*oauth2.Token, error) {
 		cfg.RedirectURL = redirectURI
 		return cfg.Exchange(ctx, code, oauth2.VerifierOption(verifier))
 	})
@@ -92,7 +100,7 @@ func (c *Client) AuthorizationURL(clientID, redirectURI, state, verifier string)
 
 type grantRequest func(context.Context, *oauth2.Config) (*oauth2.Token, error)
 
-func (c *Client) grant(ctx context.Context, operation string, auth AuthClient, scopes []string, request grantRequest) (*Grant, error) {
+func (g Grants) grant(ctx context.Context, operation string, auth AuthClient, scopes []string, request grantRequest) (*Grant, error) {
 	// A fixed style: x/oauth2 would find it out by sending every failed
 	// request a second time.
 	style := oauth2.AuthStyleInParams
@@ -103,15 +111,15 @@ func (c *Client) grant(ctx context.Context, operation string, auth AuthClient, s
 		ClientID:     auth.ID,
 		ClientSecret: auth.Secret,
 		Scopes:       scopes,
-		Endpoint:     oauth2.Endpoint{TokenURL: c.endpoint("oauth", "token"), AuthStyle: style},
+		Endpoint:     oauth2.Endpoint{TokenURL: g.client.endpoint("oauth", "token"), AuthStyle: style},
 	}
-	exchanger := &grantExchanger{client: c, operation: operation}
+	exchanger := &grantExchanger{Grants: g, operation: operation}
 	token, err := request(context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: exchanger}), cfg)
 	if err != nil {
 		return nil, grantError(operation, exchanger.status, err)
 	}
 	issued := exchanger.issued
-	access, err := parseToken(issued.Access, (&oauth2.Token{TokenType: issued.Type}).Type(), c.clock.Now())
+	access, err := parseToken(issued.Access, (&oauth2.Token{TokenType: issued.Type}).Type(), g.client.clock.Now())
 	if err != nil {
 		return nil, &Error{Kind: UnusableToken, Operation: operation, Status: exchanger.status, Detail: err.Error()}
 	}
@@ -127,7 +135,7 @@ func (c *Client) grant(ctx context.Context, operation string, auth AuthClient, s
 // turns every answer that is not a success into an *Error, so that x/oauth2,
 // whose errors quote answers, only ever sees successes.
 type grantExchanger struct {
-	client    *Client
+	Grants
 	operation string
 	status    int
 	issued    issuedTokens
@@ -146,7 +154,7 @@ type issuedTokens struct {
 const alreadyRead = `{"access_token":"already read"}`
 
 func (g *grantExchanger) RoundTrip(req *http.Request) (*http.Response, error) {
-	r, err := g.client.exchange(req.Context(), req, call{operation: g.operation, lane: foreground, budgeted: true})
+	r, err := g.client.exchange(req.Context(), req, call{operation: g.operation, lane: foreground, budgeted: true, caller: g.caller})
 	if err != nil {
 		return nil, err
 	}

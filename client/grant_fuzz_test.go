@@ -24,10 +24,10 @@ func FuzzTokenReply(f *testing.F) {
 	fuzzReplies(f, func(t *testing.T, c *client.Client, _ string) {
 		for _, call := range []func() (*client.Grant, error){
 			func() (*client.Grant, error) {
-				return c.PasswordGrant(context.Background(), auth, client.Login{Username: "alice", Password: secretMarker})
+				return c.For(ci).PasswordGrant(context.Background(), auth, client.Login{Username: "alice", Password: secretMarker})
 			},
 			func() (*client.Grant, error) {
-				return c.RefreshGrant(context.Background(), auth, secretMarker)
+				return c.For(ci).RefreshGrant(context.Background(), auth, secretMarker)
 			},
 		} {
 			grant, err := call()

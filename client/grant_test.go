@@ -43,7 +43,7 @@ func TestWhatATokenAnswerHasToHold(t *testing.T) {
 		`{"access_token":"opaque"}`: client.UnusableToken,
 		`{"access_token":"` + signedWith("HS256") + `"}`: client.UnusableToken,
 	} {
-		_, err := answering(t, body).PasswordGrant(context.Background(), client.AuthClient{ID: "3", Secret: "s"}, client.Login{Username: "a", Password: "b"})
+		_, err := answering(t, body).For(ci).PasswordGrant(context.Background(), client.AuthClient{ID: "3", Secret: "s"}, client.Login{Username: "a", Password: "b"})
 		require.Equal(t, kind, client.KindOf(err), "%s: %v", body, err)
 	}
 }
@@ -60,7 +60,7 @@ func TestAConfusedFieldIsNamed(t *testing.T) {
 		`"token_type":"` + marker + `"`:          "token_type is not Bearer",
 	} {
 		answer := `{"access_token":"` + signedWith("RS256") + `",` + body + `}`
-		_, err := answering(t, answer).PasswordGrant(context.Background(), client.AuthClient{ID: "3", Secret: "s"}, client.Login{Username: "a", Password: "b"})
+		_, err := answering(t, answer).For(ci).PasswordGrant(context.Background(), client.AuthClient{ID: "3", Secret: "s"}, client.Login{Username: "a", Password: "b"})
 		require.ErrorContains(t, err, says, body)
 		require.NotContains(t, err.Error(), marker)
 		require.True(t, client.AnswerLost(err), "a token may live")
@@ -72,7 +72,7 @@ func TestATokenAnswerIsTakenWhateverElseItSays(t *testing.T) {
 	t.Parallel()
 	token := signedWith("RS256")
 	grant, err := answering(t, `{"token_type":"Bearer","expires_in":{"odd":true},"scope":7,"access_token":"`+token+`","refresh_token":"r"}`).
-		PasswordGrant(context.Background(), client.AuthClient{ID: "3", Secret: "s"}, client.Login{Username: "a", Password: "b"})
+		For(ci).PasswordGrant(context.Background(), client.AuthClient{ID: "3", Secret: "s"}, client.Login{Username: "a", Password: "b"})
 	require.NoError(t, err)
 	require.Equal(t, token, grant.Access.Value)
 	require.Equal(t, "Bearer", grant.Access.Type)
@@ -82,7 +82,7 @@ func TestATokenAnswerIsTakenWhateverElseItSays(t *testing.T) {
 func TestARefreshWithoutANewRefreshTokenKeepsTheOldOne(t *testing.T) {
 	t.Parallel()
 	grant, err := answering(t, `{"access_token":"`+signedWith("RS256")+`"}`).
-		RefreshGrant(context.Background(), client.AuthClient{ID: "3", Secret: "s"}, "old")
+		For(ci).RefreshGrant(context.Background(), client.AuthClient{ID: "3", Secret: "s"}, "old")
 	require.NoError(t, err)
 	require.Equal(t, "old", grant.Refresh)
 }
@@ -95,7 +95,7 @@ func TestGrantsInBothClientAuthenticationMethods(t *testing.T) {
 		first := f.sign(t)
 		require.Equal(t, "2", first.Access.UserID)
 		require.Equal(t, noon, first.Access.ReceivedAt)
-		second, err := f.client.RefreshGrant(context.Background(), f.auth, first.Refresh)
+		second, err := f.client.For(ci).RefreshGrant(context.Background(), f.auth, first.Refresh)
 		require.NoError(t, err)
 		require.NotEqual(t, first.Access.ID, second.Access.ID)
 		require.NotEqual(t, first.Refresh, second.Refresh)
@@ -114,7 +114,7 @@ func TestScopesAreSentOnlyIfSet(t *testing.T) {
 	f.login.Scopes = []string{"*"}
 	f.sign(t)
 	f.login.Scopes = []string{"unknown"}
-	_, err := f.client.PasswordGrant(context.Background(), f.auth, f.login)
+	_, err := f.client.For(ci).PasswordGrant(context.Background(), f.auth, f.login)
 	require.Equal(t, client.ScopeRefused, client.KindOf(err))
 }
 
@@ -122,21 +122,21 @@ func TestLeague9(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(c *processmakertest.Config) { c.League9 = true })
 	grant := f.sign(t)
-	_, err := f.client.RefreshGrant(context.Background(), f.auth, grant.Refresh)
+	_, err := f.client.For(ci).RefreshGrant(context.Background(), f.auth, grant.Refresh)
 	require.NoError(t, err)
-	_, err = f.client.RefreshGrant(context.Background(), f.auth, grant.Refresh)
+	_, err = f.client.For(ci).RefreshGrant(context.Background(), f.auth, grant.Refresh)
 	require.Equal(t, client.GrantDead, client.KindOf(err))
 }
 
 func TestADeadRefreshTokenIsNotABadRequest(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	_, err := f.client.RefreshGrant(context.Background(), f.auth, "def50200")
+	_, err := f.client.For(ci).RefreshGrant(context.Background(), f.auth, "def50200")
 	require.Equal(t, client.GrantDead, client.KindOf(err))
-	_, err = f.client.RefreshGrant(context.Background(), f.auth, "")
+	_, err = f.client.For(ci).RefreshGrant(context.Background(), f.auth, "")
 	require.Error(t, err)
 	f.auth.Secret = "wrong"
-	_, err = f.client.RefreshGrant(context.Background(), f.auth, "def50200")
+	_, err = f.client.For(ci).RefreshGrant(context.Background(), f.auth, "def50200")
 	require.Equal(t, client.ClientRefused, client.KindOf(err))
 	require.True(t, client.RefusedWithoutUse(err))
 }

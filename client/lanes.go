@@ -16,38 +16,51 @@ const (
 	// revocations at once; they get half of the room, so that they cannot
 	// starve the issuing of credentials.
 	background
+	// listing is for token lists. They may take a minute each, and get half of
+	// the background's room, so that they cannot hold revocations up.
+	listing
 )
 
 type lanes struct {
 	all        *semaphore.Weighted
 	background *semaphore.Weighted
+	listing    *semaphore.Weighted
 }
 
 func newLanes(maxConcurrent int) *lanes {
 	return &lanes{
 		all:        semaphore.NewWeighted(int64(maxConcurrent)),
 		background: semaphore.NewWeighted(int64(maxConcurrent / 2)),
+		listing:    semaphore.NewWeighted(int64(max(maxConcurrent/4, 1))),
+	}
+}
+
+// rooms are those that an exchange of a lane needs one place of each.
+func (l *lanes) rooms(lane lane) []*semaphore.Weighted {
+	switch lane {
+	case listing:
+		return []*semaphore.Weighted{l.listing, l.background, l.all}
+	case background:
+		return []*semaphore.Weighted{l.background, l.all}
+	default:
+		return []*semaphore.Weighted{l.all}
 	}
 }
 
 // acquire waits for room in the lane, first come first served, until ctx is
 // done. The returned function gives the room back.
 func (l *lanes) acquire(ctx context.Context, lane lane) (release func(), err error) {
-	if lane == background {
-		if err := l.background.Acquire(ctx, 1); err != nil {
+	rooms := l.rooms(lane)
+	leave := func(entered []*semaphore.Weighted) {
+		for _, room := range entered {
+			room.Release(1)
+		}
+	}
+	for i, room := range rooms {
+		if err := room.Acquire(ctx, 1); err != nil {
+			leave(rooms[:i])
 			return nil, err
 		}
 	}
-	if err := l.all.Acquire(ctx, 1); err != nil {
-		if lane == background {
-			l.background.Release(1)
-		}
-		return nil, err
-	}
-	return func() {
-		l.all.Release(1)
-		if lane == background {
-			l.background.Release(1)
-		}
-	}, nil
+	return func() { leave(rooms) }, nil
 }

@@ -28,9 +28,9 @@ func TestTimeouts(t *testing.T) {
 	release := make(chan struct{})
 	defer close(release)
 	f.pm.Inject(processmakertest.Fault{On: processmakertest.PasswordGrant, Do: processmakertest.Hold(release)})
-	_, err = impatient.PasswordGrant(context.Background(), f.auth, f.login)
+	_, err = impatient.For(ci).PasswordGrant(context.Background(), f.auth, f.login)
 	require.ErrorContains(t, err, "no answer within 50ms")
-	require.False(t, client.CertainlyNotDelivered(err))
+	require.False(t, client.CertainlyNotDone(err))
 }
 
 func TestReasonsAreInOurOwnWords(t *testing.T) {
@@ -65,7 +65,7 @@ func TestReasonsAreInOurOwnWords(t *testing.T) {
 			err = c.CheckConnection(context.Background())
 			require.ErrorContains(t, err, test.says)
 			require.NotContains(t, err.Error(), "S3CRET")
-			require.Equal(t, name != "not HTTP", client.CertainlyNotDelivered(err))
+			require.Equal(t, name != "not HTTP", client.CertainlyNotDone(err))
 		})
 	}
 }
@@ -98,7 +98,7 @@ func TestASubPathIsKept(t *testing.T) {
 	defer server.Close()
 	c, err := client.New(configFor(t, server.URL+"/bpm"), clock.System())
 	require.NoError(t, err)
-	_, err = c.PasswordGrant(context.Background(), client.AuthClient{}, client.Login{})
+	_, err = c.For(ci).PasswordGrant(context.Background(), client.AuthClient{}, client.Login{})
 	require.Equal(t, client.NotProcessMaker, client.KindOf(err))
 	require.Equal(t, []string{"/bpm/oauth/token"}, paths, "the redirect was not followed")
 }

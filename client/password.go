@@ -20,7 +20,7 @@ func (c *Client) ChangePassword(ctx context.Context, bearer Token, password stri
 	if err != nil {
 		return &Error{Kind: BadRequest, Operation: changePassword, Detail: "the password cannot be encoded", NotSent: true}
 	}
-	r, err := c.askAPI(ctx, http.MethodPut, bearer, body, call{operation: changePassword, lane: foreground}, nil, "password", "change")
+	r, err := c.askAPI(ctx, bearer, call{method: http.MethodPut, body: body, operation: changePassword, lane: foreground}, "password", "change")
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func changeConfirmed(r *reply) error {
 // LeftThePassword tells whether the failed change behind err had no effect for
 // sure.
 func LeftThePassword(err error) bool {
-	if CertainlyNotDelivered(err) {
+	if CertainlyNotDone(err) {
 		return true
 	}
 	switch KindOf(err) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -24,7 +25,7 @@ func TestChangePassword(t *testing.T) {
 	alive, err := f.client.TokenAlive(context.Background(), bearer)
 	require.NoError(t, err)
 	require.True(t, alive, "no token ends by it")
-	_, err = f.client.PasswordGrant(context.Background(), f.auth, f.login)
+	_, err = f.client.For(ci).PasswordGrant(context.Background(), f.auth, f.login)
 	require.Equal(t, client.GrantDead, client.KindOf(err))
 }
 
@@ -58,6 +59,8 @@ func TestWhatAFailedPasswordChangeLeaves(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t)
 			bearer := f.sign(t).Access
+			// Old enough that a refusal is believed at once.
+			f.clock.Advance(time.Minute)
 			if test.password == "" {
 				test.password = newPassword
 				f.pm.Inject(processmakertest.Fault{On: processmakertest.ChangePassword, Do: test.effect})

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"net/url"
 )
 
 const (
@@ -19,14 +18,14 @@ const (
 // does not know. Its other 404s have an object.
 const unknownToken = "[]"
 
-// User is what is needed to know of a ProcessMaker user.
+// User is a ProcessMaker user, as far as tokens need it.
 type User struct {
 	ID, Username  string
 	Administrator bool
 }
 
 // CreatePersonalToken makes a personal access token of the user userID with the
-// authority of bearer, who is that user or an administrator. It is not
+// authority of bearer, a token of that user or of an administrator. It is not
 // throttled. Unless NotSent or the kind says otherwise, the token may exist
 // after a failure; its name tells.
 func (c *Client) CreatePersonalToken(ctx context.Context, bearer Token, userID, name string) (Token, error) {
@@ -34,7 +33,7 @@ func (c *Client) CreatePersonalToken(ctx context.Context, bearer Token, userID, 
 	if err != nil {
 		return Token{}, &Error{Kind: BadRequest, Operation: createToken, Detail: "the name cannot be encoded", NotSent: true}
 	}
-	r, err := c.askAPI(ctx, http.MethodPost, bearer, body, call{operation: createToken, lane: foreground}, nil, "users", userID, "tokens")
+	r, err := c.askAPI(ctx, bearer, call{method: http.MethodPost, body: body, operation: createToken, lane: foreground}, "users", userID, "tokens")
 	if err != nil {
 		return Token{}, err
 	}
@@ -61,7 +60,7 @@ func (c *Client) RevokeTokenOf(ctx context.Context, bearer Token, userID, tokenI
 	if !tokenIDPattern.MatchString(tokenID) {
 		return &Error{Kind: BadRequest, Operation: revokeToken, Detail: "the token's id is not usable", NotSent: true}
 	}
-	r, err := c.askAPI(ctx, http.MethodDelete, bearer, nil, call{operation: revokeToken, lane: background}, nil, "users", userID, "tokens", tokenID)
+	r, err := c.askAPI(ctx, bearer, call{method: http.MethodDelete, operation: revokeToken, lane: background}, "users", userID, "tokens", tokenID)
 	if err != nil {
 		return err
 	}
@@ -78,7 +77,7 @@ func (c *Client) RevokeTokenOf(ctx context.Context, bearer Token, userID, tokenI
 // confirmGone looks whether a token that could not be found for its revocation
 // is unknown or revoked. Something in between may have answered.
 func (c *Client) confirmGone(ctx context.Context, bearer Token, userID, tokenID string, revocation *reply) error {
-	r, err := c.askAPI(ctx, http.MethodGet, bearer, nil, call{operation: revokeToken, lane: background}, nil, "users", userID, "tokens", tokenID)
+	r, err := c.askAPI(ctx, bearer, call{method: http.MethodGet, operation: revokeToken, lane: background}, "users", userID, "tokens", tokenID)
 	if err != nil {
 		return err
 	}
@@ -104,7 +103,7 @@ func (c *Client) confirmGone(ctx context.Context, bearer Token, userID, tokenID 
 
 // ShowUser looks a user up with the authority of bearer.
 func (c *Client) ShowUser(ctx context.Context, bearer Token, userID string) (User, error) {
-	r, err := c.askAPI(ctx, http.MethodGet, bearer, nil, call{operation: showUser, lane: foreground}, nil, "users", userID)
+	r, err := c.askAPI(ctx, bearer, call{method: http.MethodGet, operation: showUser, lane: foreground}, "users", userID)
 	if err != nil {
 		return User{}, err
 	}
@@ -122,24 +121,6 @@ func (c *Client) ShowUser(ctx context.Context, bearer Token, userID string) (Use
 		return User{}, &Error{Kind: NotProcessMaker, Operation: showUser, Status: r.status, Detail: "the answer is not the user"}
 	}
 	return User{ID: string(shown.ID), Username: shown.Username, Administrator: *shown.Administrator}, nil
-}
-
-// askAPI makes one exchange with the REST API as bearer.
-func (c *Client) askAPI(ctx context.Context, method string, bearer Token, body []byte, call call, query url.Values, segments ...string) (*reply, error) {
-	address, err := url.Parse(c.endpoint(append([]string{"api", "1.0"}, segments...)...))
-	if err != nil {
-		return nil, &Error{Kind: BadRequest, Operation: call.operation, Detail: "the address cannot be made", NotSent: true}
-	}
-	address.RawQuery = query.Encode()
-	req, err := http.NewRequest(method, address.String(), bytes.NewReader(body))
-	if err != nil {
-		return nil, &Error{Kind: BadRequest, Operation: call.operation, Detail: "the request cannot be made", NotSent: true}
-	}
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	req.Header.Set("Authorization", "Bearer "+bearer.Value)
-	return c.exchange(ctx, req, call)
 }
 
 var errNotAUser = errors.New("a ProcessMaker user id is a number")

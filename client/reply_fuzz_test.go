@@ -44,10 +44,10 @@ func FuzzAPIReply(f *testing.F) {
 			require.NotEmpty(t, made.ID)
 			require.NotEmpty(t, made.UserID)
 		}
-		listed, err := c.PersonalTokens(ctx, token, "2")
+		tokens, err := listed(c, token)
 		if check(err) {
 			require.Contains(t, strings.ToLower(body), "data")
-			for _, one := range listed {
+			for _, one := range tokens {
 				require.NotEmpty(t, one.ID)
 			}
 		}

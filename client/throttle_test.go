@@ -22,7 +22,7 @@ func TestTheBudgetKeepsClearOfTheThrottle(t *testing.T) {
 	require.NoError(t, err)
 	made, refused := 0, 0
 	for range 300 {
-		if _, err := f.client.PasswordGrant(context.Background(), f.auth, f.login); err == nil {
+		if _, err := f.client.For(ci).PasswordGrant(context.Background(), f.auth, f.login); err == nil {
 			made++
 		} else {
 			require.Equal(t, client.Throttled, client.KindOf(err))
@@ -39,7 +39,7 @@ func TestTheBudgetKeepsClearOfTheThrottle(t *testing.T) {
 	require.NoError(t, err)
 	next.Inherit(f.client)
 	for range 120 {
-		_, _ = next.PasswordGrant(context.Background(), f.auth, f.login)
+		_, _ = next.For(ci).PasswordGrant(context.Background(), f.auth, f.login)
 	}
 	for _, exchange := range f.pm.Exchanges() {
 		require.NotEqual(t, http.StatusTooManyRequests, exchange.Status)
@@ -53,7 +53,7 @@ func TestOthersMaySpendTheSameBudget(t *testing.T) {
 	f.sign(t)
 	f.sign(t)
 	before := f.pm.Count()
-	_, err := f.client.PasswordGrant(context.Background(), f.auth, f.login)
+	_, err := f.client.For(ci).PasswordGrant(context.Background(), f.auth, f.login)
 	require.Equal(t, client.Throttled, client.KindOf(err))
 	require.Equal(t, before, f.pm.Count(), "the server had said that none remain")
 }
@@ -66,10 +66,10 @@ func TestCallsThatDidNotArriveCostNothing(t *testing.T) {
 	c, err := client.New(cfg, f.clock)
 	require.NoError(t, err)
 	f.pm.GoOffline()
-	_, err = c.PasswordGrant(context.Background(), f.auth, f.login)
-	require.True(t, client.CertainlyNotDelivered(err))
+	_, err = c.For(ci).PasswordGrant(context.Background(), f.auth, f.login)
+	require.True(t, client.CertainlyNotDone(err))
 	require.NoError(t, f.pm.GoOnline())
 	f.clock.Advance(5 * time.Second)
-	_, err = c.PasswordGrant(context.Background(), f.auth, f.login)
+	_, err = c.For(ci).PasswordGrant(context.Background(), f.auth, f.login)
 	require.NoError(t, err)
 }

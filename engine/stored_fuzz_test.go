@@ -38,13 +38,13 @@ func FuzzStored(f *testing.F) {
 			require.True(t, strings.HasPrefix(err.Error(), "the stored "), err)
 			require.NotContains(t, err.Error(), mounttest.Canary)
 		}
-		c, err := store.Get[instance.Config](ctx, storage, instance.Key, instance.ConfigName)
+		c, err := store.Get[instance.Config](ctx, storage, instance.ConfigName)
 		check(err == nil && c.Usable(), err)
-		r, err := store.Get[role.Role](ctx, storage, role.Prefix+"ci", role.NameOf("ci"))
+		r, err := store.Get[role.Role](ctx, storage, role.NameOf("ci"))
 		check(err == nil && r.Usable(), err)
-		s, err := store.Get[session.Session](ctx, storage, session.Prefix+"ci", session.NameOf("ci"))
+		s, err := store.Get[session.Session](ctx, storage, session.NameOf("ci"))
 		check(err == nil && s.Usable(), err)
-		shared, err := store.Get[credential.Shared](ctx, storage, credential.Prefix+"ci", credential.NameOf("ci"))
+		shared, err := store.Get[credential.Shared](ctx, storage, credential.NameOf("ci"))
 		check(err == nil && shared.Usable(), err)
 		if c != nil {
 			_ = c.Validate()

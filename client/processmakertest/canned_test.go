@@ -47,9 +47,9 @@ func TestCannedAnswersAreTheProducts(t *testing.T) {
 	c, auth := engineClient(t, pm), client.AuthClient{ID: "3", Secret: "any"}
 
 	require.NoError(t, c.CheckConnection(t.Context()))
-	first, err := c.PasswordGrant(t.Context(), auth, client.Login{Username: "any", Password: "any"})
+	first, err := c.For(client.Caller{}).PasswordGrant(t.Context(), auth, client.Login{Username: "any", Password: "any"})
 	require.NoError(t, err)
-	second, err := c.RefreshGrant(t.Context(), auth, first.Refresh)
+	second, err := c.For(client.Caller{}).RefreshGrant(t.Context(), auth, first.Refresh)
 	require.NoError(t, err)
 	personal, err := c.CreatePersonalToken(t.Context(), second.Access, second.Access.UserID, "any")
 	require.NoError(t, err)
@@ -57,7 +57,7 @@ func TestCannedAnswersAreTheProducts(t *testing.T) {
 	assert.Len(t, ids, 3)
 
 	registered := full.Client(3)
-	genuine, err := engineClient(t, full).PasswordGrant(t.Context(), client.AuthClient{ID: "3", Secret: registered.Secret},
+	genuine, err := engineClient(t, full).For(client.Caller{}).PasswordGrant(t.Context(), client.AuthClient{ID: "3", Secret: registered.Secret},
 		client.Login{Username: "alice", Password: full.User("alice").Password})
 	require.NoError(t, err)
 	assert.Len(t, first.Access.ID, len(genuine.Access.ID))

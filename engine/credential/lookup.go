@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+
 	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/engine/instance"
 	"vault-plugin-secrets-processmaker/engine/ledger"
@@ -26,22 +28,39 @@ type Lookup struct {
 type userTokens struct {
 	// mu is held over the listing, which serves every caller that looks for a token of this user.
 	mu     sync.Mutex
-	byName map[string]string // nil until listed
+	listed bool
+	// byName holds every token of a name: the holder of a token can make more of the same name.
+	byName map[string][]string
+	// unnamed are old tokens without a name: ProcessMaker stores a token before it names it, so that
+	// a creation which was cut off leaves one that never left the server.
+	unnamed []string
 	// asOf is when the listing began.
 	asOf time.Time
 }
 
-// id is that of the token with a name, if any. known is false where it may have been made since.
-func (u *userTokens) id(name string, issued time.Time) (id string, known bool) {
-	id = u.byName[name]
-	return id, id != "" || u.asOf.Sub(issued) >= MintingTime
+// unnamedAge is how old a token without a name has to be: younger ones may be getting theirs.
+const unnamedAge = 5 * time.Minute
+
+func (u *userTokens) add(token client.NamedToken) {
+	switch {
+	case token.Name != "":
+		u.byName[token.Name] = append(u.byName[token.Name], token.ID)
+	case u.asOf.Sub(token.CreatedTime) >= unnamedAge:
+		u.unnamed = append(u.unnamed, token.ID)
+	}
+}
+
+// ids are those of the tokens with a name. known is false where one may have been made since.
+func (u *userTokens) ids(name string, issued time.Time) (ids []string, known bool) {
+	ids = u.byName[name]
+	return ids, len(ids) > 0 || u.asOf.Sub(issued) >= MintingTime
 }
 
 // NewLookup knows nothing yet.
 func NewLookup() *Lookup { return &Lookup{users: map[string]*userTokens{}} }
 
 // of returns the tokens of a user as the first list that succeeded found them.
-func (f *Lookup) of(userID string, now func() time.Time, list func() ([]client.NamedToken, error)) (*userTokens, error) {
+func (f *Lookup) of(userID string, now func() time.Time, list func(each func(client.NamedToken)) error) (*userTokens, error) {
 	f.mu.Lock()
 	user := f.users[userID]
 	if user == nil {
@@ -51,20 +70,24 @@ func (f *Lookup) of(userID string, now func() time.Time, list func() ([]client.N
 	f.mu.Unlock()
 	user.mu.Lock()
 	defer user.mu.Unlock()
-	if user.byName != nil {
+	if user.listed {
 		return user, nil
 	}
-	asOf := now()
-	tokens, err := list()
-	if err != nil {
+	user.asOf, user.byName, user.unnamed = now(), map[string][]string{}, nil
+	if err := list(user.add); err != nil {
 		return nil, err
 	}
-	user.asOf = asOf
-	user.byName = make(map[string]string, len(tokens))
-	for _, token := range tokens {
-		user.byName[token.Name] = token.ID
-	}
+	user.listed = true
 	return user, nil
+}
+
+// takeUnnamed returns the tokens without a name to the first caller that asks.
+func (u *userTokens) takeUnnamed() []string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	taken := u.unnamed
+	u.unnamed = nil
+	return taken
 }
 
 // endByName ends a personal access token that is known by name alone, with its role's session.
@@ -88,19 +111,27 @@ func (s *Service) endByName(ctx context.Context, inst *instance.Instance, record
 	return nil
 }
 
+// endNamed ends every token of the record's name, and the user's old tokens without a name.
 func (s *Service) endNamed(ctx context.Context, bound *role.Binding, record *ledger.Record, session *session.Session, lookup *Lookup) error {
-	tokens, err := lookup.of(record.UserID, s.Clock.Now, func() ([]client.NamedToken, error) {
-		return bound.Client.PersonalTokens(ctx, session.Token(), record.UserID)
+	tokens, err := lookup.of(record.UserID, s.Clock.Now, func(each func(client.NamedToken)) error {
+		return bound.Client.PersonalTokens(ctx, session.Token(), record.UserID, each)
 	})
 	if err != nil {
 		return err
 	}
-	id, known := tokens.id(record.TokenName, record.IssueTime)
-	switch {
-	case !known:
+	ids, known := tokens.ids(record.TokenName, record.IssueTime)
+	if !known {
 		return fmt.Errorf("its token may be being made just now; try again in %s", MintingTime)
-	case id == "":
-		return nil
 	}
-	return bound.Client.RevokeTokenOf(ctx, session.Token(), record.UserID, id)
+	for _, id := range ids {
+		if err := bound.Client.RevokeTokenOf(ctx, session.Token(), record.UserID, id); err != nil {
+			return err
+		}
+	}
+	for _, id := range tokens.takeUnnamed() {
+		if err := bound.Client.RevokeTokenOf(ctx, session.Token(), record.UserID, id); err != nil {
+			s.Report.Log(hclog.Warn, record.Subject(), "a token without a name, left by a creation that was cut off, could not be ended", "token_id", id, "error", err)
+		}
+	}
+	return nil
 }

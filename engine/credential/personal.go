@@ -117,7 +117,7 @@ func (m *minting) abandon() {
 
 // mayHaveMinted tells whether a failed creation may have left a token.
 func mayHaveMinted(err error) bool {
-	if client.CertainlyNotDelivered(err) {
+	if client.CertainlyNotDone(err) {
 		return false
 	}
 	switch client.KindOf(err) {

@@ -28,7 +28,7 @@ const (
 var Keys = []store.Key{{Prefix: Prefix, SealWrap: true, Local: true}}
 
 func NameOf(name string) store.Name {
-	return store.Name{What: fmt.Sprintf("the stored shared credential of role %q", name), Cure: "read it, which makes another"}
+	return store.Name{Key: Prefix + name, What: fmt.Sprintf("the stored shared credential of role %q", name), Cure: "read it, which makes another"}
 }
 
 // Shared is the stored form of the static credential of a role. Its record on the ledger ends it at
@@ -124,7 +124,7 @@ func (s *Service) stored(ctx context.Context, name string) (*Shared, error) {
 
 // GetShared returns a role's static credential, or nil; errors are storage's and store.Unreadable.
 func (s *Service) GetShared(ctx context.Context, name string) (*Shared, error) {
-	return store.Get[Shared](ctx, s.Storage, Prefix+name, NameOf(name))
+	return store.Get[Shared](ctx, s.Storage, NameOf(name))
 }
 
 // SharedNames lists the roles that have a static credential, sorted.

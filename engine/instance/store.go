@@ -19,7 +19,7 @@ import (
 // Key is where the config is stored.
 const Key = "config"
 
-var ConfigName = store.Name{What: "the stored config", Cure: "write config again, with everything that it needs"}
+var ConfigName = store.Name{Key: Key, What: "the stored config", Cure: "write config again, with everything that it needs"}
 
 // Keys are the keys of this package.
 var Keys = []store.Key{{Prefix: Key, SealWrap: true}}
@@ -68,7 +68,7 @@ func (s *Store) Require(ctx context.Context) (*Instance, error) {
 }
 
 func (s *Store) read(ctx context.Context, _ string) (*Instance, error) {
-	stored, err := store.Get[Config](ctx, s.storage, Key, ConfigName)
+	stored, err := store.Get[Config](ctx, s.storage, ConfigName)
 	if err != nil || stored == nil {
 		return nil, err
 	}
@@ -108,7 +108,7 @@ func (s *Store) Replace(ctx context.Context, previous, next *Instance, stillFree
 
 func (s *Store) write(ctx context.Context, previous, next *Instance, stillFree func() error) (err error) {
 	if previous != nil {
-		if err := store.Verify(ctx, s.storage, Key, &previous.Config, ConfigName); err != nil {
+		if err := store.Verify(ctx, s.storage, ConfigName, &previous.Config); err != nil {
 			return err
 		}
 	}

@@ -35,7 +35,7 @@ func (c *Cursor) Usable() bool        { return c.Next != "" }
 // record. Only the latter lists the ledger.
 func (l *Ledger) ReadCursor(ctx context.Context) (*Cursor, error) {
 	now := l.clock.Now()
-	cursor, err := store.Get[Cursor](ctx, l.storage, CursorKey, store.Name{})
+	cursor, err := store.Get[Cursor](ctx, l.storage, store.Name{Key: CursorKey})
 	if err != nil && !store.IsUnreadable(err) {
 		return nil, err
 	}

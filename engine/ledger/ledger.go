@@ -97,6 +97,7 @@ func (l *Ledger) LocksInUse() int { return l.records.InUse() }
 
 func nameOf(id ID) store.Name {
 	return store.Name{
+		Key:  id.key(),
 		What: fmt.Sprintf("record of credential %s", id),
 		Cure: fmt.Sprintf("restore it from a backup, or end the token in ProcessMaker, where a personal access token has this id in its name, and drop the record with \"vault write <mount>/credentials/%s/revoke force=true\"", id),
 		// Another release may still end the token with it.
@@ -106,7 +107,7 @@ func nameOf(id ID) store.Name {
 
 // Get returns the record of id, or nil. Its errors are the storage's own and store.Unreadable.
 func (l *Ledger) Get(ctx context.Context, id ID) (*Record, error) {
-	record, err := store.Get[Record](ctx, l.storage, id.key(), nameOf(id))
+	record, err := store.Get[Record](ctx, l.storage, nameOf(id))
 	if err == nil && record != nil && record.ID != id {
 		return nil, &store.Unreadable{Key: id.key(), Text: fmt.Sprintf("%s cannot be read: it is not in the form of this release; %s", nameOf(id).What, nameOf(id).Cure)}
 	}
@@ -138,7 +139,7 @@ func (l *Ledger) Remove(ctx context.Context, known *Record, readAt time.Time) er
 
 func (l *Ledger) replace(ctx context.Context, known, next *Record, readAt time.Time) error {
 	if l.clock.Now().Sub(readAt) >= TakeoverTime {
-		err := store.Verify(ctx, l.storage, known.ID.key(), known, nameOf(known.ID))
+		err := store.Verify(ctx, l.storage, nameOf(known.ID), known)
 		if problem.IsConflict(err) && next == nil && l.isGone(ctx, known.ID) {
 			return nil
 		}
@@ -168,7 +169,7 @@ func (l *Ledger) MarkDue(record *Record) error {
 // MarkDueFrom is MarkDue for a record derived from known, a Conflict if known was changed since.
 func (l *Ledger) MarkDueFrom(known, record *Record) error {
 	return store.OnOwnTime(func(ctx context.Context) error {
-		if err := store.Verify(ctx, l.storage, known.ID.key(), known, nameOf(known.ID)); err != nil {
+		if err := store.Verify(ctx, l.storage, nameOf(known.ID), known); err != nil {
 			return err
 		}
 		return l.markDue(ctx, record)

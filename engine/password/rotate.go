@@ -193,7 +193,7 @@ func (r *rotation) logIn(ctx context.Context) error {
 
 // change sends the change and proves it. It returns nil if the new password holds.
 func (r *rotation) change(ctx context.Context, pending *role.PendingPassword) error {
-	failed := r.send(ctx, pending.Password)
+	failed := r.bound.Client.ChangePassword(ctx, r.bearer.Token(), pending.Password)
 	if failed != nil && client.LeftThePassword(failed) {
 		r.giveUp(pending, failed)
 		return problem.Explain(failed, r.changeCause(failed)+"; the old password holds")
@@ -232,19 +232,6 @@ func (r *rotation) prove(ctx context.Context, password string) error {
 	return r.Broker.Prove(ctx, r.bound, password, purpose)
 }
 
-// send has the password changed, once more where clocks may be why the young login is refused.
-func (r *rotation) send(ctx context.Context, password string) error {
-	api, bearer := r.bound.Client, r.bearer.Token()
-	err := api.ChangePassword(ctx, bearer, password)
-	if client.KindOf(err) != client.TokenRefused {
-		return err
-	}
-	if sleepErr := r.Clock.Sleep(ctx, client.SettlingPause); sleepErr != nil {
-		return err
-	}
-	return api.ChangePassword(ctx, bearer, password)
-}
-
 // giveUp forgets a refused password, unless an earlier try with it may yet be carried out.
 func (r *rotation) giveUp(pending *role.PendingPassword, cause error) {
 	if r.resumed && client.KindOf(cause) != client.PasswordRefused {
@@ -260,7 +247,7 @@ func (r *rotation) putBack(ctx context.Context, pending *role.PendingPassword) e
 		return fmt.Errorf("ProcessMaker does not accept the new password, and the old one was not put back: %w", err)
 	}
 	old := r.bound.Password
-	err := r.send(ctx, old)
+	err := r.bound.Client.ChangePassword(ctx, r.bearer.Token(), old)
 	if err == nil {
 		err = r.Broker.Prove(ctx, r.bound, old, purpose)
 	}

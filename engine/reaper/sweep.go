@@ -207,7 +207,7 @@ func (p *pass) end(ctx context.Context, record *ledger.Record, readAt time.Time)
 		p.credentials.Attempts.Failed(id, p.Clock.Now(), false)
 		p.Report.Count(telemetry.LedgerEndFailed)
 		p.Report.Log(hclog.Debug, subject, "a credential that is due could not be ended", "error", err)
-		return Report{Failed: 1, Unreachable: client.CertainlyNotDelivered(err)}
+		return Report{Failed: 1, Unreachable: client.Unreachable(err)}
 	}
 	if err := p.credentials.Forget(ctx, record, readAt); err != nil {
 		p.Report.Log(hclog.Debug, subject, "the record of a credential could not be deleted", "error", err)

@@ -58,7 +58,7 @@ func (r *Reaper) tokensOf(ctx context.Context, bound *role.Binding) (tokens []cl
 			if bound.UserID != "" {
 				userID = bound.UserID
 			}
-			tokens, err = bound.Client.PersonalTokens(ctx, session.Token(), userID)
+			tokens, err = r.list(ctx, bound, session.Token(), userID)
 			return err
 		})
 		return tokens, err
@@ -73,7 +73,7 @@ func (r *Reaper) tokensOf(ctx context.Context, bound *role.Binding) (tokens []cl
 		return nil, err
 	}
 	defer r.Broker.End(bound.Instance, record)
-	return bound.Client.PersonalTokens(ctx, grant.Access, grant.Access.UserID)
+	return r.list(ctx, bound, grant.Access, grant.Access.UserID)
 }
 
 // isManaged tells whether a record stands behind a token's name, which anybody can make up.
@@ -100,4 +100,9 @@ func (r *Reaper) dueTokenNames(ctx context.Context) (map[string]bool, error) {
 	})
 	delete(names, "")
 	return names, err
+}
+
+func (r *Reaper) list(ctx context.Context, bound *role.Binding, bearer client.Token, userID string) (tokens []client.NamedToken, err error) {
+	err = bound.Client.PersonalTokens(ctx, bearer, userID, func(token client.NamedToken) { tokens = append(tokens, token) })
+	return tokens, err
 }

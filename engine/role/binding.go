@@ -22,6 +22,21 @@ type Binding struct {
 	// Auth is the role's own auth client or the config's.
 	Auth        client.AuthClient
 	Fingerprint ledger.Fingerprint
+	// kept: token calls come out of the share that is kept for sessions and renewals.
+	kept bool
+}
+
+// Kept is the binding of a session or a renewal, whose token calls have a share of the limit that
+// reads cannot use up.
+func (b *Binding) Kept() *Binding {
+	kept := *b
+	kept.kept = true
+	return &kept
+}
+
+// Grants are the token calls on behalf of the role.
+func (b *Binding) Grants() client.Grants {
+	return b.Client.For(client.Caller{Role: b.Name, Kept: b.kept})
 }
 
 // Bind resolves a role. Its errors are Refused where there is no config, no such role, no auth

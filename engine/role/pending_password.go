@@ -24,7 +24,9 @@ const (
 	pendingVersion = 1
 )
 
-var pendingName = store.Name{What: "the stored change of a password", Cure: "set another password for the user in ProcessMaker and write it to the role"}
+func nameOfPending(key string) store.Name {
+	return store.Name{Key: key, What: "the stored change of a password", Cure: "set another password for the user in ProcessMaker and write it to the role"}
+}
 
 // PendingPassword is the stored form of a change of a user's password that may or may not have
 // happened. It is written before the change is sent and deleted after the roles have the new
@@ -91,7 +93,7 @@ func (s *Store) Pending(ctx context.Context, url, username string) (*PendingPass
 }
 
 func (s *Store) pendingAt(ctx context.Context, key string) (*PendingPassword, error) {
-	return store.Get[PendingPassword](ctx, s.storage, key, pendingName)
+	return store.Get[PendingPassword](ctx, s.storage, nameOfPending(key))
 }
 
 // AllPending lists the changes under way. One that cannot be read is logged.

@@ -25,7 +25,7 @@ var Keys = []store.Key{
 }
 
 func NameOf(name string) store.Name {
-	return store.Name{What: fmt.Sprintf("the stored role %q", name), Cure: "write the role again with everything that it needs, or delete it"}
+	return store.Name{Key: Prefix + name, What: fmt.Sprintf("the stored role %q", name), Cure: "write the role again with everything that it needs, or delete it"}
 }
 
 // Entry is a role in memory and what is known of its login. It is made anew with every write of the
@@ -60,7 +60,7 @@ func NewStore(storage logical.Storage, instances *instance.Store, report *teleme
 func (s *Store) Get(ctx context.Context, name string) (*Entry, error) { return s.cache.Load(ctx, name) }
 
 func (s *Store) read(ctx context.Context, name string) (*Entry, error) {
-	stored, err := store.Get[Role](ctx, s.storage, Prefix+name, NameOf(name))
+	stored, err := store.Get[Role](ctx, s.storage, NameOf(name))
 	if err != nil || stored == nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func (s *Store) Names(ctx context.Context) ([]string, error) { return s.storage.
 func (s *Store) Replace(ctx context.Context, name string, previous *Entry, next *Role) error {
 	err := s.cache.Replace(ctx, name, previous, func() (*Entry, error) {
 		if previous != nil {
-			if err := store.Verify(ctx, s.storage, Prefix+name, &previous.Role, NameOf(name)); err != nil {
+			if err := store.Verify(ctx, s.storage, NameOf(name), &previous.Role); err != nil {
 				return nil, err
 			}
 		}

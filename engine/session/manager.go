@@ -50,7 +50,7 @@ func (m *Manager) Do(ctx context.Context, bound *role.Binding, exchange func(*Se
 	if rejected := bound.Gate.Rejected(m.Clock.Now()); rejected != nil {
 		return rejected
 	}
-	err = m.retryYoung(ctx, current, exchange)
+	err = exchange(current)
 	if client.KindOf(err) != client.TokenRefused {
 		return err
 	}
@@ -61,7 +61,7 @@ func (m *Manager) Do(ctx context.Context, bound *role.Binding, exchange func(*Se
 	if err != nil {
 		return err
 	}
-	err = m.retryYoung(ctx, renewed, exchange)
+	err = exchange(renewed)
 	if client.KindOf(err) == client.TokenRefused {
 		// ProcessMaker goes on refreshing for a deleted user, so each read would cost a token call.
 		err = &problem.Error{
@@ -73,18 +73,6 @@ func (m *Manager) Do(ctx context.Context, bound *role.Binding, exchange func(*Se
 		bound.Gate.Reject(err, m.Clock.Now())
 	}
 	return err
-}
-
-// retryYoung runs an exchange, once more if clocks may be why the session's young token is refused.
-func (m *Manager) retryYoung(ctx context.Context, current *Session, exchange func(*Session) error) error {
-	err := exchange(current)
-	if client.KindOf(err) != client.TokenRefused || m.Clock.Now().Sub(current.TokenReceivedAt) >= client.SettlingTime {
-		return err
-	}
-	if err := m.Clock.Sleep(ctx, client.SettlingPause); err != nil {
-		return err
-	}
-	return exchange(current)
 }
 
 // Usable returns the role's session and starts one where there is none.
@@ -132,7 +120,7 @@ func needsSignIn(bound *role.Binding, why string) error {
 
 // start signs in with the role's password. The caller holds the session's lock.
 func (m *Manager) start(ctx context.Context, bound *role.Binding, old *Session) (*Session, error) {
-	grant, err := m.Broker.Login(ctx, bound)
+	grant, err := m.Broker.Login(ctx, bound.Kept())
 	if err != nil {
 		return nil, err
 	}

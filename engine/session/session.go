@@ -32,7 +32,7 @@ var Keys = []store.Key{
 }
 
 func NameOf(name string) store.Name {
-	return store.Name{What: fmt.Sprintf("the stored session of role %q", name), Cure: fmt.Sprintf("delete sessions/%s, and its tokens in ProcessMaker", name)}
+	return store.Name{Key: Prefix + name, What: fmt.Sprintf("the stored session of role %q", name), Cure: fmt.Sprintf("delete sessions/%s, and its tokens in ProcessMaker", name)}
 }
 
 // Session is the stored form of a role's own pair of tokens, which is never handed out.
@@ -88,7 +88,7 @@ func (s *Session) isAged(now time.Time) bool {
 
 // Get returns a role's session, or nil. Its errors are the storage's own and store.Unreadable.
 func (m *Manager) Get(ctx context.Context, name string) (*Session, error) {
-	return store.Get[Session](ctx, m.Storage, Prefix+name, NameOf(name))
+	return store.Get[Session](ctx, m.Storage, NameOf(name))
 }
 
 // Names lists the roles that have a session, sorted.
@@ -97,7 +97,7 @@ func (m *Manager) Names(ctx context.Context) ([]string, error) { return m.Storag
 // replace stores next in place of known on its own time; nil stands for none.
 func (m *Manager) replace(name string, known, next *Session) error {
 	return store.OnOwnTime(func(ctx context.Context) error {
-		return store.Replace(ctx, m.Storage, Prefix+name, known, next, NameOf(name))
+		return store.Replace(ctx, m.Storage, NameOf(name), known, next)
 	})
 }
 
@@ -179,7 +179,7 @@ func (m *Manager) endPair(inst *instance.Instance, auth client.AuthClient, name 
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), token.ExchangesTimeout)
 	defer cancel()
-	grant, err := inst.Client.RefreshGrant(ctx, auth, old.RefreshToken)
+	grant, err := inst.Client.For(client.Caller{Role: name, Kept: true}).RefreshGrant(ctx, auth, old.RefreshToken)
 	if err != nil {
 		m.Broker.NoteLostAnswer(name, err)
 		return m.Broker.Discard(inst, old.Token(), old.facts(name))

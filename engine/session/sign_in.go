@@ -40,7 +40,9 @@ type pendingSignIn struct {
 func (p *pendingSignIn) CurrentVersion() int { return signInVersion }
 func (p *pendingSignIn) Usable() bool        { return p.Role != "" && p.Verifier != "" }
 
-var signInName = store.Name{What: "the stored sign-in", Cure: beginAgain}
+func nameOfSignIn(key string) store.Name {
+	return store.Name{Key: key, What: "the stored sign-in", Cure: beginAgain}
+}
 
 func signInKey(state string) string {
 	hash := sha256.Sum256([]byte(state))
@@ -103,7 +105,7 @@ func (m *Manager) CompleteSignIn(ctx context.Context, bound *role.Binding, calle
 	if err != nil {
 		return nil, err
 	}
-	grant, err := bound.Client.CodeGrant(ctx, bound.Auth, pending.RedirectURI, code, pending.Verifier)
+	grant, err := bound.Kept().Grants().CodeGrant(ctx, bound.Auth, pending.RedirectURI, code, pending.Verifier)
 	if err != nil {
 		m.Broker.NoteLostAnswer(bound.Name, err)
 		return nil, explainCode(err)
@@ -118,7 +120,7 @@ func (m *Manager) takeSignIn(ctx context.Context, bound *role.Binding, caller, s
 		return nil, err
 	}
 	defer unlock()
-	pending, err := store.Get[pendingSignIn](ctx, m.Storage, signInKey(state), signInName)
+	pending, err := store.Get[pendingSignIn](ctx, m.Storage, nameOfSignIn(signInKey(state)))
 	if err != nil && !store.IsUnreadable(err) {
 		return nil, err
 	}
@@ -234,7 +236,7 @@ func (m *Manager) refreshImported(ctx context.Context, bound *role.Binding, refr
 		return nil, fmt.Errorf("gave up waiting for another import of the same refresh token: %w", err)
 	}
 	defer unlock()
-	return bound.Client.RefreshGrant(ctx, bound.Auth, refreshToken)
+	return bound.Kept().Grants().RefreshGrant(ctx, bound.Auth, refreshToken)
 }
 
 // DropExpiredSignIns forgets sign-ins that nobody completed.
@@ -244,7 +246,7 @@ func (m *Manager) DropExpiredSignIns(ctx context.Context) error {
 		return err
 	}
 	for _, key := range keys {
-		pending, err := store.Get[pendingSignIn](ctx, m.Storage, SignInPrefix+key, signInName)
+		pending, err := store.Get[pendingSignIn](ctx, m.Storage, nameOfSignIn(SignInPrefix+key))
 		if err != nil && !store.IsUnreadable(err) {
 			return err
 		}

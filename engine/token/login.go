@@ -58,7 +58,7 @@ func (b *Broker) Login(ctx context.Context, bound *role.Binding) (grant *client.
 
 // Try makes a pair of tokens with a password that need not be the role's, past the role's gate.
 func (b *Broker) Try(ctx context.Context, bound *role.Binding, password string) (*client.Grant, error) {
-	grant, err := bound.Client.PasswordGrant(ctx, bound.Auth, bound.Login(password))
+	grant, err := bound.Grants().PasswordGrant(ctx, bound.Auth, bound.Login(password))
 	b.NoteLostAnswer(bound.Name, err)
 	return grant, err
 }

@@ -47,6 +47,7 @@ func (c *ChainLost) Error() string { return c.Why }
 // runs on its own time, not the request's: a refresh whose answer is not stored has killed the
 // token that the holder has. Its errors are in words, ChainLost, and those of Store.
 func (b *Broker) Refresh(ctx context.Context, held Holding) (Outcome, error) {
+	held.Bound = held.Bound.Kept()
 	r := &refresh{Broker: b, Holding: held}
 	return r.run(ctx)
 }
@@ -76,7 +77,7 @@ func (r *refresh) run(ctx context.Context) (Outcome, error) {
 		return Outcome{}, r.store(grant)
 	case client.KindOf(err) == client.Throttled:
 		return r.keepIfAlive(ctx, err)
-	case client.CertainlyNotDelivered(err):
+	case client.CertainlyNotDone(err):
 		return r.keep(err), nil
 	case client.KindOf(err) == client.GrantDead:
 		return r.loginAgain(ctx, "ProcessMaker does not accept the refresh token any more (used, revoked, purged, or its APP_KEY changed)", false)
@@ -86,7 +87,7 @@ func (r *refresh) run(ctx context.Context) (Outcome, error) {
 }
 
 func (r *refresh) grant(ctx context.Context) (*client.Grant, error) {
-	return r.Bound.Client.RefreshGrant(ctx, r.Bound.Auth, r.RefreshToken)
+	return r.Bound.Grants().RefreshGrant(ctx, r.Bound.Auth, r.RefreshToken)
 }
 
 // resolve asks whether the old token lives after a refresh that may have happened, and killed it.

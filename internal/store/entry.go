@@ -35,8 +35,9 @@ type Entry interface {
 	Usable() bool
 }
 
-// Name says in messages what an entry is, and the way out where it cannot be read.
+// Name is where an entry stands, what it is in messages, and the way out where it cannot be read.
 type Name struct {
+	Key        string
 	What, Cure string
 	// NotNewer: the cure is not for the entry of a newer release.
 	NotNewer bool
@@ -74,9 +75,9 @@ type entryOf[E any] interface {
 	Entry
 }
 
-// Get reads the entry under key, or nil. Its errors are the storage's own and Unreadable.
-func Get[E any, P entryOf[E]](ctx context.Context, storage logical.Storage, key string, name Name) (*E, error) {
-	entry, err := storage.Get(ctx, key)
+// Get reads an entry, or nil. Its errors are the storage's own and Unreadable.
+func Get[E any, P entryOf[E]](ctx context.Context, storage logical.Storage, name Name) (*E, error) {
+	entry, err := storage.Get(ctx, name.Key)
 	if err != nil || entry == nil {
 		return nil, err
 	}
@@ -134,11 +135,11 @@ func same(a, b Entry) bool {
 	return err == nil && otherErr == nil && bytes.Equal(one, other)
 }
 
-// Verify is a Conflict unless the entry under key is stored as known; nil stands for no entry.
+// Verify is a Conflict unless the entry is stored as known; nil stands for no entry.
 // Storage cannot compare and write at once, so a moment remains in which another node can write: a
 // moment in place of the length of an exchange with ProcessMaker.
-func Verify[E any, P entryOf[E]](ctx context.Context, storage logical.Storage, key string, known *E, name Name) error {
-	stored, err := Get[E, P](ctx, storage, key, name)
+func Verify[E any, P entryOf[E]](ctx context.Context, storage logical.Storage, name Name, known *E) error {
+	stored, err := Get[E, P](ctx, storage, name)
 	switch {
 	case err != nil && !IsUnreadable(err):
 		return err
@@ -150,13 +151,13 @@ func Verify[E any, P entryOf[E]](ctx context.Context, storage logical.Storage, k
 	return problem.Conflictf("%s was changed at the same time by another request or another node of the cluster; try again", name.What)
 }
 
-// Replace is compare-and-swap: next goes under key in place of known; nil stands for no entry.
-func Replace[E any, P entryOf[E]](ctx context.Context, storage logical.Storage, key string, known, next *E, name Name) error {
-	if err := Verify[E, P](ctx, storage, key, known, name); err != nil {
+// Replace is compare-and-swap: next takes the place of known; nil stands for no entry.
+func Replace[E any, P entryOf[E]](ctx context.Context, storage logical.Storage, name Name, known, next *E) error {
+	if err := Verify[E, P](ctx, storage, name, known); err != nil {
 		return err
 	}
 	if next == nil {
-		return storage.Delete(ctx, key)
+		return storage.Delete(ctx, name.Key)
 	}
-	return Put(ctx, storage, key, P(next))
+	return Put(ctx, storage, name.Key, P(next))
 }

@@ -24,7 +24,7 @@ func ADeletedSessionStaysDeleted(t *testing.T, mount mounttest.Maker) {
 		// The deletion could end the access token alone, and the refresh token
 		// would bring the session back.
 		"its refresh token lives": func(h *mounttest.Mount) {
-			h.Pm.Inject(processmakertest.Fault{On: processmakertest.RefreshGrant, Do: processmakertest.HTMLPage(502)})
+			h.Pm.Inject(processmakertest.Fault{On: processmakertest.RefreshGrant, Do: processmakertest.HTMLPage(500)})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

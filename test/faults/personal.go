@@ -36,7 +36,7 @@ func FailedMintingLeavesNothing(t *testing.T, mount mounttest.Maker) {
 		"opaque token":               {mounttest.Inject(on, processmakertest.Replace(func(int, []byte) (int, []byte) { return 200, []byte(`{"accessToken":"SECRET"}`) })), 502, "RS256", true},
 		"forbidden":                  {mounttest.Inject(on, processmakertest.Answer(403, mounttest.JsonHeader(), `{}`)), 400, "has to be an administrator", false},
 		"name refused":               {mounttest.Inject(on, processmakertest.Answer(422, mounttest.JsonHeader(), `{}`)), 500, "malformed", false},
-		"throttled":                  {mounttest.Inject(on, processmakertest.Throttled(7)), 503, "try again in 7s", false},
+		"throttled":                  {mounttest.Inject(on, processmakertest.Throttled(7)), 503, "try again in 8s", false},
 		"down":                       {func(h *mounttest.Mount) { h.GoDown() }, 502, "cannot be reached", false},
 	} {
 		t.Run(name, func(t *testing.T) {

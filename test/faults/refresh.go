@@ -185,7 +185,7 @@ func spendRefreshToken(h *mounttest.Mount) {
 	for _, id := range h.RecordIDs() {
 		record := h.Record(id)
 		bound := h.Bound(record.Role)
-		grant, err := bound.Client.RefreshGrant(context.Background(), bound.Auth, record.RefreshToken)
+		grant, err := bound.Grants().RefreshGrant(context.Background(), bound.Auth, record.RefreshToken)
 		require.NoError(h.T, err)
 		require.NoError(h.T, bound.Client.RevokeToken(context.Background(), grant.Access))
 	}

@@ -28,7 +28,7 @@ func UpstreamTroubleAtIssue(t *testing.T, mount mounttest.Maker) {
 		"refused connection":    {mounttest.Inject(on, processmakertest.Refuse()), 502, "closed before the answer was complete"},
 		"server error":          {mounttest.Inject(on, processmakertest.ServerError()), 502, "HTTP 500"},
 		"maintenance":           {mounttest.Inject(on, processmakertest.Maintenance(90)), 502, "try again in 1m30s"},
-		"throttled":             {mounttest.Inject(on, processmakertest.Throttled(33)), 503, "33s"},
+		"throttled":             {mounttest.Inject(on, processmakertest.Throttled(33)), 503, "34s"},
 		"login page":            {mounttest.Inject(on, processmakertest.HTMLPage(200)), 502, "not JSON"},
 		"proxy's error page":    {mounttest.Inject(on, processmakertest.HTMLPage(502)), 502, "HTTP 502"},
 		"redirect":              {mounttest.Inject(on, processmakertest.Redirect("http://127.0.0.1:1/login")), 502, "redirect"},

@@ -46,7 +46,7 @@ func TokensPutDownAsDueAreEndedAtTheNextTick(t *testing.T, mount mounttest.Maker
 	t.Parallel()
 	h := mounttest.NewReady(t, mount, nil)
 	h.Tick()
-	h.Pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Do: processmakertest.HTMLPage(502)})
+	h.Pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Do: processmakertest.HTMLPage(500)})
 	h.MustWrite("roles/ci", map[string]any{"verify": true})
 	require.Len(t, h.LiveIDs(), 1)
 	h.Tick()
