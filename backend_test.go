@@ -55,11 +55,6 @@ func newStaticHarness(t *testing.T, role map[string]any) *mounttest.Mount {
 	return mounttest.NewStatic(t, thisMount, role)
 }
 
-func newSharedUserHarness(t *testing.T) *mounttest.Mount {
-	t.Helper()
-	return mounttest.NewSharedUser(t, thisMount)
-}
-
 func TestFactoryTakesAnEmptyConfiguration(t *testing.T) {
 	t.Parallel()
 	made, err := Factory(context.Background(), &logical.BackendConfig{})
