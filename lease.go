@@ -101,9 +101,10 @@ func leaseOf(req *logical.Request) (credential.Lease, error) {
 		return credential.Lease{}, err
 	}
 	token, _ := req.Data["access_token"].(string)
+	url, _ := req.Secret.InternalData[internalURL].(string)
 	text, _ := req.Secret.InternalData[internalLeaseEnd].(string)
 	end, _ := time.Parse(time.RFC3339Nano, text) // zero where the end is unknown
-	return credential.Lease{ID: id, AccessToken: token, Issued: req.Secret.IssueTime, End: end, Increment: req.Secret.Increment}, nil
+	return credential.Lease{ID: id, AccessToken: token, URL: url, Issued: req.Secret.IssueTime, End: end, Increment: req.Secret.Increment}, nil
 }
 
 // credentialOf reads the credential's id out of a lease. It stands there twice.

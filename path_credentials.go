@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/engine/reaper"
 	"vault-plugin-secrets-processmaker/internal/problem"
 )
 
@@ -22,16 +23,17 @@ const credentialRevokeHelp = `
 For incident response: the token is ended at ProcessMaker now. Its lease can
 then neither be renewed nor do any harm, and goes at its own end.
 
-A record whose storage entry is damaged cannot be ended with, and stays overdue.
-force=true drops it: the token is not ended then, and lives on at ProcessMaker,
-up to a year from its issue, unless it is ended there. Where the record can be
-read, force=true changes nothing.
+A record stays overdue where its storage entry is damaged, where its token lives
+at another url, or where it is known by name alone and no role is left to look it
+up with. force=true drops such a record: the token is not ended then, and lives
+on at ProcessMaker, up to a year from its issue, unless it is ended there. Where
+the credential can be ended, force=true changes nothing.
 `
 
 func (b *backend) credentialPaths() []*framework.Path {
 	const pattern = "credentials/(?P<credential_id>[0-9a-v]+)"
 	id := &framework.FieldSchema{Type: framework.TypeString, Required: true, Description: "Id of the credential.", DisplayAttrs: display("Credential ID", "")}
-	force := &framework.FieldSchema{Type: framework.TypeBool, Description: "Drop a record that cannot be read; its token is not ended.", DisplayAttrs: display("Force", "")}
+	force := &framework.FieldSchema{Type: framework.TypeBool, Description: "Drop a record that cannot be read, or that nobody can look up; its token is not ended.", DisplayAttrs: display("Force", "")}
 	return []*framework.Path{
 		path(pattern, `Who has a credential, and until when.`, credentialHelp, map[string]*framework.FieldSchema{"credential_id": id}, map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation: onActive(b.readCredential, named{"look-up", "credential"}, "Look a credential up by its id, without its token.", responds("The credential.", recordAnswerFields())),
@@ -84,10 +86,10 @@ func (b *backend) revokeCredential(ctx context.Context, _ *logical.Request, data
 		return nil, err
 	}
 	err = b.engine.Reaper.EndNow(ctx, id)
-	if !ledger.IsDamaged(err, id) || !data.Get("force").(bool) {
+	if !reaper.CanDrop(err, id) || !data.Get("force").(bool) {
 		return nil, err
 	}
-	if err := b.engine.Reaper.DropUnreadable(ctx, id); err != nil {
+	if err := b.engine.Reaper.Drop(ctx, id); err != nil {
 		return nil, err
 	}
 	return warned(fmt.Sprintf("the record was dropped and the token of credential %s was not ended: it lives up to a year from its issue. "+

@@ -203,7 +203,7 @@ func TestTheConfigGoesAwayDuringALogin(t *testing.T) {
 		return status, body
 	})})
 	_, err := h.Do(logical.ReadOperation, "creds/ci", nil)
-	require.ErrorContains(t, err, "config was taken away")
+	require.ErrorContains(t, err, "config was deleted")
 	require.Empty(t, h.LiveIDs())
 	require.Empty(t, h.RecordedIDs())
 }

@@ -364,3 +364,48 @@ func TestASlowHostLosesEventsNotReaders(t *testing.T) {
 	upkeep.ASlowHostLosesEventsNotReaders(t, thisMount)
 }
 func TestAPanickingHostIsSurvived(t *testing.T) { upkeep.APanickingHostIsSurvived(t, thisMount) }
+
+func TestARefreshThatIsCarriedOutLateIsAskedAbout(t *testing.T) {
+	faults.ARefreshThatIsCarriedOutLateIsAskedAbout(t, thisMount)
+}
+func TestATokenStaysUncertainUntilProcessMakerHadItsTime(t *testing.T) {
+	faults.ATokenStaysUncertainUntilProcessMakerHadItsTime(t, thisMount)
+}
+func TestAGatewaysErrorKeepsTheTokenForAWhile(t *testing.T) {
+	faults.AGatewaysErrorKeepsTheTokenForAWhile(t, thisMount)
+}
+func TestAServerErrorOfAMintingHasTwoReasons(t *testing.T) {
+	faults.AServerErrorOfAMintingHasTwoReasons(t, thisMount)
+}
+func TestAReaderThatGoesAwayLeavesADueRecord(t *testing.T) {
+	faults.AReaderThatGoesAwayLeavesADueRecord(t, thisMount)
+}
+
+func TestEveryTokenOfANameIsEnded(t *testing.T) { credentials.EveryTokenOfANameIsEnded(t, thisMount) }
+func TestATokenWithoutANameIsEndedOnceItIsOld(t *testing.T) {
+	credentials.ATokenWithoutANameIsEndedOnceItIsOld(t, thisMount)
+}
+func TestAMountWithoutAMaximumIssuesNothing(t *testing.T) {
+	credentials.AMountWithoutAMaximumIssuesNothing(t, thisMount)
+}
+func TestALeaseEndsBeforeTheDeadlineOfASlowMinting(t *testing.T) {
+	credentials.ALeaseEndsBeforeTheDeadlineOfASlowMinting(t, thisMount)
+}
+func TestAMissingUserIsNamed(t *testing.T) { credentials.AMissingUserIsNamed(t, thisMount) }
+func TestALookupIsNotNeededForOthersToBeEnded(t *testing.T) {
+	credentials.ALookupIsNotNeededForOthersToBeEnded(t, thisMount)
+}
+
+func TestABrokenConnectionDoesNotEndTheDrain(t *testing.T) {
+	upkeep.ABrokenConnectionDoesNotEndTheDrain(t, thisMount)
+}
+func TestTheWayBackFromAnotherURLIsOpen(t *testing.T) {
+	upkeep.TheWayBackFromAnotherURLIsOpen(t, thisMount)
+}
+
+func TestADamagedRecordDoesNotKeepATokenAlive(t *testing.T) {
+	hostile.ADamagedRecordDoesNotKeepATokenAlive(t, thisMount)
+}
+func TestForceDropsARecordThatNobodyCanLookUp(t *testing.T) {
+	hostile.ForceDropsARecordThatNobodyCanLookUp(t, thisMount)
+}

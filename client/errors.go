@@ -177,6 +177,12 @@ func AnswerLost(err error) bool {
 	}
 }
 
+// FromGateway tells whether a gateway answered in place of ProcessMaker, with a 502 or 504.
+func FromGateway(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && (e.Status == http.StatusBadGateway || e.Status == http.StatusGatewayTimeout)
+}
+
 // ServerFailed tells whether ProcessMaker itself failed with a 500.
 func ServerFailed(err error) bool {
 	var e *Error

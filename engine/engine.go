@@ -147,6 +147,9 @@ const (
 	closeTimeout = 20 * time.Second
 	// drainTimeout bounds the work while a mount is being disabled.
 	drainTimeout = 80 * time.Second
+	// sessionsTime is what is left of it for the sessions, drainPause the pause between two tries.
+	sessionsTime = 20 * time.Second
+	drainPause   = 2 * time.Second
 )
 
 // Close ends the mount: it waits for what is in-flight, and drains a mount that is being disabled.
@@ -163,18 +166,35 @@ func (e *Engine) Close(ctx context.Context) {
 	e.Instances.Close()
 }
 
-// drain ends what Vault's revocation of the leases has left: lost and static ones, and sessions.
+// drain ends what Vault's revocation of the leases has left: lost and static ones, and sessions. It
+// tries again and again while that may help, past a connection that breaks once. Sessions come last,
+// because lost tokens are looked up with them; a session that cannot be ended has a record then.
 func (e *Engine) drain(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
-	if _, err := e.Reaper.EndMatching(ctx, func(*ledger.Record) bool { return true }); err != nil {
-		e.Report.Log(hclog.Error, telemetry.Subject{}, "the ledger of a disabled mount could not be read; its tokens live on at ProcessMaker", "error", err)
-	}
-	if inst, err := e.Instances.Current(ctx); err == nil && inst != nil {
+	end := e.Mount.Clock.Now().Add(drainTimeout - sessionsTime)
+	inst, err := e.Instances.Current(ctx)
+	if err == nil && inst != nil {
+		e.drainLedger(ctx, inst, end)
 		e.Sessions.EndAll(ctx, inst)
+		e.drainLedger(ctx, inst, end.Add(sessionsTime))
 	}
-	// A session that could not be ended has a record by now.
 	e.Reaper.Leftovers(ctx)
+}
+
+// drainLedger ends every credential, again while failures are passing and there is time.
+func (e *Engine) drainLedger(ctx context.Context, inst *instance.Instance, end time.Time) {
+	for {
+		report, err := e.Reaper.EndMatching(ctx, func(*ledger.Record) bool { return true })
+		if err != nil {
+			e.Report.Log(hclog.Error, telemetry.Subject{}, "the ledger of a disabled mount could not be read; its tokens live on at ProcessMaker", "error", err)
+		}
+		now := e.Mount.Clock.Now()
+		pause := max(inst.Client.Condition().RetryAt.Sub(now), drainPause)
+		if !report.Retryable || now.Add(pause).After(end) || e.Mount.Clock.Sleep(ctx, pause) != nil {
+			return
+		}
+	}
 }
 
 // ReplaceInstance stores next in place of previous. It is Refused to move the mount while sessions
@@ -193,7 +213,7 @@ func (e *Engine) ReplaceInstance(ctx context.Context, previous, next *instance.I
 }
 
 func (e *Engine) refuseToMove(ctx context.Context, url string) error {
-	sessions, err := e.Sessions.Names(ctx)
+	sessions, err := e.Sessions.NamesAt(ctx, url)
 	if err != nil {
 		return err
 	}
@@ -203,12 +223,12 @@ func (e *Engine) refuseToMove(ctx context.Context, url string) error {
 			"End them with \"vault delete <mount>/sessions/<role>\"",
 		)
 	}
-	live, err := e.Ledger.All(ctx)
-	if err != nil || len(live) == 0 {
+	live, err := e.Ledger.CountAt(ctx, url)
+	if err != nil || live == 0 {
 		return err
 	}
 	return problem.Refuse(
-		fmt.Sprintf("url cannot change while %d credentials of %s live", len(live), url),
+		fmt.Sprintf("url cannot change while %d credentials of %s live", live, url),
 		"End them with \"vault write -f <mount>/tidy all=true\", or enable another mount for the other instance",
 	)
 }

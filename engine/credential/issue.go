@@ -5,6 +5,7 @@ package credential
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -73,7 +74,11 @@ type Credential struct {
 // Issue makes a token for one reader. Its errors are in words for the reader.
 func (s *Service) Issue(ctx context.Context, bound *role.Binding, asked Request) (*Credential, error) {
 	began := s.Clock.Now()
-	terms := lease.Issue(lease.Bounds{TTL: bound.TTL, MaxTTL: bound.MaxTTL, MountMaxTTL: s.maxTTL(began)}, asked.Mode, asked.TTL)
+	limit := s.maxTTL(began)
+	if limit <= 0 {
+		return nil, fmt.Errorf("role %q: %w", bound.Name, errNoMaximum)
+	}
+	terms := lease.Issue(lease.Bounds{TTL: bound.TTL, MaxTTL: bound.MaxTTL, MountMaxTTL: limit}, asked.Mode, asked.TTL)
 	issued, err := s.obtain(ctx, bound, ledger.Facts{
 		Record: ledger.Record{RenewMode: string(asked.Mode), EntityID: asked.EntityID, DisplayName: asked.DisplayName, TTL: terms.TTL},
 		Life:   terms.MaxTTL + lease.DeadlineSlack,
@@ -85,7 +90,7 @@ func (s *Service) Issue(ctx context.Context, bound *role.Binding, asked Request)
 	if mode != asked.Mode {
 		terms.Warnings = append(terms.Warnings, "ProcessMaker gave no refresh token, so renewals keep this token (renew_mode extend)")
 	}
-	issued.Terms = terms.WithinToken(mode, issued.Token.ExpireTime.Sub(issued.At))
+	issued.Terms = terms.WithinToken(mode, issued.Token.ExpireTime.Sub(issued.At)).Until(issued.Record.Deadline, issued.At)
 	s.Report.Happened(hclog.Debug, telemetry.CredsCreated, issued.Record.Subject().StartedAt(began), "credential issued", "token_id", issued.Token.ID, "renew_mode", mode)
 	return issued, nil
 }
@@ -120,7 +125,7 @@ func (s *Service) logIn(ctx context.Context, bound *role.Binding, facts ledger.F
 	}
 	record, err := s.Ledger.Draft(facts)
 	if err == nil && ctx.Err() != nil {
-		err = fmt.Errorf("role %q: the reader went away; its token was ended", bound.Name)
+		err = fmt.Errorf("role %q: the reader went away; its token is not kept", bound.Name)
 	}
 	if err == nil {
 		record.Hold(grant)
@@ -139,7 +144,7 @@ func (s *Service) confirmDelivery(ctx context.Context, bound *role.Binding, obta
 		return nil
 	}
 	s.Broker.End(bound.Instance, obtained.Record.With(obtained.Token))
-	return fmt.Errorf("role %q: the reader went away or the config was taken away; the token was ended", bound.Name)
+	return fmt.Errorf("role %q: the reader went away or the config was deleted; the token is not kept", bound.Name)
 }
 
 // failed remembers that a reader got no credential, and returns what to answer.
@@ -153,6 +158,9 @@ func (s *Service) failed(bound *role.Binding, why *problem.Error) error {
 	s.Report.Log(hclog.Debug, telemetry.Subject{Role: bound.Name}, "no credential could be issued", "error", why.Text)
 	return fmt.Errorf("role %q: %w", bound.Name, why)
 }
+
+// errNoMaximum: Vault answers 0 where its question for the mount's settings failed.
+var errNoMaximum = errors.New("Vault did not tell the mount's maximum lease time (max_lease_ttl); try again")
 
 // mountLimitAge is how long a new lease may go by a mount's former maximum. A lease that is too
 // long for the present one is cut by Vault itself, and its credential dies with it.

@@ -90,6 +90,18 @@ func (u *userTokens) takeUnnamed() []string {
 	return taken
 }
 
+// EndNamesakes ends every token that bears the name of a record whose own token is dead: the holder
+// of a token can make more under its name.
+func (s *Service) EndNamesakes(ctx context.Context, record *ledger.Record) error {
+	inst, err := s.Instances.Current(ctx)
+	if err != nil || inst == nil || record.TokenName == "" || !record.HasToken() {
+		return err
+	}
+	namesake := *record
+	namesake.IssueTime = time.Time{} // its own token is made: none of the name is fine
+	return s.endByName(ctx, inst, &namesake, NewLookup())
+}
+
 // endByName ends a personal access token that is known by name alone, with its role's session.
 func (s *Service) endByName(ctx context.Context, inst *instance.Instance, record *ledger.Record, lookup *Lookup) error {
 	entry, err := s.Roles.Get(ctx, record.Role)
@@ -97,7 +109,7 @@ func (s *Service) endByName(ctx context.Context, inst *instance.Instance, record
 		return err
 	}
 	if entry == nil {
-		return fmt.Errorf("credential %s may still live, and role %q, whose session could find it by the name %q, is deleted: delete that token in ProcessMaker", record.ID, record.Role, record.TokenName)
+		return outOfReach(record.ID, fmt.Sprintf("may still live, and role %q, whose session could find it by the name %q, is deleted: delete that token in ProcessMaker", record.Role, record.TokenName))
 	}
 	bound, err := entry.BindTo(inst)
 	if err == nil {

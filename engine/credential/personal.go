@@ -1,6 +1,7 @@
 package credential
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -41,7 +42,7 @@ func (s *Service) mint(ctx context.Context, bound *role.Binding, facts ledger.Fa
 		m.abandon()
 		return nil, s.failed(bound, m.explain(err))
 	}
-	return &Credential{Record: record, Token: m.token, At: now}, nil
+	return &Credential{Record: record, Token: m.token, At: s.Clock.Now()}, nil
 }
 
 type minting struct {
@@ -76,12 +77,21 @@ func (m *minting) mint(ctx context.Context, session *session.Session) error {
 	m.mayExist = mayHaveMinted(err)
 	switch {
 	case client.ServerFailed(err):
-		return problem.Explain(err, err.Error()+". If this goes on, ProcessMaker's personal access client is missing: run \"php artisan passport:client --personal\" on its server")
+		return m.explainServerError(ctx, session, err)
 	case err != nil:
 		return err
 	}
 	m.token = token
 	return nil
+}
+
+// explainServerError tells a missing personal access client from a server in trouble: without the
+// client ProcessMaker answers everything else.
+func (m *minting) explainServerError(ctx context.Context, session *session.Session, failed error) error {
+	if _, err := m.bound.Client.ShowUser(ctx, session.Token(), session.UserID); err != nil {
+		return failed
+	}
+	return problem.Explain(failed, failed.Error()+". If this goes on, ProcessMaker's personal access client is missing: run \"php artisan passport:client --personal\" on its server")
 }
 
 func (m *minting) user(ctx context.Context, session *session.Session) (client.User, error) {
@@ -131,12 +141,13 @@ func mayHaveMinted(err error) bool {
 // explain says why no personal access token could be had, and what cures it.
 func (m *minting) explain(err error) *problem.Error {
 	told := *token.Explain(m.bound, err, m.Clock.Now())
+	whose := cmp.Or(m.target, m.record.UserID)
 	switch client.KindOf(err) {
 	case client.Forbidden:
-		told.Text = fmt.Sprintf("ProcessMaker does not let the role's user %q make tokens of user %s", m.bound.Username, m.record.UserID)
+		told.Text = fmt.Sprintf("ProcessMaker does not let the role's user %q make tokens of user %s", m.bound.Username, whose)
 		told.Cure = "That user has to be an administrator, or user_id has to go"
 	case client.NotFound:
-		told.Text, told.Cure = fmt.Sprintf("ProcessMaker has no user %s", m.record.UserID), "Correct user_id"
+		told.Text, told.Cure = fmt.Sprintf("ProcessMaker has no user %s", whose), "Correct user_id"
 	}
 	return &told
 }

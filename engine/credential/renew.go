@@ -23,8 +23,8 @@ const youngShare = 10
 // Lease is what Vault keeps of a credential.
 type Lease struct {
 	ID ledger.ID
-	// AccessToken is the token in the lease's data; empty where there is none.
-	AccessToken string
+	// AccessToken is the token in the lease's data; empty where there is none. URL is where it lives.
+	AccessToken, URL string
 	// Issued and End are zero where they are unknown.
 	Issued, End time.Time
 	// Increment is the client's wish; 0 for none.
@@ -107,6 +107,9 @@ func (s *Service) renewRecord(ctx, workCtx context.Context, held Lease, record *
 	if r.Issued.IsZero() {
 		r.Issued = record.IssueTime
 	}
+	if r.MountMaxTTL <= 0 {
+		return nil, errNoMaximum
+	}
 	if !r.LastMoment().After(r.Now) {
 		return nil, lease.ErrOver
 	}
@@ -141,7 +144,8 @@ func (s *Service) refresh(ctx, workCtx context.Context, r *renewal) (*Credential
 	}
 	age := r.Now.Sub(r.record.TokenReceivedAt)
 	uncertain := s.isUncertain(r.record)
-	if !uncertain && (!r.Grows() || age < bound.RefreshMinAge || s.host.Tainted()) {
+	idle := !r.Grows() || age < bound.RefreshMinAge || s.host.Tainted()
+	if !uncertain && idle {
 		return r.extend()
 	}
 	if err := ctx.Err(); err != nil {
@@ -153,6 +157,7 @@ func (s *Service) refresh(ctx, workCtx context.Context, r *renewal) (*Credential
 		Token:        r.record.Token(),
 		RefreshToken: r.record.RefreshToken,
 		Uncertain:    uncertain,
+		AskOnly:      idle,
 		Store: func(grant *client.Grant) error {
 			next := *r.record
 			next.Hold(grant)
@@ -167,10 +172,10 @@ func (s *Service) refresh(ctx, workCtx context.Context, r *renewal) (*Credential
 		s.markUncertain(r.record)
 		return nil, fmt.Errorf("role %q: %w", r.record.Role, err)
 	}
-	s.uncertain.Delete(r.record.ID)
 	if outcome.Kept != nil {
-		return r.extend(outcome.Warnings...)
+		return s.keep(r, bound, outcome)
 	}
+	s.uncertain.Delete(r.record.ID)
 	r.token = r.record.Token()
 	warnings := outcome.Warnings
 	if age < r.record.TTL/youngShare {
@@ -179,6 +184,22 @@ func (s *Service) refresh(ctx, workCtx context.Context, r *renewal) (*Credential
 	// ProcessMaker's work took time, and Vault counts from when it gets the answer.
 	r.Now = s.Clock.Now()
 	return r.extend(warnings...)
+}
+
+// keep answers the token that could not be refreshed. A token that is uncertain stays so until
+// ProcessMaker has had the time to carry out what it was sent, and says that the token lives.
+func (s *Service) keep(r *renewal, bound *role.Binding, outcome token.Outcome) (*Credential, error) {
+	patience := bound.Config.RequestTimeout + time.Minute
+	switch {
+	case outcome.Uncertain:
+		s.markUncertain(r.record)
+	case s.isUncertain(r.record) && r.Now.Sub(r.record.DoubtfulSince) > patience:
+		s.settle(r.record)
+	}
+	if outcome.AtMost > 0 {
+		r.token.ExpireTime = lease.TokenEndFor(r.Now, outcome.AtMost)
+	}
+	return r.extend(outcome.Warnings...)
 }
 
 // isUncertain tells whether to ask about the token first: a failed refresh may have killed it.
@@ -193,11 +214,27 @@ func (s *Service) markUncertain(record *ledger.Record) {
 		return
 	}
 	next := *record
-	next.Doubtful = true
-	if err := s.Ledger.Update(record, &next, time.Time{}); err != nil && !problem.IsConflict(err) {
-		s.uncertain.Store(record.ID, struct{}{})
-		s.Report.Log(hclog.Warn, record.Subject(), "the doubt about a token is remembered in memory alone", "error", err)
+	next.Doubtful, next.DoubtfulSince = true, s.Clock.Now()
+	if err := s.Ledger.Update(record, &next, time.Time{}); err != nil {
+		if !problem.IsConflict(err) {
+			s.uncertain.Store(record.ID, struct{}{})
+			s.Report.Log(hclog.Warn, record.Subject(), "the doubt about a token is remembered in memory alone", "error", err)
+		}
+		return
 	}
+	*record = next
+}
+
+// settle stores that the token of a record lives. Where that fails it is asked about once more.
+func (s *Service) settle(record *ledger.Record) {
+	next := *record
+	next.Doubtful, next.DoubtfulSince = false, time.Time{}
+	if err := s.Ledger.Update(record, &next, time.Time{}); err != nil {
+		s.Report.Log(hclog.Debug, record.Subject(), "the end of a doubt about a token could not be stored", "error", err)
+		return
+	}
+	s.uncertain.Delete(record.ID)
+	*record = next
 }
 
 // sameRole binds the role of a record if it still is what it was at issue.

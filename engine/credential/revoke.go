@@ -2,6 +2,7 @@ package credential
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/engine/ledger"
+	"vault-plugin-secrets-processmaker/internal/problem"
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
@@ -33,6 +35,9 @@ func (s *Service) Revoke(ctx context.Context, held Lease) (warning string, err e
 	defer unlock()
 	readAt := s.Clock.Now()
 	record, err := s.Ledger.Get(ctx, held.ID)
+	if ledger.IsDamaged(err, held.ID) {
+		return "", s.revokeDamaged(ctx, held, err)
+	}
 	if err != nil {
 		return "", err
 	}
@@ -61,6 +66,37 @@ func (s *Service) Revoke(ctx context.Context, held Lease) (warning string, err e
 	return "", nil
 }
 
+// revokeDamaged ends the token of a lease whose record cannot be read, with the lease's own token,
+// and drops the record then. Where that fails the damage is told.
+func (s *Service) revokeDamaged(ctx context.Context, held Lease, damage error) error {
+	inst, err := s.Instances.Current(ctx)
+	if err != nil {
+		return err
+	}
+	token, err := client.ReadToken(held.AccessToken, held.Issued)
+	if err != nil || inst == nil || inst.Config.URL != held.URL {
+		return damage
+	}
+	if err := inst.Client.RevokeToken(ctx, token); err != nil {
+		return fmt.Errorf("credential %s may still live: %w", held.ID, err)
+	}
+	if err := s.Ledger.Drop(ctx, held.ID); err != nil {
+		return err
+	}
+	s.ForgetAttempts(held.ID)
+	s.Report.Happened(hclog.Info, telemetry.CredsRevoked, telemetry.Subject{ID: string(held.ID)}, "credential ended with the token of its lease; its record could not be read", "token_id", token.ID)
+	return nil
+}
+
+// ErrOutOfReach marks a credential that this mount has no way to end: it lives at another instance,
+// or is known by name alone while no role is left that could look it up.
+var ErrOutOfReach = errors.New("out of reach")
+
+// outOfReach is the error about a credential that force=true can drop.
+func outOfReach(id ledger.ID, why string) error {
+	return &problem.Error{Text: fmt.Sprintf("credential %s %s. To drop its record without ending its token, write credentials/%s/revoke force=true", id, why, id), Err: ErrOutOfReach}
+}
+
 // End makes sure that a record's token is dead. One that the record does not hold is found by name.
 func (s *Service) End(ctx context.Context, record *ledger.Record, lookup *Lookup) error {
 	if !s.Clock.Now().Before(record.TokenExpireTime) {
@@ -71,7 +107,7 @@ func (s *Service) End(ctx context.Context, record *ledger.Record, lookup *Lookup
 		return err
 	}
 	if inst == nil || inst.Config.URL != record.Fingerprint.URL {
-		return fmt.Errorf("credential %s lives at %s, which this mount is not configured for; write config with that url", record.ID, record.Fingerprint.URL)
+		return outOfReach(record.ID, fmt.Sprintf("lives at %s, which this mount is not configured for; write config with that url", record.Fingerprint.URL))
 	}
 	if !record.HasToken() {
 		return s.endByName(ctx, inst, record, lookup)

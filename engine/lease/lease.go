@@ -46,6 +46,17 @@ func Issue(b Bounds, mode Mode, asked time.Duration) Terms {
 	return t
 }
 
+// Until caps the terms of a new lease that begins at so that Vault comes before the deadline: making
+// a token takes time, and its deadline was fixed before.
+func (t Terms) Until(deadline, at time.Time) Terms {
+	most := deadline.Add(-DeadlineSlack).Sub(at).Truncate(time.Second)
+	t.TTL, t.MaxTTL = min(t.TTL, most), min(t.MaxTTL, most)
+	return t
+}
+
+// TokenEndFor is the end of a token for which a lease lasts most from now.
+func TokenEndFor(now time.Time, most time.Duration) time.Time { return now.Add(most + tokenLeeway) }
+
 // WithinToken caps the terms of a new lease so that it ends before its token does. A lease that
 // refreshes may go on with the tokens to come.
 func (t Terms) WithinToken(mode Mode, life time.Duration) Terms {

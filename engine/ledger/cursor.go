@@ -187,3 +187,20 @@ func (l *Ledger) CountDue(ctx context.Context) (int, error) {
 	}
 	return due, err
 }
+
+// CountAt counts the records of an instance, and those that cannot be read, at a cost that grows
+// with all of them.
+func (l *Ledger) CountAt(ctx context.Context, url string) (int, error) {
+	all, err := l.All(ctx)
+	there := 0
+	for _, id := range all {
+		record, failed := l.Get(ctx, id)
+		if failed != nil && !store.IsUnreadable(failed) {
+			return 0, failed
+		}
+		if failed != nil || (record != nil && record.Fingerprint.URL == url) {
+			there++
+		}
+	}
+	return there, err
+}

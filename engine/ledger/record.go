@@ -93,6 +93,8 @@ type Record struct {
 
 	// Doubtful: a refresh failed in a way that may have killed the token.
 	Doubtful bool `json:"doubtful,omitempty"`
+	// DoubtfulSince is when; zero in records of releases that did not keep it.
+	DoubtfulSince time.Time `json:"doubtful_since,omitzero"`
 
 	AccessToken string `json:"access_token,omitempty"`
 	// RefreshToken is kept only where renewals use it.
@@ -124,7 +126,7 @@ func (r *Record) Hold(grant *client.Grant) {
 // HoldToken is Hold for a token without a refresh token.
 func (r *Record) HoldToken(token client.Token) {
 	r.Take(token)
-	r.AccessToken, r.RefreshToken, r.Doubtful = token.Value, "", false
+	r.AccessToken, r.RefreshToken, r.Doubtful, r.DoubtfulSince = token.Value, "", false, time.Time{}
 }
 
 // With is a copy of the record that holds token.

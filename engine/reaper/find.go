@@ -2,6 +2,7 @@ package reaper
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/hashicorp/go-hclog"
@@ -65,6 +66,9 @@ func (r *Reaper) EndNow(ctx context.Context, id ledger.ID) error {
 	if err := r.credentials.End(ctx, record, credential.NewLookup()); err != nil {
 		return err
 	}
+	if err := r.credentials.EndNamesakes(ctx, record); err != nil {
+		return err
+	}
 	err = r.credentials.Forget(ctx, record, readAt)
 	if problem.IsConflict(err) {
 		return problem.Explain(err, fmt.Sprintf("credential %s still lives: %s", id, err))
@@ -76,15 +80,27 @@ func (r *Reaper) EndNow(ctx context.Context, id ledger.ID) error {
 	return nil
 }
 
-// DropUnreadable forgets a credential whose token nobody here can end any more.
-func (r *Reaper) DropUnreadable(ctx context.Context, id ledger.ID) error {
+// CanDrop tells whether err of EndNow is about a credential that only Drop can make an end of.
+func CanDrop(err error, id ledger.ID) bool {
+	return ledger.IsDamaged(err, id) || errors.Is(err, credential.ErrOutOfReach)
+}
+
+// Drop forgets a credential whose token this mount has no way to end.
+func (r *Reaper) Drop(ctx context.Context, asked ledger.ID) error {
+	id := asked
+	if record, err := r.Find(ctx, asked); err == nil && record != nil {
+		id = record.ID
+	}
 	unlock, err := r.Ledger.Lock(ctx, ctx, id)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	_, why := r.Ledger.Get(ctx, id)
-	if !ledger.IsDamaged(why, id) {
+	record, why := r.Ledger.Get(ctx, id)
+	if record != nil {
+		why = r.credentials.End(ctx, record, credential.NewLookup())
+	}
+	if !CanDrop(why, id) {
 		return problem.Conflictf("the record of credential %s was changed at the same time; nothing was dropped, try again", id)
 	}
 	if err := r.Ledger.Drop(ctx, id); err != nil {
@@ -92,7 +108,7 @@ func (r *Reaper) DropUnreadable(ctx context.Context, id ledger.ID) error {
 	}
 	r.credentials.UnshareID(ctx, id)
 	r.credentials.ForgetAttempts(id)
-	r.Report.Happened(hclog.Warn, telemetry.LedgerUnaccounted, telemetry.Subject{Path: "credentials/" + string(id), ID: string(id)}, "a record that cannot be read was dropped; its token lives on unless it is ended in ProcessMaker", "error", why)
+	r.Report.Happened(hclog.Warn, telemetry.LedgerUnaccounted, telemetry.Subject{Path: "credentials/" + string(id), ID: string(id)}, "a record was dropped whose token cannot be ended here; the token lives on unless it is ended in ProcessMaker", "error", why)
 	return nil
 }
 

@@ -53,6 +53,10 @@ type Report struct {
 	Unreachable bool
 	// CaughtUp: every minute up to now was looked at.
 	CaughtUp bool
+	// Retryable: something failed that may work a moment later.
+	Retryable bool
+	// later are the credentials that were put off, because they have to be looked up.
+	later []ledger.ID
 }
 
 func (r *Report) add(other Report) {
@@ -62,6 +66,8 @@ func (r *Report) add(other Report) {
 		r.Unreadable = other.Unreadable
 	}
 	r.Unreachable = r.Unreachable || other.Unreachable
+	r.Retryable = r.Retryable || other.Retryable
+	r.later = append(r.later, other.later...)
 }
 
 // Tick sweeps from where the last Tick ended. Only one may run at a time.
@@ -107,22 +113,19 @@ func (r *Reaper) Sweep(ctx context.Context) (Report, error) {
 func (r *Reaper) sweep(ctx context.Context, cursor *ledger.Cursor) (total Report, err error) {
 	now := r.Clock.Now()
 	cursor.Rewind(now)
-	lookup := credential.NewLookup()
-	isDue := func(record *ledger.Record) bool { return !record.Deadline.After(now) }
+	p := r.newPass(func(record *ledger.Record) bool { return !record.Deadline.After(now) })
 	for !total.Unreachable {
-		for _, bucket := range cursor.Buckets(now, sweepBuckets) {
-			if err := ctx.Err(); err != nil {
-				return total, err
-			}
-			ids, err := r.Ledger.List(ctx, bucket)
-			if err != nil {
-				return total, err
-			}
-			report := r.endAll(ctx, ids, lookup, isDue)
-			total.add(report)
-			cursor.Done(bucket, now, report.Failed > 0)
-			if report.Unreachable {
-				break
+		// The minutes with leftovers come last: what failed before keeps nothing else waiting.
+		buckets := cursor.Buckets(now, sweepBuckets)
+		buckets = slices.Concat(buckets[len(cursor.Left):], buckets[:len(cursor.Left)])
+		report, remain, err := p.endBuckets(ctx, buckets)
+		total.add(report)
+		if err != nil {
+			return total, err
+		}
+		for _, bucket := range buckets {
+			if remains, looked := remain[bucket]; looked {
+				cursor.Done(bucket, now, remains)
 			}
 		}
 		if total.CaughtUp = cursor.CaughtUp(now); total.CaughtUp {
@@ -132,27 +135,72 @@ func (r *Reaper) sweep(ctx context.Context, cursor *ledger.Cursor) (total Report
 	return total, nil
 }
 
+// endBuckets ends what is due in some minutes: first what the record's own token ends, then what has
+// to be looked up by its name. remain tells of each minute that was looked at whether records remain.
+func (p *pass) endBuckets(ctx context.Context, buckets []string) (total Report, remain map[string]bool, err error) {
+	remain = map[string]bool{}
+	later, failed := map[string][]ledger.ID{}, map[string]bool{}
+	for _, bucket := range buckets {
+		if err := ctx.Err(); err != nil {
+			return total, remain, err
+		}
+		ids, err := p.Ledger.List(ctx, bucket)
+		if err != nil {
+			return total, remain, err
+		}
+		report := p.endAll(ctx, ids, false)
+		later[bucket], report.later = report.later, nil
+		total.add(report)
+		failed[bucket] = report.Failed > 0
+		remain[bucket] = failed[bucket] || len(later[bucket]) > 0
+		if report.Unreachable {
+			return total, remain, nil
+		}
+	}
+	for _, bucket := range buckets {
+		if len(later[bucket]) == 0 {
+			continue
+		}
+		report := p.endAll(ctx, later[bucket], true)
+		total.add(report)
+		remain[bucket] = report.Failed > 0 || failed[bucket]
+		if report.Unreachable {
+			break
+		}
+	}
+	return total, remain, nil
+}
+
 // EndMatching ends every credential of the ledger that matches, whatever its lease says.
 func (r *Reaper) EndMatching(ctx context.Context, matches func(*ledger.Record) bool) (Report, error) {
 	ids, err := r.Ledger.All(ctx)
 	if err != nil {
 		return Report{}, err
 	}
-	return r.endAll(ctx, ids, credential.NewLookup(), matches), nil
+	p := r.newPass(matches)
+	report := p.endAll(ctx, ids, false)
+	later := report.later
+	report.later = nil
+	report.add(p.endAll(ctx, later, true))
+	return report, nil
 }
 
-// endAll ends the credentials that match, a few at a time.
-func (r *Reaper) endAll(ctx context.Context, ids []ledger.ID, lookup *credential.Lookup, matches func(*ledger.Record) bool) Report {
+func (r *Reaper) newPass(matches func(*ledger.Record) bool) *pass {
+	return &pass{Reaper: r, lookup: credential.NewLookup(), matches: matches}
+}
+
+// endAll ends the credentials that match, a few at a time. Those known by name alone are put off
+// unless byName is set.
+func (p *pass) endAll(ctx context.Context, ids []ledger.ID, byName bool) Report {
 	var (
 		mu     sync.Mutex
 		report Report
 		group  errgroup.Group
 	)
-	pass := &pass{Reaper: r, lookup: lookup, matches: matches}
 	group.SetLimit(SweepWidth)
 	for _, id := range ids {
 		group.Go(func() error {
-			one := pass.endOne(ctx, id)
+			one := p.endOne(ctx, id, byName)
 			mu.Lock()
 			defer mu.Unlock()
 			report.add(one)
@@ -172,7 +220,7 @@ type pass struct {
 	first sync.Once
 }
 
-func (p *pass) endOne(ctx context.Context, id ledger.ID) (report Report) {
+func (p *pass) endOne(ctx context.Context, id ledger.ID, byName bool) (report Report) {
 	defer func() {
 		if p.Report.Recovered(recover(), "ending a credential") {
 			report = Report{Failed: 1}
@@ -191,6 +239,9 @@ func (p *pass) endOne(ctx context.Context, id ledger.ID) (report Report) {
 	if record == nil || !p.matches(record) {
 		return Report{}
 	}
+	if !record.HasToken() && !byName {
+		return Report{later: []ledger.ID{id}}
+	}
 	alone := false
 	p.first.Do(func() { alone, report = true, p.end(ctx, record, readAt) })
 	if !alone {
@@ -207,7 +258,7 @@ func (p *pass) end(ctx context.Context, record *ledger.Record, readAt time.Time)
 		p.credentials.Attempts.Failed(id, p.Clock.Now(), false)
 		p.Report.Count(telemetry.LedgerEndFailed)
 		p.Report.Log(hclog.Debug, subject, "a credential that is due could not be ended", "error", err)
-		return Report{Failed: 1, Unreachable: client.Unreachable(err)}
+		return Report{Failed: 1, Unreachable: client.Unreachable(err), Retryable: isPassing(err)}
 	}
 	if err := p.credentials.Forget(ctx, record, readAt); err != nil {
 		p.Report.Log(hclog.Debug, subject, "the record of a credential could not be deleted", "error", err)
@@ -215,6 +266,16 @@ func (p *pass) end(ctx context.Context, record *ledger.Record, readAt time.Time)
 	}
 	p.Report.Happened(hclog.Info, telemetry.LedgerEnded, subject, "credential ended by the ledger", "token_id", record.TokenID, "deadline", record.Deadline)
 	return Report{Ended: 1}
+}
+
+// isPassing tells whether the reason of a failure is ProcessMaker's, and may be gone a moment later.
+func isPassing(err error) bool {
+	switch client.KindOf(err) {
+	case client.Unavailable, client.Throttled, client.NotProcessMaker:
+		return true
+	default:
+		return false
+	}
 }
 
 func (p *pass) unread(id ledger.ID, err error) Report {

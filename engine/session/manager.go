@@ -180,7 +180,7 @@ func (m *Manager) registerOld(bound *role.Binding, old *Session) (*ledger.Record
 }
 
 // ErrInstanceGone: the config was deleted or moved while a session began.
-var ErrInstanceGone = problem.Conflictf("the config was taken away or moved by another request at the same time; the new session was ended")
+var ErrInstanceGone = problem.Conflictf("the config was taken away or moved by another request at the same time; the new session is not kept")
 
 // withdraw forgets a session that began while the config was deleted: nobody knows the way to it.
 func (m *Manager) withdraw(name string, started *Session) error {

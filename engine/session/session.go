@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"golang.org/x/sync/errgroup"
 
 	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/engine/instance"
@@ -164,11 +165,36 @@ func (m *Manager) EndAll(ctx context.Context, inst *instance.Instance) {
 		m.Report.Log(hclog.Error, telemetry.Subject{}, "the sessions could not be listed; their tokens live on at ProcessMaker", "error", err)
 		return
 	}
+	var group errgroup.Group
+	group.SetLimit(endWidth)
 	for _, name := range names {
-		if err := m.End(ctx, name, m.Roles.AuthOf(ctx, name, inst), inst, Whatever); err != nil {
-			m.Report.Log(hclog.Error, telemetry.Subject{Role: name}, "a session could not be ended; end its token at ProcessMaker by hand", "url", inst.Config.URL, "error", err)
+		group.Go(func() error {
+			defer func() { m.Report.Recovered(recover(), "ending a session") }()
+			if err := m.End(ctx, name, m.Roles.AuthOf(ctx, name, inst), inst, Whatever); err != nil {
+				m.Report.Log(hclog.Error, telemetry.Subject{Role: name}, "a session could not be ended; end its token at ProcessMaker by hand", "url", inst.Config.URL, "error", err)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // the functions return none
+}
+
+// endWidth bounds the sessions that are ended at a time.
+const endWidth = 8
+
+// NamesAt lists the roles whose session lives at url, or cannot be read.
+func (m *Manager) NamesAt(ctx context.Context, url string) (there []string, err error) {
+	names, err := m.Names(ctx)
+	for _, name := range names {
+		stored, failed := m.Get(ctx, name)
+		if failed != nil && !store.IsUnreadable(failed) {
+			return nil, failed
+		}
+		if failed != nil || (stored != nil && stored.Fingerprint.URL == url) {
+			there = append(there, name)
 		}
 	}
+	return there, err
 }
 
 // endPair ends both tokens of a session: the refresh token cannot be revoked, but using it ends it

@@ -2,6 +2,7 @@ package token
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -25,8 +26,10 @@ type Holding struct {
 	Fingerprint  ledger.Fingerprint
 	Token        client.Token
 	RefreshToken string
-	// Uncertain: an earlier refresh may have killed the token.
+	// Uncertain: an earlier refresh may have killed the token, or may yet do so.
 	Uncertain bool
+	// AskOnly: the token is asked about, and not refreshed while it lives.
+	AskOnly bool
 	// Store puts a new pair where it belongs.
 	Store func(*client.Grant) error
 }
@@ -36,6 +39,10 @@ type Outcome struct {
 	// Kept says why the holder and its token are as they were; nil where they are not.
 	Kept     error
 	Warnings []string
+	// Uncertain: the refresh may yet be carried out, and kill the token that is kept.
+	Uncertain bool
+	// AtMost bounds the time for which a token may be kept that nobody could ask about; 0 for none.
+	AtMost time.Duration
 }
 
 // ChainLost is the error of a refresh whose pair can be neither refreshed nor replaced by a login.
@@ -66,9 +73,12 @@ func (r *refresh) run(ctx context.Context) (Outcome, error) {
 		alive, err := r.Bound.Client.TokenAlive(ctx, r.Token)
 		switch {
 		case err != nil:
-			return Outcome{}, problem.Explain(err, fmt.Sprintf("an earlier refresh may have killed the token, and whether it lives could not be found out (%s); try again", err))
+			return r.unknown(err, "an earlier refresh may have killed the token")
 		case !alive:
+			r.noteUnseen()
 			return r.loginAgain(ctx, "an earlier refresh killed the token", true)
+		case r.AskOnly:
+			return Outcome{Kept: errAlive}, nil
 		}
 	}
 	grant, err := r.grant(ctx)
@@ -80,6 +90,9 @@ func (r *refresh) run(ctx context.Context) (Outcome, error) {
 	case client.CertainlyNotDone(err):
 		return r.keep(err), nil
 	case client.KindOf(err) == client.GrantDead:
+		if r.Uncertain {
+			r.noteUnseen()
+		}
 		return r.loginAgain(ctx, "ProcessMaker does not accept the refresh token any more (used, revoked, purged, or its APP_KEY changed)", false)
 	default:
 		return r.resolve(ctx, err, !client.RefusedWithoutUse(err))
@@ -93,19 +106,25 @@ func (r *refresh) grant(ctx context.Context) (*client.Grant, error) {
 // resolve asks whether the old token lives after a refresh that may have happened, and killed it.
 func (r *refresh) resolve(ctx context.Context, cause error, mayRepeat bool) (Outcome, error) {
 	alive, err := r.Bound.Client.TokenAlive(ctx, r.Token)
-	if err != nil || !alive {
+	if err == nil && !alive {
 		r.NoteLostAnswer(r.Bound.Name, cause)
 	}
 	switch {
 	case err != nil:
-		return Outcome{}, problem.Explain(err, fmt.Sprintf("%s, and whether the old token still lives could not be found out (%s); try again", r.cause(cause), err))
+		outcome, failed := r.unknown(err, r.cause(cause))
+		if failed != nil {
+			r.NoteLostAnswer(r.Bound.Name, cause)
+		}
+		return outcome, failed
 	case !alive && r.Bound.GrantType != role.GrantTypePassword && client.RefusedWithoutUse(cause):
 		// The refresh token works again once the cause is corrected, and no login can replace it.
 		return Outcome{}, problem.Explain(cause, r.cause(cause))
 	case !alive:
 		return r.loginAgain(ctx, r.cause(cause), true)
 	case !mayRepeat || !r.timeToRepeat(ctx):
-		return r.keep(cause), nil
+		kept := r.keep(cause)
+		kept.Uncertain = client.AnswerLost(cause)
+		return kept, nil
 	}
 	grant, err := r.grant(ctx)
 	switch {
@@ -118,6 +137,27 @@ func (r *refresh) resolve(ctx context.Context, cause error, mayRepeat bool) (Out
 	default:
 		return r.resolve(ctx, err, false)
 	}
+}
+
+// errAlive is why a token is kept that was only asked about.
+var errAlive = errors.New("the token lives")
+
+// gatewaysPatience bounds how long a token is kept while a gateway answers in ProcessMaker's place.
+const gatewaysPatience = 2 * time.Minute
+
+// unknown is the outcome where nobody could say whether the token lives. While a gateway answers
+// for ProcessMaker the token is kept for a short time; else the renewal fails.
+func (r *refresh) unknown(err error, why string) (Outcome, error) {
+	explained := problem.Explain(err, fmt.Sprintf("%s, and whether the old token still lives could not be found out (%s); try again", why, err))
+	if !client.FromGateway(err) {
+		return Outcome{}, explained
+	}
+	return Outcome{Kept: explained, Warnings: []string{explained.Text}, Uncertain: true, AtMost: gatewaysPatience}, nil
+}
+
+// noteUnseen counts the pair of a refresh whose answer nobody saw.
+func (r *refresh) noteUnseen() {
+	r.Report.Happened(hclog.Warn, telemetry.LedgerUnaccounted, telemetry.Subject{Role: r.Bound.Name}, "a refresh was carried out whose answer was lost; a token that nobody holds may live at ProcessMaker", "token_id", r.Token.ID)
 }
 
 // timeToRepeat tells whether there is time for another refresh and the question after it.

@@ -232,7 +232,7 @@ func WhatAnotherNodeChangedIsForgotten(t *testing.T, mount mounttest.Maker) {
 	c.Issue(nil)
 	first := c.Read("static-creds/ci")
 	c.Clock.Advance(time.Minute)
-	for _, path := range []string{"sessions/ci", "credentials/" + first["credential_id"].(string) + "/revoke"} {
+	for _, path := range []string{"credentials/" + first["credential_id"].(string) + "/revoke", "sessions/ci"} {
 		operation := logical.Operation(logical.UpdateOperation)
 		if path == "sessions/ci" {
 			operation = logical.DeleteOperation

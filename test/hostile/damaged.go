@@ -61,7 +61,7 @@ func ADamagedRecordCanBeForgotten(t *testing.T, mount mounttest.Maker) {
 	require.Empty(t, h.RecordIDs())
 	require.Equal(t, int64(1), h.Read("status")["unaccounted"])
 	require.Equal(t, 0, h.Read("status")["overdue"])
-	require.Contains(t, h.Log.String(), "a record that cannot be read was dropped")
+	require.Contains(t, h.Log.String(), "a record was dropped whose token cannot be ended here")
 	require.NotContains(t, warning+h.Log.String(), mounttest.Canary)
 	answer, err = h.Do(logical.ReadOperation, "status", nil)
 	require.NoError(t, err)
@@ -77,7 +77,7 @@ func ForceForgetsNothingElse(t *testing.T, mount mounttest.Maker) {
 	revoke := "credentials/" + string(l.Id()) + "/revoke"
 	_, err := h.Do(logical.UpdateOperation, revoke, map[string]any{"force": true})
 	require.ErrorContains(t, err, "newer release")
-	require.True(t, problem.IsConflict(h.Backend.Engine().Reaper.DropUnreadable(context.Background(), l.Id())))
+	require.True(t, problem.IsConflict(h.Backend.Engine().Reaper.Drop(context.Background(), l.Id())))
 	require.Len(t, h.RecordIDs(), 1)
 	require.NotContains(t, h.Log.String(), "force=true")
 
@@ -87,7 +87,7 @@ func ForceForgetsNothingElse(t *testing.T, mount mounttest.Maker) {
 	require.Equal(t, 502, mounttest.Status(resp, err), mounttest.Message(resp, err))
 	require.NotNil(t, h.Record(good.Id()))
 	// One that was put right before it could be dropped.
-	require.True(t, problem.IsConflict(h.Backend.Engine().Reaper.DropUnreadable(context.Background(), good.Id())))
+	require.True(t, problem.IsConflict(h.Backend.Engine().Reaper.Drop(context.Background(), good.Id())))
 	require.NotNil(t, h.Record(good.Id()))
 	require.NoError(t, h.Pm.GoOnline())
 	h.Clock.Advance(time.Minute)
@@ -126,4 +126,30 @@ func ADroppedRecordIsNotSharedAnyMore(t *testing.T, mount mounttest.Maker) {
 	h.Pm.RevokeTokenByID(first["token_id"].(string))
 	h.MustWrite("credentials/"+string(id)+"/revoke", map[string]any{"force": true})
 	require.True(t, h.Pm.Accepts(h.Read("static-creds/ci")["access_token"].(string)))
+}
+
+// ADamagedRecordDoesNotKeepATokenAlive that the lease can end.
+func ADamagedRecordDoesNotKeepATokenAlive(t *testing.T, mount mounttest.Maker) {
+	t.Parallel()
+	h, l := newDamagedHarness(t, mount, `{"version":1}`)
+	require.NoError(t, l.TryRevoke())
+	require.False(t, h.Pm.Accepts(l.Token()))
+	require.Empty(t, h.RecordIDs())
+}
+
+// ForceDropsARecordThatNobodyCanLookUp: the role whose session could is deleted.
+func ForceDropsARecordThatNobodyCanLookUp(t *testing.T, mount mounttest.Maker) {
+	t.Parallel()
+	h := mounttest.NewPersonal(t, mount, nil)
+	l := h.Issue(nil)
+	revoke := "credentials/" + string(l.Id()) + "/revoke"
+	_, err := h.Do(logical.DeleteOperation, "roles/ci", nil)
+	require.NoError(t, err)
+	resp, err := h.Do(logical.UpdateOperation, revoke, nil)
+	require.NotEqual(t, 200, mounttest.Status(resp, err))
+	require.Contains(t, mounttest.Message(resp, err), "force=true")
+	resp = h.MustWrite(revoke, map[string]any{"force": true})
+	require.Contains(t, resp.Warnings[0], "was not ended")
+	require.Empty(t, h.RecordIDs())
+	require.EqualValues(t, 1, h.Read("status")["unaccounted"])
 }

@@ -120,3 +120,33 @@ func ADeletedConfigLeavesNoSessionBehind(t *testing.T, mount mounttest.Maker) {
 		})
 	}
 }
+
+// ABrokenConnectionDoesNotEndTheDrain of a mount that is being disabled.
+func ABrokenConnectionDoesNotEndTheDrain(t *testing.T, mount mounttest.Maker) {
+	t.Parallel()
+	h := mounttest.NewReady(t, mount, nil)
+	for range 12 {
+		h.Issue(nil)
+	}
+	h.Clock.Advance(time.Minute)
+	h.Pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Do: processmakertest.Refuse()})
+	unmount(h)
+	require.Empty(t, h.LiveIDs())
+}
+
+// TheWayBackFromAnotherURLIsOpen: what lives at the url that is written is no reason to refuse.
+func TheWayBackFromAnotherURLIsOpen(t *testing.T, mount mounttest.Maker) {
+	t.Parallel()
+	h := mounttest.NewPersonal(t, mount, nil)
+	l := h.Issue(nil)
+	h.Clock.Advance(time.Minute)
+	// As after a restored backup.
+	mistyped := h.Bound("ci").Config
+	mistyped.URL = "https://bpm.example.invalid"
+	entry, err := logical.StorageEntryJSON("config", mistyped)
+	require.NoError(t, err)
+	require.NoError(t, h.Storage.Storage.Put(context.Background(), entry))
+	h.ForgetAll()
+	h.MustWrite("config", h.ConfigData())
+	require.NoError(t, l.TryRevoke())
+}
