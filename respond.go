@@ -45,10 +45,6 @@ func statusOf(err error) int {
 		return http.StatusNotFound
 	case problem.Conflict:
 		return http.StatusConflict
-	case problem.Upstream:
-		return http.StatusBadGateway
-	case problem.Throttled:
-		return http.StatusServiceUnavailable
 	}
 	switch client.KindOf(err) {
 	case client.GrantDead, client.ClientRefused, client.GrantNotEnabled, client.ScopeRefused,

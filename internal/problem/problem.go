@@ -18,10 +18,6 @@ const (
 	NotFound
 	// Conflict: another request or node changed the same thing at the same time.
 	Conflict
-	// Upstream: ProcessMaker is down, unclear, or not a ProcessMaker.
-	Upstream
-	// Throttled: the same request works later.
-	Throttled
 )
 
 // Error is an error in words for a reader.

@@ -13,7 +13,7 @@ import (
 	"vault-plugin-secrets-processmaker/test/mounttest"
 )
 
-// TestALoginOfTheEnginesOwnIsNeverUnknown: whatever is asked with it takes time,
+// ALoginOfTheEnginesOwnIsNeverUnknown: whatever is asked with it takes time,
 // in which the plugin may be killed.
 func ALoginOfTheEnginesOwnIsNeverUnknown(t *testing.T, mount mounttest.Maker) {
 	t.Parallel()
@@ -40,7 +40,7 @@ func ALoginOfTheEnginesOwnIsNeverUnknown(t *testing.T, mount mounttest.Maker) {
 	require.Equal(t, []string{l.Data["token_id"].(string)}, h.RecordedIDs())
 }
 
-// TestASignInIsNeverUnknown while its user is looked up, nor while it is ended.
+// ASignInIsNeverUnknown while its user is looked up, nor while it is ended.
 func ASignInIsNeverUnknown(t *testing.T, mount mounttest.Maker) {
 	t.Parallel()
 	h := mounttest.NewSignIn(t, mount, nil)

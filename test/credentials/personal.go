@@ -209,7 +209,7 @@ func RevokingPersonalTokensOfADeletedRole(t *testing.T, mount mounttest.Maker) {
 	require.ErrorContains(t, forced.TryRevoke(), name)
 }
 
-// TestATokenOfAnotherUserThanItsRecordSaid: while a reader waits, another person
+// ATokenOfAnotherUserThanItsRecordSaid: while a reader waits, another person
 // signs in for the role, and the reader goes on with that session.
 func ATokenOfAnotherUserThanItsRecordSaid(t *testing.T, mount mounttest.Maker) {
 	t.Parallel()

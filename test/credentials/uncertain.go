@@ -12,7 +12,7 @@ import (
 	"vault-plugin-secrets-processmaker/client/processmakertest"
 )
 
-// TestADoubtfulTokenIsNotAnsweredAgain runs two renewals: the first leaves the
+// ADoubtfulTokenIsNotAnsweredAgain runs two renewals: the first leaves the
 // old token dead or in doubt and fails, the second may not answer it.
 func ADoubtfulTokenIsNotAnsweredAgain(t *testing.T, mount mounttest.Maker) {
 	t.Parallel()

@@ -128,7 +128,7 @@ func (s *scene) settle(excepted ...string) {
 	require.NotContains(s.T, s.Log.String(), "panic")
 }
 
-// TestHandlersMayBeKilledAnywhere ends the process at every step of every
+// HandlersMayBeKilledAnywhere ends the process at every step of every
 // handler, by the storage going away or the process itself, and has the request
 // repeated by the next one or not.
 func HandlersMayBeKilledAnywhere(t *testing.T, mount mounttest.Maker) {

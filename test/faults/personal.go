@@ -16,7 +16,7 @@ import (
 	"vault-plugin-secrets-processmaker/client/processmakertest"
 )
 
-// TestFailedMintingLeavesNothing is the table of what can go wrong between the
+// FailedMintingLeavesNothing is the table of what can go wrong between the
 // record and the answer.
 func FailedMintingLeavesNothing(t *testing.T, mount mounttest.Maker) {
 	t.Parallel()

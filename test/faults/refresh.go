@@ -13,7 +13,7 @@ import (
 	"vault-plugin-secrets-processmaker/client/processmakertest"
 )
 
-// TestRefreshFailures is the table of what a failed refresh leads to, and of
+// RefreshFailures is the table of what a failed refresh leads to, and of
 // which tokens live afterwards.
 func RefreshFailures(t *testing.T, mount mounttest.Maker) {
 	t.Parallel()

@@ -39,7 +39,7 @@ func trueAnswers(s *scene) (answers []trueAnswer) {
 	return answers
 }
 
-// TestEveryAnswerMayBeConfused has ProcessMaker do what it is asked, and
+// EveryAnswerMayBeConfused has ProcessMaker do what it is asked, and
 // confuses its answer: each field in each type, and the whole in every way. The
 // engine then has something that works, or knows that it has not.
 func EveryAnswerMayBeConfused(t *testing.T, mount mounttest.Maker) {

@@ -38,7 +38,7 @@ func troubles() map[string]processmakertest.Effect {
 	}
 }
 
-// TestEveryExchangeMayFailInEveryWay gives one exchange of every handler each
+// EveryExchangeMayFailInEveryWay gives one exchange of every handler each
 // trouble in turn. What lives afterwards and nobody knows is a sign-in, refresh
 // or code exchange whose answer never arrived, and nothing else.
 func EveryExchangeMayFailInEveryWay(t *testing.T, mount mounttest.Maker) {

@@ -28,7 +28,7 @@ type attack struct {
 	passwords map[string]string
 }
 
-// newAttack has a role of every way to sign in, and a credential.
+// NewAttack has a role of every way to sign in, and a credential.
 func NewAttack(t *testing.T, mount mounttest.Maker) *attack {
 	h := mounttest.NewReady(t, mount, map[string]any{"rotation_period": "1h"})
 	personal := map[string]any{"credential_type": "personal_access_token"}
@@ -71,7 +71,7 @@ func (a *attack) restore() {
 
 }
 
-// try sends one request as Vault does and requires of the answer what every
+// Try sends one request as Vault does and requires of the answer what every
 // answer owes.
 func (a *attack) Try(what string, operation logical.Operation, path string, data map[string]any) (int, string) {
 	a.T.Helper()
@@ -122,7 +122,7 @@ func (a *attack) checkStored(what, path string) {
 
 var captureGroup = regexp.MustCompile(`\(\?P<(\w+)>`)
 
-// pathsOf are addresses that a pattern serves: one for each of the names.
+// PathsOf are addresses that a pattern serves: one for each of the names.
 func (a *attack) PathsOf(pattern string, names ...string) []string {
 	a.T.Helper()
 	id := string(a.RecordIDs()[0])
@@ -163,7 +163,7 @@ func fillCaptures(pattern string, values map[string]string, otherwise string) st
 	}
 }
 
-// wanted is what a request of a path needs to be a good one but for the field
+// Wanted is what a request of a path needs to be a good one but for the field
 // under attack.
 func (a *attack) Wanted(operation logical.Operation, path string) map[string]any {
 	switch {
@@ -184,7 +184,7 @@ func (a *attack) Wanted(operation logical.Operation, path string) map[string]any
 	return nil
 }
 
-// TestHostileFields puts everything into every field of every path.
+// HostileFields puts everything into every field of every path.
 func HostileFields(t *testing.T, mount mounttest.Maker) {
 	t.Parallel()
 	a := NewAttack(t, mount)

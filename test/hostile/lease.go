@@ -50,7 +50,7 @@ func asVault(l *mounttest.Lease, operation logical.Operation) (*logical.Response
 	return resp, err
 }
 
-// TestHostileLeases damages every field of a lease in every way: no panic, a
+// HostileLeases damages every field of a lease in every way: no panic, a
 // renewal that works or says what to do, and a revocation that ends the token as
 // long as anything says which it is.
 func HostileLeases(t *testing.T, mount mounttest.Maker) {

@@ -20,7 +20,7 @@ import (
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
-// TestHostileNames puts everything in place of the name in every path.
+// HostileNames puts everything in place of the name in every path.
 func HostileNames(t *testing.T, mount mounttest.Maker) {
 	t.Parallel()
 	a := NewAttack(t, mount)
@@ -60,7 +60,7 @@ func NamesThatLeadUpAreRefused(t *testing.T, mount mounttest.Maker) {
 	}
 }
 
-// TestOddNamesLiveBesideEachOther: no role touches what another has.
+// OddNamesLiveBesideEachOther: no role touches what another has.
 func OddNamesLiveBesideEachOther(t *testing.T, mount mounttest.Maker) {
 	t.Parallel()
 	h := mounttest.New(t, mount)

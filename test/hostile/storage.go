@@ -47,7 +47,7 @@ func damages(whole string) map[string]string {
 	}
 }
 
-// TestDamagedEntries damages everything that is stored in every way: no handler
+// DamagedEntries damages everything that is stored in every way: no handler
 // panics or tells what it read, and the way out that the error names works.
 func DamagedEntries(t *testing.T, mount mounttest.Maker) {
 	t.Parallel()
@@ -105,7 +105,7 @@ func DamagedEntries(t *testing.T, mount mounttest.Maker) {
 	require.NotContains(t, a.Log.String(), "recovered from a panic")
 }
 
-// TestDamagedRecords: a record that cannot be read is not taken for one that is
+// DamagedRecords: a record that cannot be read is not taken for one that is
 // over, and the ledger goes on with the others.
 func DamagedRecords(t *testing.T, mount mounttest.Maker) {
 	t.Parallel()

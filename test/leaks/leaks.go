@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestNoSecretLeaksAnywhere drives every operation of every path through
+// NoSecretLeaksAnywhere drives every operation of every path through
 // success, mistakes and failures, and every event, and then looks for every
 // secret in the log at trace, in the events, in the answers, and in what Vault
 // keeps with leases. test/acceptance has the same through a real Vault, which knows
@@ -155,7 +155,7 @@ func (l *leakDrive) note(key string, resp *logical.Response, err error) {
 
 func (l *leakDrive) keep(where, text string) { l.shown = append(l.shown, shown{where, text}) }
 
-// TestCanariesAreFound: a list that finds nothing would prove nothing.
+// CanariesAreFound: a list that finds nothing would prove nothing.
 func CanariesAreFound(t *testing.T, mount mounttest.Maker) {
 	t.Parallel()
 	var s mounttest.Canaries

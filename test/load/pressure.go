@@ -16,7 +16,7 @@ import (
 	"vault-plugin-secrets-processmaker/client/processmakertest"
 )
 
-// issueMany gives leases of role ci, which many readers asked for at once.
+// IssueMany gives leases of role ci, which many readers asked for at once.
 func IssueMany(h *mounttest.Mount, count int) []*mounttest.Lease {
 	h.T.Helper()
 	leases := make([]*mounttest.Lease, count)
@@ -43,7 +43,7 @@ func IssueMany(h *mounttest.Mount, count int) []*mounttest.Lease {
 	return leases
 }
 
-// TestReadersDoNotWaitForRevocations sends what Vault may send at once to a
+// ReadersDoNotWaitForRevocations sends what Vault may send at once to a
 // ProcessMaker that answers no revocation for the time being.
 func ReadersDoNotWaitForRevocations(t *testing.T, mount mounttest.Maker) {
 	t.Parallel()
@@ -83,7 +83,7 @@ func ReadersDoNotWaitForRevocations(t *testing.T, mount mounttest.Maker) {
 	}
 }
 
-// TestManyLeasesExpireTogether has Vault revoke all of them at once, while
+// ManyLeasesExpireTogether has Vault revoke all of them at once, while
 // ProcessMaker is there or away.
 func ManyLeasesExpireTogether(t *testing.T, mount mounttest.Maker) {
 	t.Parallel()

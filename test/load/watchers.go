@@ -16,7 +16,7 @@ import (
 	"vault-plugin-secrets-processmaker/engine/lease"
 )
 
-// TestWatchersNeverSpin drives mounts with random settings as Vault's own
+// WatchersNeverSpin drives mounts with random settings as Vault's own
 // lifetime watcher does: it renews at once, then at about two thirds of the
 // lease, and reads again when the lease stops growing. The clock makes steps.
 func WatchersNeverSpin(t *testing.T, mount mounttest.Maker) {

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// canaries are secrets that exist nowhere else, each with the name of its kind.
+// Canaries are secrets that exist nowhere else, each with the name of its kind.
 type Canaries struct {
 	mu     sync.Mutex
 	kindOf map[string]string // by what to look for
@@ -47,7 +47,7 @@ func (s *Canaries) Add(kind, text string) {
 	}
 }
 
-// in names the kinds of secrets that a text holds.
+// In names the kinds of secrets that a text holds.
 func (s *Canaries) In(text string) (kinds []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -75,7 +75,7 @@ var passedToken = regexp.MustCompile(`"(access|refresh)_?[tT]oken": ?"([^"]+)`)
 // sentPassword is a password that the engine made.
 var sentPassword = regexp.MustCompile(`"confpassword":"([^"]+)"`)
 
-// collect stands between the engine and ProcessMaker and takes down every token
+// Collect stands between the engine and ProcessMaker and takes down every token
 // that passes, and every new password. It gives its address.
 func (s *Canaries) Collect(t *testing.T, processMaker string) string {
 	t.Helper()

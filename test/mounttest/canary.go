@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// canary stands in every hostile text: no answer and no log line may repeat it.
+// Canary stands in every hostile text: no answer and no log line may repeat it.
 const Canary = "S3CR3T-C4N4RY"
 
 func AsText(t *testing.T, value any) string {

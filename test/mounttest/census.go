@@ -14,7 +14,7 @@ import (
 	"vault-plugin-secrets-processmaker/client/processmakertest"
 )
 
-// stored are the ids and names of the tokens that storage knows.
+// Stored are the ids and names of the tokens that storage knows.
 func (h *Mount) Stored() map[string]bool {
 	h.T.Helper()
 	known := map[string]bool{}
@@ -39,7 +39,7 @@ func (h *Mount) Stored() map[string]bool {
 	return known
 }
 
-// census gives the live tokens that nothing knows, but for the foreign ones.
+// Census gives the live tokens that nothing knows, but for the foreign ones.
 func (h *Mount) Census(foreign ...string) (strays []processmakertest.Token) {
 	h.T.Helper()
 	known := h.Stored()

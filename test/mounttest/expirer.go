@@ -42,13 +42,13 @@ func NewExpirer(h *Mount, leases []*Lease) *expirer {
 	return e
 }
 
-// outage takes ProcessMaker away for a time from now on.
+// Outage takes ProcessMaker away for a time from now on.
 func (e *expirer) Outage(length time.Duration) {
 	e.GoDown()
 	e.outageEnds = e.Clock.Now().Add(length)
 }
 
-// run goes on, second by second, until Vault has no lease left and the ledger
+// Run goes on, second by second, until Vault has no lease left and the ledger
 // is empty, at most for a limit.
 func (e *expirer) Run(limit time.Duration) {
 	e.T.Helper()

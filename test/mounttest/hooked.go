@@ -7,14 +7,14 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// hookedStorage has a test look on while an entry is read or deleted.
+// HookedStorage has a test look on while an entry is read or deleted.
 type HookedStorage struct {
 	logical.Storage
 	AfterGet     func(key string)
 	BeforeDelete func(key string) error
 }
 
-// hook puts hooks under everything that the harness does from now on.
+// Hook puts hooks under everything that the harness does from now on.
 func (h *Mount) Hook(hooks HookedStorage) {
 	hooks.Storage = h.Storage.Storage
 	h.Storage.Storage = &hooks
@@ -37,7 +37,7 @@ func (s *HookedStorage) Delete(ctx context.Context, key string) error {
 	return s.Storage.Delete(ctx, key)
 }
 
-// until waits for what another goroutine is about to bring about.
+// Until waits for what another goroutine is about to bring about.
 func Until(happened func() bool) {
 	for !happened() {
 		runtime.Gosched()

@@ -11,7 +11,7 @@ import (
 	"vault-plugin-secrets-processmaker/engine/ledger"
 )
 
-// heldLease is what Vault keeps of an issued credential.
+// Lease is what Vault keeps of an issued credential.
 type Lease struct {
 	H      *Mount
 	Path   string
@@ -27,7 +27,7 @@ func (h *Mount) Issue(data map[string]any) *Lease {
 	return h.Register("creds/ci", resp)
 }
 
-// register does what Vault does with an answer that holds a lease.
+// Register does what Vault does with an answer that holds a lease.
 func (h *Mount) Register(path string, resp *logical.Response) *Lease {
 	secret := *resp.Secret
 	secret.IssueTime = h.Clock.Now()
@@ -47,7 +47,7 @@ func (l *Lease) RenewRequest(increment time.Duration) *logical.Request {
 	return req
 }
 
-// tryRenew renews as Vault does: the answer replaces data and secret.
+// TryRenew renews as Vault does: the answer replaces data and secret.
 func (l *Lease) TryRenew(ctx context.Context) (*logical.Response, error) {
 	resp, err := l.H.Backend.HandleRequest(ctx, l.RenewRequest(0))
 	l.H.tell("renew", resp, err)

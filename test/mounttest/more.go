@@ -16,7 +16,7 @@ import (
 	"vault-plugin-secrets-processmaker/engine/session"
 )
 
-// heldRefreshes makes refreshes wait, and says when the first has arrived.
+// HeldRefreshes makes refreshes wait, and says when the first has arrived.
 func (h *Mount) HeldRefreshes() (arrived <-chan struct{}, release func()) {
 	h.T.Helper()
 	first, held := make(chan struct{}, 1), make(chan struct{})
@@ -36,7 +36,7 @@ func (h *Mount) HeldRefreshes() (arrived <-chan struct{}, release func()) {
 	}
 }
 
-// taint makes the mount one that is being disabled.
+// Taint makes the mount one that is being disabled.
 func (h *Mount) Taint() {
 	h.T.Helper()
 	h.SettledEvents()
@@ -45,7 +45,7 @@ func (h *Mount) Taint() {
 	}))
 }
 
-// settledEvents waits until all events have been sent.
+// SettledEvents waits until all events have been sent.
 func (h *Mount) SettledEvents() []logical.MockEvent {
 	h.T.Helper()
 	require.NoError(h.T, h.Backend.Engine().Background.Wait(context.Background()))
@@ -63,7 +63,7 @@ func (h *Mount) EventKinds() []string {
 	return kinds
 }
 
-// snapshot is everything that is stored.
+// Snapshot is everything that is stored.
 func (h *Mount) Snapshot() map[string]string {
 	h.T.Helper()
 	ctx := context.Background()
@@ -85,7 +85,7 @@ func (h *Mount) Damage(key, value string) {
 	h.ForgetAll()
 }
 
-// newPersonalHarness has a role "ci" that hands out personal access tokens.
+// NewPersonal has a role "ci" that hands out personal access tokens.
 func NewPersonal(t *testing.T, factory Maker, role map[string]any) *Mount {
 	t.Helper()
 	data := map[string]any{"credential_type": "personal_access_token"}
@@ -95,7 +95,7 @@ func NewPersonal(t *testing.T, factory Maker, role map[string]any) *Mount {
 	return NewReady(t, factory, data)
 }
 
-// livePersonal are the names of the personal access tokens that live.
+// LivePersonal are the names of the personal access tokens that live.
 func (h *Mount) LivePersonal() []string {
 	names := []string{}
 	for _, token := range h.Pm.LiveTokens() {
@@ -113,14 +113,14 @@ func (h *Mount) Session() *session.Session {
 	return stored
 }
 
-// goDown makes every dial fail. A connection that is lost in the very moment it
+// GoDown makes every dial fail. A connection that is lost in the very moment it
 // is used would be another case: nobody knows what arrived.
 func (h *Mount) GoDown() {
 	h.Pm.GoOffline()
 	h.Backend.Engine().Instances.Close()
 }
 
-// newSharedUserHarness has two roles of alice. It starts with nothing in memory.
+// NewSharedUser has two roles of alice. It starts with nothing in memory.
 func NewSharedUser(t *testing.T, factory Maker) *Mount {
 	t.Helper()
 	h := NewReady(t, factory, nil)
@@ -141,7 +141,7 @@ func (h *Mount) Rotate() error {
 
 func (h *Mount) Password() string { return h.Pm.User("alice").Password }
 
-// storedPassword is what a role has in storage.
+// StoredPassword is what a role has in storage.
 func (h *Mount) StoredPassword(role string) string {
 	h.T.Helper()
 	stored, err := h.Reader().Roles.Get(context.Background(), role)
@@ -149,7 +149,7 @@ func (h *Mount) StoredPassword(role string) string {
 	return stored.Password
 }
 
-// openChanges are the stored changes that are not settled.
+// OpenChanges are the stored changes that are not settled.
 func (h *Mount) OpenChanges() []string {
 	h.T.Helper()
 	keys, err := logical.CollectKeysWithPrefix(context.Background(), h.Storage.Storage, role.PendingPrefix)
@@ -176,7 +176,7 @@ func (h *Mount) Restart() {
 	h.T.Cleanup(func() { h.Backend.Cleanup(context.Background()) })
 }
 
-// requireSettled requires that nothing of a rotation is left over.
+// RequireSettled requires that nothing of a rotation is left over.
 func (h *Mount) RequireSettled() {
 	h.T.Helper()
 	require.Empty(h.T, h.OpenChanges())
@@ -184,7 +184,7 @@ func (h *Mount) RequireSettled() {
 	require.Zero(h.T, h.Backend.Engine().LocksInUse())
 }
 
-// whileMinting runs do while a read is on its way to ProcessMaker with its
+// WhileMinting runs do while a read is on its way to ProcessMaker with its
 // session's token.
 func (h *Mount) WhileMinting(do func()) {
 	var done atomic.Bool
@@ -203,7 +203,7 @@ func (h *Mount) EndSession() {
 	}
 }
 
-// lateReader gives the role to another user. It returns what a reader knows that
+// LateReader gives the role to another user. It returns what a reader knows that
 // has loaded the role before.
 func (h *Mount) LateReader() (former *role.Binding) {
 	h.T.Helper()
@@ -213,7 +213,7 @@ func (h *Mount) LateReader() (former *role.Binding) {
 	return former
 }
 
-// newSignInHarness has a role "ci" that a person signs in to.
+// NewSignIn has a role "ci" that a person signs in to.
 func NewSignIn(t *testing.T, factory Maker, role map[string]any) *Mount {
 	t.Helper()
 	h := New(t, factory)
@@ -230,7 +230,7 @@ func NewSignIn(t *testing.T, factory Maker, role map[string]any) *Mount {
 	return h
 }
 
-// begin starts a sign-in and gives the state and what username's sign-in at
+// Begin starts a sign-in and gives the state and what username's sign-in at
 // ProcessMaker answers.
 func (h *Mount) Begin(username string) (state, code string) {
 	h.T.Helper()
@@ -275,7 +275,7 @@ func (h *Mount) Counter(name string) int64 {
 	return h.Read("status")["counters"].(map[string]any)[name].(int64)
 }
 
-// tick is one call of the periodic function and the work that it wakes.
+// Tick is one call of the periodic function and the work that it wakes.
 func (h *Mount) Tick() {
 	h.T.Helper()
 	h.Backend.Engine().Tick()
@@ -292,7 +292,7 @@ func JsonHeader() map[string][]string {
 
 const Callback = "http://127.0.0.1:8250/oauth/callback"
 
-// newUser is the user that lateReader gives the role to.
+// NewUser is the user that lateReader gives the role to.
 const NewUser = "robert"
 
 // taintedView is the system of a mount that is being unmounted.

@@ -43,7 +43,7 @@ type Backend interface {
 // Maker makes a mount that Setup was not called for.
 type Maker func(clk clock.Clock, random io.Reader) Backend
 
-// harness is one mount with a ProcessMaker of its own, on a clock that only
+// Mount is one mount with a ProcessMaker of its own, on a clock that only
 // the test moves (and that waiting moves by itself).
 type Mount struct {
 	T       *testing.T
@@ -67,7 +67,7 @@ func (h *Mount) tell(to string, resp *logical.Response, err error) {
 	}
 }
 
-// newMount has a ProcessMaker, and nothing is written yet.
+// New has a ProcessMaker, and nothing is written yet.
 func New(t *testing.T, factory Maker, configure ...func(*processmakertest.Config)) *Mount {
 	t.Helper()
 	h := &Mount{
@@ -96,7 +96,7 @@ func New(t *testing.T, factory Maker, configure ...func(*processmakertest.Config
 	return h
 }
 
-// newNode is a node that has just taken over the mount: it knows what storage
+// NewNode is a node that has just taken over the mount: it knows what storage
 // does.
 func (h *Mount) NewNode(random io.Reader) Backend { return h.NewNodeOn(h.Storage, random) }
 
@@ -113,13 +113,13 @@ func (h *Mount) NewNodeOn(storage logical.Storage, random io.Reader) Backend {
 	return node
 }
 
-// drawFrom gives the mount another source of randomness.
+// DrawFrom gives the mount another source of randomness.
 func (h *Mount) DrawFrom(random io.Reader) {
 	h.Random = random
 	h.Backend = h.NewNode(random)
 }
 
-// newReady has a config and a role "ci" of the user alice.
+// NewReady has a config and a role "ci" of the user alice.
 func NewReady(t *testing.T, factory Maker, role map[string]any, configure ...func(*processmakertest.Config)) *Mount {
 	t.Helper()
 	h := New(t, factory, configure...)
@@ -178,7 +178,7 @@ func (h *Mount) Do(operation logical.Operation, path string, data map[string]any
 	return h.Request(context.Background(), operation, path, data)
 }
 
-// write creates or updates as Vault does, by the existence check.
+// Write creates or updates as Vault does, by the existence check.
 func (h *Mount) Write(path string, data map[string]any) (*logical.Response, error) {
 	h.T.Helper()
 	req := &logical.Request{Operation: logical.UpdateOperation, Path: path, Data: maps.Clone(data), Storage: h.Storage}
@@ -201,7 +201,7 @@ func (h *Mount) MustWrite(path string, data map[string]any) *logical.Response {
 	return resp
 }
 
-// refusedWrite expects a 400 that says something.
+// RefusedWrite expects a 400 that says something.
 func (h *Mount) RefusedWrite(operation logical.Operation, path string, data map[string]any, says string) {
 	h.T.Helper()
 	resp, err := h.Do(operation, path, data)
@@ -221,7 +221,7 @@ func (h *Mount) Read(path string) map[string]any {
 	return resp.Data
 }
 
-// readAtOnce reads so many times at once, and each has to succeed.
+// ReadAtOnce reads so many times at once, and each has to succeed.
 func (h *Mount) ReadAtOnce(path string, readers int) {
 	h.T.Helper()
 	var all sync.WaitGroup
@@ -235,14 +235,14 @@ func (h *Mount) ReadAtOnce(path string, readers int) {
 	all.Wait()
 }
 
-// reader is an engine that reads what is stored, past the hooks and counters.
+// Reader is an engine that reads what is stored, past the hooks and counters.
 func (h *Mount) Reader() *engine.Engine {
 	m := h.Backend.Engine().Mount
 	m.Storage = h.Storage.Storage
 	return engine.New(m)
 }
 
-// bound is a role as it signs in now.
+// Bound is a role as it signs in now.
 func (h *Mount) Bound(name string) *role.Binding {
 	h.T.Helper()
 	bound, err := h.Backend.Engine().Roles.Bind(context.Background(), name)
@@ -250,7 +250,7 @@ func (h *Mount) Bound(name string) *role.Binding {
 	return bound
 }
 
-// login makes a pair of tokens with a role's password.
+// Login makes a pair of tokens with a role's password.
 func (h *Mount) Login(name string) *client.Grant {
 	h.T.Helper()
 	grant, err := h.Backend.Engine().Tokens.Login(context.Background(), h.Bound(name))
@@ -258,7 +258,7 @@ func (h *Mount) Login(name string) *client.Grant {
 	return grant
 }
 
-// forgetAll makes the mount read storage again, as a plugin that has just started.
+// ForgetAll makes the mount read storage again, as a plugin that has just started.
 func (h *Mount) ForgetAll() {
 	h.T.Helper()
 	keys, err := logical.CollectKeys(context.Background(), h.Storage.Storage)
@@ -268,7 +268,7 @@ func (h *Mount) ForgetAll() {
 	}
 }
 
-// status is the HTTP status that Vault would give.
+// Status is the HTTP status that Vault would give.
 func Status(resp *logical.Response, err error) int {
 	var coded logical.HTTPCodedError
 	switch {
@@ -293,7 +293,7 @@ func Message(resp *logical.Response, err error) string {
 	return ""
 }
 
-// checkSchema compares an answer's keys with the schema of the credential.
+// CheckSchema compares an answer's keys with the schema of the credential.
 func (h *Mount) CheckSchema(resp *logical.Response) {
 	h.T.Helper()
 	h.CheckFields(h.Backend.Route("creds/ci").Operations[logical.ReadOperation].Properties().Responses[200][0].Fields, resp.Data)
@@ -317,7 +317,7 @@ func (h *Mount) Record(id ledger.ID) *ledger.Record {
 	return record
 }
 
-// liveIDs are the ids of the tokens that ProcessMaker accepts.
+// LiveIDs are the ids of the tokens that ProcessMaker accepts.
 func (h *Mount) LiveIDs() []string {
 	ids := []string{}
 	for _, token := range h.Pm.LiveTokens() {
@@ -326,7 +326,7 @@ func (h *Mount) LiveIDs() []string {
 	return ids
 }
 
-// recordIDs are the ids of the credentials that the ledger knows.
+// RecordIDs are the ids of the credentials that the ledger knows.
 func (h *Mount) RecordIDs() []ledger.ID {
 	h.T.Helper()
 	keys, err := logical.CollectKeysWithPrefix(context.Background(), h.Storage.Storage, ledger.Prefix)
@@ -338,7 +338,7 @@ func (h *Mount) RecordIDs() []ledger.ID {
 	return ids
 }
 
-// recordedIDs are the ids of the tokens that the ledger knows.
+// RecordedIDs are the ids of the tokens that the ledger knows.
 func (h *Mount) RecordedIDs() []string {
 	h.T.Helper()
 	ids := []string{}
@@ -352,7 +352,7 @@ func PathEnds(suffix string) func(*http.Request) bool {
 	return func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, suffix) }
 }
 
-// cost compares what do costs: gets, puts, deletes and lists of storage, and
+// Cost compares what do costs: gets, puts, deletes and lists of storage, and
 // exchanges with ProcessMaker.
 func (h *Mount) Cost(what string, storage [4]int64, exchanges int, do func()) {
 	h.T.Helper()

@@ -10,7 +10,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// watchedStorage counts operations and fails on demand.
+// WatchedStorage counts operations and fails on demand.
 type WatchedStorage struct {
 	logical.Storage
 	gets, Puts, deletes, lists atomic.Int64
@@ -65,7 +65,7 @@ func (s *WatchedStorage) BeforePut(call func(key string)) {
 	s.onPut = call
 }
 
-// beforeAny has a word before every operation, which fails with its error.
+// BeforeAny has a word before every operation, which fails with its error.
 func (s *WatchedStorage) BeforeAny(gate func() error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

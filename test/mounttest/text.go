@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// textOf is a file of the repository.
+// TextOf is a file of the repository.
 func TextOf(t *testing.T, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(path)

@@ -7,7 +7,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// troubledStorage goes wrong at one operation.
+// TroubledStorage goes wrong at one operation.
 type TroubledStorage struct {
 	logical.Storage
 	mu sync.Mutex

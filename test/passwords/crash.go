@@ -120,7 +120,7 @@ func StorageTroubleAtAnyStepLeavesWorkingRoles(t *testing.T, mount mounttest.Mak
 	}
 }
 
-// TestACrashAtAnyStepLeavesWorkingRoles cuts the engine off from storage and
+// ACrashAtAnyStepLeavesWorkingRoles cuts the engine off from storage and
 // from ProcessMaker at once, as its death does.
 func ACrashAtAnyStepLeavesWorkingRoles(t *testing.T, mount mounttest.Maker) {
 	t.Parallel()

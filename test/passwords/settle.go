@@ -58,7 +58,7 @@ func TheWorkerTakesTheNewPasswordOver(t *testing.T, mount mounttest.Maker) {
 	require.Empty(t, h.LiveIDs())
 }
 
-// TestASecondaryLeavesAnOpenChangeToThePrimary, whose roles it cannot write.
+// ASecondaryLeavesAnOpenChangeToThePrimary, whose roles it cannot write.
 func ASecondaryLeavesAnOpenChangeToThePrimary(t *testing.T, mount mounttest.Maker) {
 	t.Parallel()
 	h, old := newCutHarness(t, mount)
@@ -84,7 +84,7 @@ func TheNextRotationTakesTheNewPasswordOver(t *testing.T, mount mounttest.Maker)
 	h.RequireSettled()
 }
 
-// TestARoleThatCannotBeWrittenIssuesAllTheSame, as on a cluster that only
+// ARoleThatCannotBeWrittenIssuesAllTheSame, as on a cluster that only
 // replicates it.
 func ARoleThatCannotBeWrittenIssuesAllTheSame(t *testing.T, mount mounttest.Maker) {
 	t.Parallel()
@@ -167,7 +167,7 @@ func ReadsDuringARotation(t *testing.T, mount mounttest.Maker) {
 	require.Equal(t, h.Password(), h.StoredPassword("ci"))
 }
 
-// TestALoginThatARotationOvertakes was sent with the old password, and is
+// ALoginThatARotationOvertakes was sent with the old password, and is
 // refused when the rotation is over.
 func ALoginThatARotationOvertakes(t *testing.T, mount mounttest.Maker) {
 	t.Parallel()

@@ -161,7 +161,7 @@ func AClockThatRanAheadLeavesNothingOut(t *testing.T, mount mounttest.Maker) {
 	require.False(t, h.Pm.Accepts(lost.Token()))
 }
 
-// TestATicksCostDoesNotDependOnHowManyLive counts what a tick does to storage
+// ATicksCostDoesNotDependOnHowManyLive counts what a tick does to storage
 // with no live credential and with a hundred thousand.
 func ATicksCostDoesNotDependOnHowManyLive(t *testing.T, mount mounttest.Maker) {
 	t.Parallel()
