@@ -52,7 +52,7 @@ func copyOfRepository(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	out, err := exec.Command("bash", "-c",
-		`set -o pipefail; tar -C .. --exclude=./.git --exclude=./bin --exclude=./dist -cf - . | tar -C "$1" -xf -`, "copy", dir).CombinedOutput()
+		`set -o pipefail; tar -C ../.. --exclude=./.git --exclude=./bin --exclude=./dist -cf - . | tar -C "$1" -xf -`, "copy", dir).CombinedOutput()
 	require.NoError(t, err, string(out))
 	return dir
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // openAPIFile is what the engine publishes of its paths.
-const openAPIFile = "testdata/openapi.json"
+const openAPIFile = "test/testdata/openapi.json"
 
 // operation is a method and path as the engine publishes them.
 type operation struct{ method, path string }
