@@ -169,23 +169,29 @@ func (e *Engine) Close(ctx context.Context) {
 // drain ends what Vault's revocation of the leases has left: lost and static ones, and sessions. It
 // tries again and again while that may help, past a connection that breaks once. Sessions come last,
 // because lost tokens are looked up with them; a session that cannot be ended has a record then.
-func (e *Engine) drain(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
+func (e *Engine) drain(parent context.Context) {
+	ctx, cancel := context.WithTimeout(parent, drainTimeout)
 	defer cancel()
-	end := e.Mount.Clock.Now().Add(drainTimeout - sessionsTime)
 	inst, err := e.Instances.Current(ctx)
 	if err == nil && inst != nil {
-		e.drainLedger(ctx, inst, end)
+		e.drainLedger(ctx, inst, drainTimeout-sessionsTime, func(*ledger.Record) bool { return true })
 		e.Sessions.EndAll(ctx, inst)
-		e.drainLedger(ctx, inst, end.Add(sessionsTime))
+		// A look-up would begin a session anew.
+		e.drainLedger(ctx, inst, sessionsTime, (*ledger.Record).HasToken)
 	}
-	e.Reaper.Leftovers(ctx)
+	// The log alone knows what is left, so that it is told even where all time is used up.
+	tellCtx, cancelTell := context.WithTimeout(context.WithoutCancel(parent), store.Timeout)
+	defer cancelTell()
+	e.Reaper.Leftovers(tellCtx)
 }
 
-// drainLedger ends every credential, again while failures are passing and there is time.
-func (e *Engine) drainLedger(ctx context.Context, inst *instance.Instance, end time.Time) {
+// drainLedger ends every credential that matches, again while failures are passing and there is time.
+func (e *Engine) drainLedger(ctx context.Context, inst *instance.Instance, within time.Duration, matches func(*ledger.Record) bool) {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	end := e.Mount.Clock.Now().Add(within)
 	for {
-		report, err := e.Reaper.EndMatching(ctx, func(*ledger.Record) bool { return true })
+		report, err := e.Reaper.EndMatching(ctx, matches)
 		if err != nil {
 			e.Report.Log(hclog.Error, telemetry.Subject{}, "the ledger of a disabled mount could not be read; its tokens live on at ProcessMaker", "error", err)
 		}

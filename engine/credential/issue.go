@@ -91,6 +91,11 @@ func (s *Service) Issue(ctx context.Context, bound *role.Binding, asked Request)
 		terms.Warnings = append(terms.Warnings, "ProcessMaker gave no refresh token, so renewals keep this token (renew_mode extend)")
 	}
 	issued.Terms = terms.WithinToken(mode, issued.Token.ExpireTime.Sub(issued.At)).Until(issued.Record.Deadline, issued.At)
+	if issued.Terms.TTL < time.Second {
+		// Vault would make its longest lease of none.
+		s.Broker.End(bound.Instance, issued.Record.With(issued.Token))
+		return nil, fmt.Errorf("role %q: making the token took longer than its lease was to last; the token is not kept, read the role again", bound.Name)
+	}
 	s.Report.Happened(hclog.Debug, telemetry.CredsCreated, issued.Record.Subject().StartedAt(began), "credential issued", "token_id", issued.Token.ID, "renew_mode", mode)
 	return issued, nil
 }
@@ -180,6 +185,8 @@ func (s *Service) maxTTL(now time.Time) time.Duration {
 		}
 	}
 	known := &mountLimit{maxTTL: s.host.MaxLeaseTTL(), asked: now}
-	s.limit.Store(known)
+	if known.maxTTL > 0 { // a failed question is asked again
+		s.limit.Store(known)
+	}
 	return known.maxTTL
 }

@@ -94,7 +94,7 @@ func (u *userTokens) takeUnnamed() []string {
 // of a token can make more under its name.
 func (s *Service) EndNamesakes(ctx context.Context, record *ledger.Record) error {
 	inst, err := s.Instances.Current(ctx)
-	if err != nil || inst == nil || record.TokenName == "" || !record.HasToken() {
+	if err != nil || inst == nil || inst.Config.URL != record.Fingerprint.URL || record.TokenName == "" || !record.HasToken() {
 		return err
 	}
 	namesake := *record

@@ -125,10 +125,15 @@ func (s *Service) renewRecord(ctx, workCtx context.Context, held Lease, record *
 
 // extend keeps the token, on a lease within the token's life.
 func (r *renewal) extend(warnings ...string) (*Credential, error) {
+	return r.extendWithin(r.token.ExpireTime, warnings...)
+}
+
+// extendWithin keeps the token, on a lease that ends before end does.
+func (r *renewal) extendWithin(end time.Time, warnings ...string) (*Credential, error) {
 	if r.token.Value == "" {
 		return nil, errors.New("the lease does not hold its token any more; read the role again")
 	}
-	terms, err := r.Terms(r.token.ExpireTime)
+	terms, err := r.Terms(end)
 	if err != nil {
 		return nil, err
 	}
@@ -196,10 +201,12 @@ func (s *Service) keep(r *renewal, bound *role.Binding, outcome token.Outcome) (
 	case s.isUncertain(r.record) && r.Now.Sub(r.record.DoubtfulSince) > patience:
 		s.settle(r.record)
 	}
-	if outcome.AtMost > 0 {
-		r.token.ExpireTime = lease.TokenEndFor(r.Now, outcome.AtMost)
+	r.Now = s.Clock.Now() // as after a refresh
+	end := r.token.ExpireTime
+	if most := lease.TokenEndFor(r.Now, outcome.AtMost); outcome.AtMost > 0 && most.Before(end) {
+		end = most
 	}
-	return r.extend(outcome.Warnings...)
+	return r.extendWithin(end, outcome.Warnings...)
 }
 
 // isUncertain tells whether to ask about the token first: a failed refresh may have killed it.

@@ -47,9 +47,9 @@ func Issue(b Bounds, mode Mode, asked time.Duration) Terms {
 }
 
 // Until caps the terms of a new lease that begins at so that Vault comes before the deadline: making
-// a token takes time, and its deadline was fixed before.
+// a token takes time, and its deadline was fixed before. Nothing is left where TTL is below a second.
 func (t Terms) Until(deadline, at time.Time) Terms {
-	most := deadline.Add(-DeadlineSlack).Sub(at).Truncate(time.Second)
+	most := (deadline.Add(-DeadlineSlack).Sub(at) + time.Second - 1).Truncate(time.Second)
 	t.TTL, t.MaxTTL = min(t.TTL, most), min(t.MaxTTL, most)
 	return t
 }

@@ -62,14 +62,20 @@ func (r *Reaper) EndNow(ctx context.Context, id ledger.ID) error {
 		return &problem.Error{Kind: problem.NotFound, Text: fmt.Sprintf("there is no credential %s: it was ended already, or the id is mistyped", id)}
 	}
 	defer unlock()
-	readAt := r.Clock.Now()
+	return r.endHeld(ctx, record)
+}
+
+// endHeld ends the credential of a record whose lock is held, and all that bears its name.
+func (r *Reaper) endHeld(ctx context.Context, record *ledger.Record) error {
+	id, readAt := record.ID, r.Clock.Now()
 	if err := r.credentials.End(ctx, record, credential.NewLookup()); err != nil {
 		return err
 	}
 	if err := r.credentials.EndNamesakes(ctx, record); err != nil {
+		r.credentials.UnshareID(ctx, id) // its own token is dead, and is not handed out any more
 		return err
 	}
-	err = r.credentials.Forget(ctx, record, readAt)
+	err := r.credentials.Forget(ctx, record, readAt)
 	if problem.IsConflict(err) {
 		return problem.Explain(err, fmt.Sprintf("credential %s still lives: %s", id, err))
 	}
@@ -85,7 +91,7 @@ func CanDrop(err error, id ledger.ID) bool {
 	return ledger.IsDamaged(err, id) || errors.Is(err, credential.ErrOutOfReach)
 }
 
-// Drop forgets a credential whose token this mount has no way to end.
+// Drop forgets a credential whose token this mount has no way to end, and ends one that it can.
 func (r *Reaper) Drop(ctx context.Context, asked ledger.ID) error {
 	id := asked
 	if record, err := r.Find(ctx, asked); err == nil && record != nil {
@@ -98,7 +104,9 @@ func (r *Reaper) Drop(ctx context.Context, asked ledger.ID) error {
 	defer unlock()
 	record, why := r.Ledger.Get(ctx, id)
 	if record != nil {
-		why = r.credentials.End(ctx, record, credential.NewLookup())
+		if why = r.endHeld(ctx, record); why == nil {
+			return nil
+		}
 	}
 	if !CanDrop(why, id) {
 		return problem.Conflictf("the record of credential %s was changed at the same time; nothing was dropped, try again", id)
