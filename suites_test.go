@@ -388,6 +388,10 @@ func TestATokenWithoutANameIsEndedOnceItIsOld(t *testing.T) {
 func TestAMountWithoutAMaximumIssuesNothing(t *testing.T) {
 	credentials.AMountWithoutAMaximumIssuesNothing(t, thisMount)
 }
+func TestAMintingThatOutlastsItsLeaseIssuesNothing(t *testing.T) {
+	credentials.AMintingThatOutlastsItsLeaseIssuesNothing(t, thisMount)
+}
+
 func TestALeaseEndsBeforeTheDeadlineOfASlowMinting(t *testing.T) {
 	credentials.ALeaseEndsBeforeTheDeadlineOfASlowMinting(t, thisMount)
 }

@@ -165,7 +165,7 @@ func (s *Service) failed(bound *role.Binding, why *problem.Error) error {
 }
 
 // errNoMaximum: Vault answers 0 where its question for the mount's settings failed.
-var errNoMaximum = errors.New("Vault did not tell the mount's maximum lease time (max_lease_ttl); try again")
+var errNoMaximum = errors.New("the maximum lease time of the mount (max_lease_ttl) could not be asked for; try again")
 
 // mountLimitAge is how long a new lease may go by a mount's former maximum. A lease that is too
 // long for the present one is cut by Vault itself, and its credential dies with it.

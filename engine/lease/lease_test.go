@@ -39,6 +39,18 @@ func TestIssueTerms(t *testing.T) {
 	}
 }
 
+// TestUntil rounds up within the slack, so that a lease of one second can be issued at all.
+func TestUntil(t *testing.T) {
+	t.Parallel()
+	for took, want := range map[time.Duration]time.Duration{
+		0: time.Minute, time.Millisecond: time.Minute, time.Second: 59 * time.Second, 59*time.Second + 1: time.Second, time.Minute: 0,
+	} {
+		got := Terms{TTL: time.Minute, MaxTTL: time.Minute}.Until(noon.Add(time.Minute+DeadlineSlack), noon.Add(took))
+		require.Equal(t, want, got.TTL, took)
+		require.Equal(t, want, got.MaxTTL, took)
+	}
+}
+
 // TestLeasesNeverOutliveWhatTheyAreFor drives leases through random renewals,
 // with Vault's own arithmetic, under random settings and a clock that jumps.
 func TestLeasesNeverOutliveWhatTheyAreFor(t *testing.T) {

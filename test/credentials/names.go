@@ -82,6 +82,22 @@ func ALeaseEndsBeforeTheDeadlineOfASlowMinting(t *testing.T, mount mounttest.Mak
 	require.False(t, h.Clock.Now().Add(l.Secret.MaxTTL).After(last))
 }
 
+// AMintingThatOutlastsItsLeaseIssuesNothing: Vault makes its longest lease of a TTL of 0.
+func AMintingThatOutlastsItsLeaseIssuesNothing(t *testing.T, mount mounttest.Maker) {
+	t.Parallel()
+	h := mounttest.NewPersonal(t, mount, map[string]any{"ttl": "1m", "max_ttl": "1m"})
+	h.Issue(nil)
+	h.Pm.Inject(processmakertest.Fault{On: processmakertest.CreateToken, Do: processmakertest.Replace(func(status int, body []byte) (int, []byte) {
+		h.Clock.Advance(75 * time.Second)
+		return status, body
+	})})
+	live, kept := len(h.Pm.LiveTokens()), h.LiveIDs()
+	resp, err := h.Do(logical.ReadOperation, "creds/ci", nil)
+	require.Contains(t, mounttest.Message(resp, err), "longer than its lease")
+	require.Len(t, h.Pm.LiveTokens(), live)
+	require.Equal(t, kept, h.LiveIDs())
+}
+
 // AMissingUserIsNamed in the message about it.
 func AMissingUserIsNamed(t *testing.T, mount mounttest.Maker) {
 	t.Parallel()
