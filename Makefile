@@ -46,8 +46,9 @@ test: lint unit $(if $(filter true 1,$(CI)),fuzz) demo-check reproducible accept
 .PHONY: lint
 lint: ## vet, staticcheck, format, tidy modules, generated files
 	@$(STEP) "vet" go vet ./...
-	@$(STEP) "vet of the tools" go -C tools/terraform vet ./...
+	@$(STEP) "vet of the tools" sh -c 'go -C tools/terraform vet ./... && go -C tools/image vet ./...'
 	@$(STEP) "staticcheck" scripts/lint-tool.sh staticcheck ./...
+	@$(STEP) "known vulnerabilities" scripts/vulncheck.sh
 	@$(STEP) "format" scripts/check-fmt.sh
 	@$(STEP) "every go.mod and go.sum is tidy" scripts/check-tidy.sh
 	@$(STEP) "generated files" scripts/check-generated.sh
@@ -57,6 +58,7 @@ unit: ## unit tests with the race detector, and their coverage
 	@$(RACE_NOTE)
 	@$(STEP) "unit tests" scripts/gotest.sh $(RACE) -timeout 20m -coverpkg=.,./client,./engine/...,./internal/... -coverprofile=coverage.out \
 		$$(go list ./... | grep -v '/acceptance$$')
+	@$(STEP) "the image of a release" go -C tools/image test ./...
 	@if [ -n "$(RACE)" ]; then $(STEP) "allocations without the race detector" scripts/gotest.sh -count=1 -run '^TestAllocations' .; fi
 	@$(STEP) "coverage" scripts/coverage.sh coverage.out $(COVERAGE_MIN)
 
@@ -108,8 +110,8 @@ reproducible:
 	@$(STEP) "two builds are equal" scripts/release-check.sh "$$(go env GOOS)/$$(go env GOARCH)"
 
 .PHONY: release
-release: ## binaries for all platforms with checksums and bills of materials into dist/
-	@$(STEP) "release into dist/" scripts/release.sh dist
+release: ## binaries for all platforms, an image, checksums and bills of materials into dist/ (PLATFORM=linux/amd64: that one alone)
+	@$(STEP) "release into dist/" scripts/release.sh dist $(PLATFORM)
 
 .PHONY: release-check
 release-check: ## build the whole release twice and compare
