@@ -294,7 +294,7 @@ func useUnder(h *mounttest.Mount, fault processmakertest.Fault) {
 		l := h.Register(path, resp)
 		h.Clock.Advance(time.Minute)
 		if resp, err := h.Backend.HandleRequest(context.Background(), l.RenewRequest(0)); err == nil && !resp.IsError() {
-			l.Data, l.Secret = resp.Data, *resp.Secret
+			l.Take(resp)
 		}
 		_ = l.TryRevoke()
 	}

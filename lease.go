@@ -28,6 +28,9 @@ const (
 	internalUserID       = "user_id"
 	internalTokenID      = "token_id"
 	internalRenewMode    = "renew_mode"
+	// internalAccessToken is there once a renewal has taken the token out of the lease's data: what
+	// ends a token that its record does not hold.
+	internalAccessToken = "access_token"
 )
 
 // credentialSecret is the one kind of lease of this engine, for every type of credential.
@@ -40,7 +43,9 @@ func (b *backend) credentialSecret() *framework.Secret {
 	}
 }
 
-// renew lengthens a lease. The answer holds the whole data: Vault replaces the lease's with it.
+// renew lengthens a lease. Everybody may renew whose token has Vault's default policy, and ids of
+// leases stand in the audit log: so only refresh, whose reader needs it, shows a token. Vault puts
+// what is answered in place of the lease's data.
 func (b *backend) renew(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
 	held, err := leaseOf(req)
 	if err != nil {
@@ -54,7 +59,13 @@ func (b *backend) renew(ctx context.Context, req *logical.Request, _ *framework.
 	secret.InternalData = maps.Clone(req.Secret.InternalData)
 	maps.Copy(secret.InternalData, leaseFacts(renewed))
 	secret.Renewable = true
-	return withTerms(&logical.Response{Secret: &secret, Data: answerData(renewed.Record, renewed.Token)}, renewed), nil
+	resp := &logical.Response{Secret: &secret}
+	if lease.Mode(renewed.Record.RenewMode) == lease.Refresh {
+		resp.Data = answerData(renewed.Record, renewed.Token)
+	} else {
+		secret.InternalData[internalAccessToken] = renewed.Token.Value
+	}
+	return withTerms(resp, renewed), nil
 }
 
 func (b *backend) revoke(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
@@ -81,7 +92,7 @@ func withTerms(resp *logical.Response, c *credential.Credential) *logical.Respon
 	return warn(resp, c.Terms.Warnings)
 }
 
-// leaseFacts are what Vault keeps with the lease: enough to find the record, and nothing secret.
+// leaseFacts are what Vault keeps with every lease: enough to find the record, and nothing secret.
 func leaseFacts(c *credential.Credential) map[string]any {
 	return map[string]any{
 		internalCredentialID: string(c.Record.ID),
@@ -101,13 +112,16 @@ func leaseOf(req *logical.Request) (credential.Lease, error) {
 		return credential.Lease{}, err
 	}
 	token, _ := req.Data["access_token"].(string)
+	if token == "" {
+		token, _ = req.Secret.InternalData[internalAccessToken].(string)
+	}
 	url, _ := req.Secret.InternalData[internalURL].(string)
 	text, _ := req.Secret.InternalData[internalLeaseEnd].(string)
 	end, _ := time.Parse(time.RFC3339Nano, text) // zero where the end is unknown
 	return credential.Lease{ID: id, AccessToken: token, URL: url, Issued: req.Secret.IssueTime, End: end, Increment: req.Secret.Increment}, nil
 }
 
-// credentialOf reads the credential's id out of a lease. It stands there twice.
+// credentialOf reads the credential's id out of a lease. It stands there twice until a renewal.
 func credentialOf(req *logical.Request) (ledger.ID, error) {
 	for _, half := range []map[string]any{req.Secret.InternalData, req.Data} {
 		text, _ := half[internalCredentialID].(string)

@@ -133,10 +133,13 @@ func (s *Source) watch(ctx context.Context, secret *api.Secret) {
 }
 
 // renewed is the heart of it: the renewal's answer holds the new token, and the
-// one before is dead.
+// one before is dead. A renewal by extend answers no data: the token stays.
 func (s *Source) renewed(renewal *api.RenewOutput) {
 	for _, warning := range renewal.Secret.Warnings {
 		log.Printf("renewing the lease: %s", warning)
+	}
+	if len(renewal.Secret.Data) == 0 {
+		return
 	}
 	if err := s.take(renewal.Secret); err != nil {
 		log.Printf("renewing the lease: %v", err)

@@ -43,11 +43,16 @@ func (m *mount) tryRead(role string, query ...string) (*api.Secret, error) {
 	return m.client.Logical().ReadWithData(m.at("creds/"+role), asQuery(query))
 }
 
-// renew renews a lease, asking for so many seconds; 0 leaves it to the role.
+// renew renews a lease, asking for so many seconds; 0 leaves it to the role. Only refresh answers
+// with a token: with another mode the reader goes on with his own.
 func (m *mount) renew(c credential, increment int) credential {
 	m.t.Helper()
 	secret, err := m.client.Sys().Renew(c.LeaseID, increment)
 	require.NoError(m.t, err)
+	if c.Data["renew_mode"] != "refresh" {
+		require.Empty(m.t, secret.Data)
+		secret.Data = c.Data
+	}
 	return asCredential(m.t, secret)
 }
 

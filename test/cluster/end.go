@@ -24,7 +24,7 @@ func (c *cluster) renewOnNext(l *mounttest.Lease) {
 		c.T.Error(err)
 		return
 	}
-	l.Data, l.Secret = resp.Data, *resp.Secret
+	l.Take(resp)
 }
 
 // What the old node has ended is not what the record holds by then.

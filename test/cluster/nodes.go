@@ -93,7 +93,7 @@ func TwoNodesRefreshOneCredential(t *testing.T, mount mounttest.Maker) {
 			overlap(c, processmakertest.RefreshGrant, func() {
 				resp, err := c.onNext(l.RenewRequest(0))
 				require.NoError(t, err)
-				l.Data, l.Secret = resp.Data, *resp.Secret
+				l.Take(resp)
 			})
 			_, err := c.onOld(l.RenewRequest(0))
 			require.Error(t, err, "the old node's pair is nobody's")
@@ -125,7 +125,7 @@ func TwoNodesRefreshInTheSameMoment(t *testing.T, mount mounttest.Maker) {
 	c.Clock.Advance(ledger.TakeoverTime)
 	resp, err := c.onNext(l.RenewRequest(0))
 	require.NoError(t, err)
-	l.Data, l.Secret = resp.Data, *resp.Secret
+	l.Take(resp)
 	require.Error(t, <-ended)
 	require.Equal(t, 1, c.Pm.OverlappingRefreshes())
 	c.Mount.Backend = c.next
@@ -160,7 +160,7 @@ func AnOldNodeDoubtsNothingThatWasRenewedSince(t *testing.T, mount mounttest.Mak
 		if done.CompareAndSwap(false, true) {
 			resp, err := c.onNext(l.RenewRequest(0))
 			require.NoError(t, err)
-			l.Data, l.Secret = resp.Data, *resp.Secret
+			l.Take(resp)
 		}
 		return false
 	}})

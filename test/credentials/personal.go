@@ -198,11 +198,17 @@ func APersonalTokensLeaseWithoutDataIsStillRevoked(t *testing.T, mount mounttest
 func RevokingPersonalTokensOfADeletedRole(t *testing.T, mount mounttest.Maker) {
 	t.Parallel()
 	h := mounttest.NewPersonal(t, mount, nil)
-	leased, forced := h.Issue(nil), h.Issue(nil)
+	leased, renewed, forced := h.Issue(nil), h.Issue(nil), h.Issue(nil)
+	for range 2 {
+		h.Clock.Advance(10 * time.Minute)
+		renewed.Renew()
+	}
 	resp, err := h.Do(logical.DeleteOperation, "roles/ci", nil)
 	require.NoError(t, err)
 	require.Contains(t, resp.Warnings[0], "tidy role=ci")
 	require.NoError(t, leased.TryRevoke(), "the lease has the token")
+	require.NoError(t, renewed.TryRevoke(), "and has it after a renewal, which answers none")
+	require.False(t, h.Pm.Accepts(renewed.Token()))
 	name := h.Record(forced.Id()).TokenName
 	forced.Data = nil
 	require.ErrorContains(t, forced.TryRevoke(), "is deleted")

@@ -149,7 +149,7 @@ func RefreshFailures(t *testing.T, mount mounttest.Maker) {
 				require.True(t, resp.Secret.Renewable)
 				require.Equal(t, time.Hour, resp.Secret.TTL)
 				require.Equal(t, l.Token(), h.Record(l.Id()).AccessToken)
-				h.CheckSchema(resp)
+				h.CheckRenewal(resp)
 				if name != "not delivered: down" {
 					require.True(t, h.Pm.Accepts(l.Token()), "a renewal never answers a dead token")
 				}

@@ -156,9 +156,7 @@ func (c *confused) knowSecrets() {
 		c.knowSecretsOf(stored)
 	}
 	for _, l := range c.leases {
-		if token, ok := l.Data["access_token"].(string); ok {
-			c.secrets.Add("token", token)
-		}
+		c.secrets.Add("token", l.Token())
 	}
 	for _, user := range c.Pm.Users() {
 		if len(user.Password) > shortestSecret {

@@ -63,22 +63,26 @@ func HostileLeases(t *testing.T, mount mounttest.Maker) {
 			t.Run(kind+" "+mode, func(t *testing.T) {
 				t.Parallel()
 				h := mounttest.NewReady(t, mount, map[string]any{"credential_type": kind, "renew_mode": mode})
-				fresh := h.Issue(nil)
+				fresh, renewed := h.Issue(nil), h.Issue(nil)
+				renewed.Renew()
 				tried := 0
-				for _, part := range []string{"internal data", "data"} {
-					names := fresh.Secret.InternalData
-					if part == "data" {
-						names = fresh.Data
-					}
+				for part, names := range map[string]map[string]any{
+					"internal data": fresh.Secret.InternalData, "data": fresh.Data, "renewed internal data": renewed.Secret.InternalData,
+				} {
 					for name := range names {
-						if name == "secret_type" {
-							continue // the SDK's, which finds us by it
+						if name == "secret_type" || part == "renewed internal data" && name == "credential_id" {
+							continue // the SDK's, which finds us by it; what nothing else says of a renewed lease
 						}
 						for how, spoil := range wrongly() {
 							hostileLease(h, part+" "+name+" "+how, func(l *mounttest.Lease) {
-								if part == "data" {
+								switch part {
+								case "data":
 									spoil(l.Data, name)
-								} else {
+								case "renewed internal data":
+									l.Renew()
+									l.Secret.InternalData = maps.Clone(l.Secret.InternalData)
+									fallthrough
+								default:
 									spoil(l.Secret.InternalData, name)
 								}
 							})
@@ -106,9 +110,12 @@ func hostileLease(h *mounttest.Mount, what string, spoil func(*mounttest.Lease))
 	if err != nil {
 		require.ErrorContains(h.T, err, "read the role again", what)
 	} else {
-		h.CheckSchema(resp)
-		require.Equal(h.T, "Bearer", resp.Data["token_type"], what)
-		require.True(h.T, h.Pm.Accepts(resp.Data["access_token"].(string)), what)
+		h.CheckRenewal(resp)
+		token, shown := resp.Data["access_token"].(string)
+		if !shown {
+			token = resp.Secret.InternalData["access_token"].(string)
+		}
+		require.True(h.T, h.Pm.Accepts(token), what)
 	}
 	// The renewal's answer was lost: the lease is as spoilt as before.
 	tokenID := h.Record(id).TokenID

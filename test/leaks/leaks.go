@@ -5,10 +5,12 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"strconv"
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-processmaker/engine/lease"
 	"vault-plugin-secrets-processmaker/test/mounttest"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -141,7 +143,7 @@ func (l *leakDrive) note(key string, resp *logical.Response, err error) {
 		data[name] = value
 	}
 	switch {
-	case strings.Contains(key, "creds/"), key == "renew", key == "revoke":
+	case strings.Contains(key, "creds/"), key == "renew" && resp.Secret.InternalData["renew_mode"] == string(lease.Refresh):
 		delete(data, "access_token")
 	case strings.Contains(key, "authorize/"):
 		delete(data, "state")
@@ -149,7 +151,11 @@ func (l *leakDrive) note(key string, resp *logical.Response, err error) {
 	}
 	l.keep(where, mounttest.AsText(l.T, data)+mounttest.AsText(l.T, resp.Warnings))
 	if resp.Secret != nil {
-		l.keep("the lease of "+key, mounttest.AsText(l.T, resp.Secret.InternalData))
+		internal := maps.Clone(resp.Secret.InternalData)
+		if key == "renew" {
+			delete(internal, "access_token") // what the data held that Vault kept and showed nobody
+		}
+		l.keep("the lease of "+key, mounttest.AsText(l.T, internal))
 	}
 }
 

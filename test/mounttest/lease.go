@@ -8,15 +8,19 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
+	"vault-plugin-secrets-processmaker/engine/lease"
 	"vault-plugin-secrets-processmaker/engine/ledger"
 )
 
-// Lease is what Vault keeps of an issued credential.
+// Lease is what Vault keeps of an issued credential, and what its reader does.
 type Lease struct {
 	H      *Mount
 	Path   string
 	Secret logical.Secret
 	Data   map[string]any
+	// token and id are what the reader was shown last.
+	token string
+	id    ledger.ID
 }
 
 func (h *Mount) Issue(data map[string]any) *Lease {
@@ -31,12 +35,26 @@ func (h *Mount) Issue(data map[string]any) *Lease {
 func (h *Mount) Register(path string, resp *logical.Response) *Lease {
 	secret := *resp.Secret
 	secret.IssueTime = h.Clock.Now()
-	return &Lease{H: h, Path: path, Secret: secret, Data: resp.Data}
+	l := &Lease{H: h, Path: path}
+	l.Take(&logical.Response{Secret: &secret, Data: resp.Data})
+	return l
 }
 
-func (l *Lease) Token() string { return l.Data["access_token"].(string) }
+// Take does what Vault and the reader do with the answer of a read or a renewal: Vault's data and
+// secret are replaced, and a reader who is shown no token goes on with his own.
+func (l *Lease) Take(resp *logical.Response) {
+	l.Data, l.Secret = resp.Data, *resp.Secret
+	if token, ok := resp.Data["access_token"].(string); ok {
+		l.token = token
+	}
+	if id, ok := resp.Data["credential_id"].(string); ok {
+		l.id = ledger.ID(id)
+	}
+}
 
-func (l *Lease) Id() ledger.ID { return ledger.ID(l.Data["credential_id"].(string)) }
+func (l *Lease) Token() string { return l.token }
+
+func (l *Lease) Id() ledger.ID { return l.id }
 
 func (l *Lease) RenewRequest(increment time.Duration) *logical.Request {
 	secret := l.Secret
@@ -52,7 +70,7 @@ func (l *Lease) TryRenew(ctx context.Context) (*logical.Response, error) {
 	resp, err := l.H.Backend.HandleRequest(ctx, l.RenewRequest(0))
 	l.H.tell("renew", resp, err)
 	if err == nil {
-		l.Data, l.Secret = resp.Data, *resp.Secret
+		l.Take(resp)
 	}
 	return resp, err
 }
@@ -62,8 +80,18 @@ func (l *Lease) Renew() *logical.Response {
 	resp, err := l.TryRenew(context.Background())
 	require.NoError(l.H.T, err)
 	require.True(l.H.T, resp.Secret.Renewable)
-	l.H.CheckSchema(resp)
+	l.H.CheckRenewal(resp)
 	return resp
+}
+
+// CheckRenewal requires that a renewal by refresh answers as fully as a read, and another nothing.
+func (h *Mount) CheckRenewal(resp *logical.Response) {
+	h.T.Helper()
+	if resp.Secret.InternalData["renew_mode"] != string(lease.Refresh) {
+		require.Empty(h.T, resp.Data, "who renews is shown no token that he does not have")
+		return
+	}
+	h.CheckSchema(resp)
 }
 
 func (l *Lease) TryRevoke() error {

@@ -226,10 +226,12 @@ func restoreLease(h *mounttest.Mount, text string) *mounttest.Lease {
 	h.T.Helper()
 	var kept keptLease
 	require.NoError(h.T, json.Unmarshal([]byte(text), &kept))
-	return &mounttest.Lease{H: h, Path: kept.Path, Data: kept.Data, Secret: logical.Secret{
+	l := &mounttest.Lease{H: h, Path: kept.Path}
+	l.Take(&logical.Response{Data: kept.Data, Secret: &logical.Secret{
 		LeaseOptions: logical.LeaseOptions{TTL: kept.TTL, MaxTTL: kept.MaxTTL, Renewable: kept.Renewable, IssueTime: kept.IssueTime},
 		InternalData: kept.InternalData,
-	}}
+	}})
+	return l
 }
 
 // rekeyed is the key that an entry has where the instance is at url: that of an

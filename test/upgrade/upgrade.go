@@ -133,7 +133,7 @@ func requireLeasesWork(h *mounttest.Mount, leases map[string]*mounttest.Lease) {
 		if l.Secret.Renewable {
 			l.Renew()
 			require.True(h.T, h.Pm.Accepts(l.Token()), name)
-			refreshes := l.Data["renew_mode"] == string(lease.Refresh)
+			refreshes := l.Secret.InternalData["renew_mode"] == string(lease.Refresh)
 			require.Equal(h.T, refreshes, before != l.Token(), name)
 		}
 		require.NoError(h.T, l.TryRevoke(), name)

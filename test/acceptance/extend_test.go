@@ -1,0 +1,82 @@
+//go:build unix
+
+package acceptance
+
+import (
+	"testing"
+
+	"github.com/hashicorp/vault/api"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// leaseIDs are the leases that the audit log shows for reads of a path.
+func (q *auditQueries) leaseIDs(path string) (ids []string) {
+	q.t.Helper()
+	for _, line := range q.lines() {
+		entry := line.(map[string]any)
+		request, _ := entry["request"].(map[string]any)
+		response, _ := entry["response"].(map[string]any)
+		secret, _ := response["secret"].(map[string]any)
+		if id, ok := secret["lease_id"].(string); ok && request["path"] == path {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// Ids of leases stand in the audit log in clear, and Vault's default policy lets everybody renew
+// them: nobody sees another's token that way.
+func TestWhoRenewsAnExtendLeaseSeesNoToken(t *testing.T) {
+	t.Parallel()
+	m := newMount(t, onServer(ownServer(t)))
+	m.writeConfig(nil)
+	m.writeRole("pat", personal)
+	m.writeRole("steady", fields{"renew_mode": "extend"})
+	log := &auditQueries{t: t, log: m.server.AuditPath}
+	for _, role := range []string{"pat", "steady"} {
+		read := m.read(role)
+		ids := log.leaseIDs(m.at("creds/" + role))
+		require.Equal(t, []string{read.LeaseID}, ids)
+
+		secret, err := m.client.Auth().Token().Create(&api.TokenCreateRequest{Policies: []string{"default"}})
+		require.NoError(t, err)
+		anybody, err := m.client.Clone()
+		require.NoError(t, err)
+		anybody.SetToken(secret.Auth.ClientToken)
+		renewed, err := anybody.Sys().Renew(ids[0], 7200)
+		require.NoError(t, err)
+		assert.Equal(t, 7200, renewed.LeaseDuration)
+		assert.Empty(t, renewed.Data)
+		assert.True(t, m.accepts(read.Token))
+		m.revoke(read)
+		assert.False(t, m.accepts(read.Token), "the renewed lease still ends its token")
+	}
+}
+
+// A watcher of HashiCorp's library keeps an extend lease to its end, and its program keeps the token
+// that it read.
+func TestALifetimeWatcherExtends(t *testing.T) {
+	t.Parallel()
+	m := consumerMount(t, fields{"renew_mode": "extend", "ttl": "3s", "max_ttl": "9s"})
+	read := m.read("app")
+	watcher, err := m.client.NewLifetimeWatcher(&api.LifetimeWatcherInput{Secret: read.Secret, RenewBehavior: api.RenewBehaviorErrorOnErrors})
+	require.NoError(t, err)
+	go watcher.Start()
+	defer watcher.Stop()
+	for renewals := 0; ; renewals++ {
+		select {
+		case renewal := <-watcher.RenewCh():
+			assert.Empty(t, renewal.Secret.Data)
+			assert.True(t, renewal.Secret.Renewable)
+			assert.Equal(t, read.LeaseID, renewal.Secret.LeaseID)
+			assert.True(t, m.accepts(read.Token))
+			continue
+		case err := <-watcher.DoneCh():
+			require.NoError(t, err)
+		}
+		assert.GreaterOrEqual(t, renewals, 3)
+		assert.True(t, m.accepts(read.Token), "there is time to read again")
+		return
+	}
+}
