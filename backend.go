@@ -119,7 +119,13 @@ type host struct {
 	logical.SystemView
 }
 
-func (b *backend) periodic(context.Context, *logical.Request) error {
+// periodic is called once a minute, and a last time before the leases of a mount that is disabled
+// or moved are revoked.
+func (b *backend) periodic(ctx context.Context, _ *logical.Request) error {
+	if b.System().Tainted() {
+		b.engine.Retire(ctx)
+		return nil
+	}
 	b.engine.Tick()
 	return nil
 }

@@ -302,6 +302,16 @@ func TestWhatADisabledMountCannotEndIsLogged(t *testing.T) {
 func TestSessionsThatADisabledMountCannotEndAreLogged(t *testing.T) {
 	upkeep.SessionsThatADisabledMountCannotEndAreLogged(t, thisMount)
 }
+func TestAMovedMountLivesOn(t *testing.T) { upkeep.AMovedMountLivesOn(t, thisMount) }
+func TestARequestFromBeforeTheTaintLeavesNothing(t *testing.T) {
+	upkeep.ARequestFromBeforeTheTaintLeavesNothing(t, thisMount)
+}
+func TestSessionsOfADisabledMountEndTogether(t *testing.T) {
+	upkeep.SessionsOfADisabledMountEndTogether(t, thisMount)
+}
+func TestACleanupDoesNotWaitForProcessMaker(t *testing.T) {
+	upkeep.ACleanupDoesNotWaitForProcessMaker(t, thisMount)
+}
 func TestAReloadedPluginEndsNothing(t *testing.T) { upkeep.AReloadedPluginEndsNothing(t, thisMount) }
 func TestAMoveIsRefusedWhileASessionLives(t *testing.T) {
 	upkeep.AMoveIsRefusedWhileASessionLives(t, thisMount)

@@ -141,68 +141,6 @@ func (e *Engine) Forget(key string) {
 	}
 }
 
-const (
-	// closeTimeout is how long an unmount or shutdown waits for exchanges whose answers may hold
-	// tokens. Vault's plugin server answers no other mount of this process in that time.
-	closeTimeout = 20 * time.Second
-	// drainTimeout bounds the work while a mount is being disabled.
-	drainTimeout = 80 * time.Second
-	// sessionsTime is what is left of it for the sessions, drainPause the pause between two tries.
-	sessionsTime = 20 * time.Second
-	drainPause   = 2 * time.Second
-)
-
-// Close ends the mount: it waits for what is in-flight, and drains a mount that is being disabled.
-func (e *Engine) Close(ctx context.Context) {
-	e.Background.End()
-	waitCtx, cancel := context.WithTimeout(ctx, closeTimeout)
-	defer cancel()
-	if err := e.Background.Wait(waitCtx); err != nil {
-		e.Report.Log(hclog.Warn, telemetry.Subject{}, "unmounted while requests to ProcessMaker were under way")
-	}
-	if e.Mount.Storage != nil && e.Mount.Host.Tainted() && e.KeepsLedger() {
-		e.drain(ctx)
-	}
-	e.Instances.Close()
-}
-
-// drain ends what Vault's revocation of the leases has left: lost and static ones, and sessions. It
-// tries again and again while that may help, past a connection that breaks once. Sessions come last,
-// because lost tokens are looked up with them; a session that cannot be ended has a record then.
-func (e *Engine) drain(parent context.Context) {
-	ctx, cancel := context.WithTimeout(parent, drainTimeout)
-	defer cancel()
-	inst, err := e.Instances.Current(ctx)
-	if err == nil && inst != nil {
-		e.drainLedger(ctx, inst, drainTimeout-sessionsTime, func(*ledger.Record) bool { return true })
-		e.Sessions.EndAll(ctx, inst)
-		// A look-up would begin a session anew.
-		e.drainLedger(ctx, inst, sessionsTime, (*ledger.Record).HasToken)
-	}
-	// The log alone knows what is left, so that it is told even where all time is used up.
-	tellCtx, cancelTell := context.WithTimeout(context.WithoutCancel(parent), store.Timeout)
-	defer cancelTell()
-	e.Reaper.Leftovers(tellCtx)
-}
-
-// drainLedger ends every credential that matches, again while failures are passing and there is time.
-func (e *Engine) drainLedger(ctx context.Context, inst *instance.Instance, within time.Duration, matches func(*ledger.Record) bool) {
-	ctx, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
-	end := e.Mount.Clock.Now().Add(within)
-	for {
-		report, err := e.Reaper.EndMatching(ctx, matches)
-		if err != nil {
-			e.Report.Log(hclog.Error, telemetry.Subject{}, "the ledger of a disabled mount could not be read; its tokens live on at ProcessMaker", "error", err)
-		}
-		now := e.Mount.Clock.Now()
-		pause := max(inst.Client.Condition().RetryAt.Sub(now), drainPause)
-		if !report.Retryable || now.Add(pause).After(end) || e.Mount.Clock.Sleep(ctx, pause) != nil {
-			return
-		}
-	}
-}
-
 // ReplaceInstance stores next in place of previous. It is Refused to move the mount while sessions
 // or credentials live at the present instance: only the present config knows the way to them.
 func (e *Engine) ReplaceInstance(ctx context.Context, previous, next *instance.Instance) error {

@@ -126,9 +126,12 @@ func (r *Reaper) Leftovers(ctx context.Context) {
 	if err != nil {
 		r.Report.Log(hclog.Error, telemetry.Subject{}, "what is left of a disabled mount could not be read; its tokens live on at ProcessMaker", "error", err)
 	}
-	for _, id := range ids {
+	for i, id := range ids {
 		record, err := r.Ledger.Get(ctx, id)
 		switch {
+		case ctx.Err() != nil:
+			r.Report.Log(hclog.Error, telemetry.Subject{}, "the time did not suffice to log all that a disabled mount leaves; the tokens of its users live on at ProcessMaker", "not_logged", len(ids)-i)
+			return
 		case err != nil:
 			r.Report.Log(hclog.Error, telemetry.Subject{ID: string(id)}, "a credential of a disabled mount could not be read; its token lives on at ProcessMaker", "error", err)
 		case record != nil:

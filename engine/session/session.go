@@ -158,11 +158,11 @@ func (m *Manager) dropUnreadable(ctx context.Context, name string, why error) er
 	return nil
 }
 
-// EndAll ends the sessions of every role. A session that cannot be ended is logged.
+// EndAll ends the sessions of every role, a few at a time. A session that cannot be ended is logged.
 func (m *Manager) EndAll(ctx context.Context, inst *instance.Instance) {
 	names, err := m.Names(ctx)
 	if err != nil {
-		m.Report.Log(hclog.Error, telemetry.Subject{}, "the sessions could not be listed; their tokens live on at ProcessMaker", "error", err)
+		m.Report.Log(hclog.Error, telemetry.Subject{}, "the sessions could not be listed to end them", "error", err)
 		return
 	}
 	var group errgroup.Group
@@ -171,7 +171,7 @@ func (m *Manager) EndAll(ctx context.Context, inst *instance.Instance) {
 		group.Go(func() error {
 			defer func() { m.Report.Recovered(recover(), "ending a session") }()
 			if err := m.End(ctx, name, m.Roles.AuthOf(ctx, name, inst), inst, Whatever); err != nil {
-				m.Report.Log(hclog.Error, telemetry.Subject{Role: name}, "a session could not be ended; end its token at ProcessMaker by hand", "url", inst.Config.URL, "error", err)
+				m.Report.Log(hclog.Warn, telemetry.Subject{Role: name}, "a session could not be ended", "url", inst.Config.URL, "error", err)
 			}
 			return nil
 		})
@@ -181,6 +181,27 @@ func (m *Manager) EndAll(ctx context.Context, inst *instance.Instance) {
 
 // endWidth bounds the sessions that are ended at a time.
 const endWidth = 8
+
+// Leftovers logs each session of a disabled mount, whose storage goes: the log alone knows it then.
+func (m *Manager) Leftovers(ctx context.Context) {
+	names, err := m.Names(ctx)
+	if err != nil {
+		m.Report.Log(hclog.Error, telemetry.Subject{}, "the sessions of a disabled mount could not be listed; their tokens live on at ProcessMaker", "error", err)
+	}
+	for i, name := range names {
+		stored, err := m.Get(ctx, name)
+		switch {
+		case ctx.Err() != nil:
+			m.Report.Log(hclog.Error, telemetry.Subject{}, "the time did not suffice to log all sessions that a disabled mount leaves; their tokens live on at ProcessMaker", "not_logged", len(names)-i)
+			return
+		case err != nil:
+			m.Report.Log(hclog.Error, telemetry.OfSession(name), "a session of a disabled mount could not be read; its token lives on at ProcessMaker", "error", err)
+		case stored != nil && stored.Active():
+			m.Report.Log(hclog.Error, telemetry.OfSession(name), "a session of a disabled mount could not be ended; end its token at ProcessMaker by hand",
+				"url", stored.Fingerprint.URL, "user_id", stored.UserID, "token_id", stored.TokenID)
+		}
+	}
+}
 
 // NamesAt lists the roles whose session lives at url, or cannot be read.
 func (m *Manager) NamesAt(ctx context.Context, url string) (there []string, err error) {

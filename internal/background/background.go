@@ -5,6 +5,7 @@ package background
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -15,9 +16,15 @@ type Group struct {
 	lifetime  context.Context
 	end       context.CancelFunc
 
-	mu    sync.Mutex
-	count int
-	idle  chan struct{} // closed when count falls to 0; nil without a wait
+	mu      sync.Mutex
+	count   int
+	waiting []waiter
+}
+
+// waiter waits until no more than most are in-flight; fallen is closed then.
+type waiter struct {
+	most   int
+	fallen chan struct{}
 }
 
 // New makes a Group. recovered is told what its work panicked with, nil included.
@@ -45,28 +52,37 @@ func (g *Group) leave() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.count--
-	if g.count == 0 && g.idle != nil {
-		close(g.idle)
-		g.idle = nil
-	}
+	g.waiting = slices.DeleteFunc(g.waiting, func(w waiter) bool {
+		if g.count > w.most {
+			return false
+		}
+		close(w.fallen)
+		return true
+	})
 }
 
 // Wait returns once nothing is in-flight, or with the error of ctx.
-func (g *Group) Wait(ctx context.Context) error {
+func (g *Group) Wait(ctx context.Context) error { return g.waitFor(ctx, 0) }
+
+// WaitForOthers is Wait for a caller that has joined itself.
+func (g *Group) WaitForOthers(ctx context.Context) error { return g.waitFor(ctx, 1) }
+
+func (g *Group) waitFor(ctx context.Context, most int) error {
 	g.mu.Lock()
-	if g.count == 0 {
+	if g.count <= most {
 		g.mu.Unlock()
 		return nil
 	}
-	if g.idle == nil {
-		g.idle = make(chan struct{})
-	}
-	idle := g.idle
+	w := waiter{most: most, fallen: make(chan struct{})}
+	g.waiting = append(g.waiting, w)
 	g.mu.Unlock()
 	select {
-	case <-idle:
+	case <-w.fallen:
 		return nil
 	case <-ctx.Done():
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.waiting = slices.DeleteFunc(g.waiting, func(other waiter) bool { return other.fallen == w.fallen })
 		return ctx.Err()
 	}
 }

@@ -36,13 +36,15 @@ func (h *Mount) HeldRefreshes() (arrived <-chan struct{}, release func()) {
 	}
 }
 
-// Taint makes the mount one that is being disabled.
-func (h *Mount) Taint() {
+// Taint makes the mount one that is being disabled or moved, and Untaint takes that back.
+func (h *Mount) Taint()   { h.tainted.Store(true) }
+func (h *Mount) Untaint() { h.tainted.Store(false) }
+
+// Rollback is what Vault sends once a minute, and a last time when it has tainted the mount.
+func (h *Mount) Rollback() {
 	h.T.Helper()
-	h.SettledEvents()
-	require.NoError(h.T, h.Backend.Setup(context.Background(), &logical.BackendConfig{
-		StorageView: h.Storage, System: taintedView{h.System}, Logger: h.Backend.Logger(), EventsSender: h.events, BackendUUID: h.Backend.Engine().Mount.ID,
-	}))
+	_, err := h.Do(logical.RollbackOperation, "", nil)
+	require.NoError(h.T, err)
 }
 
 // SettledEvents waits until all events have been sent.
@@ -171,7 +173,7 @@ func (h *Mount) Restart() {
 	old := h.Backend
 	h.Backend = h.factory(h.Clock, h.Random)
 	require.NoError(h.T, h.Backend.Setup(context.Background(), &logical.BackendConfig{
-		StorageView: h.Storage, System: h.System, Logger: old.Logger(), BackendUUID: old.Engine().Mount.ID,
+		StorageView: h.Storage, System: systemView{h.System, &h.tainted}, Logger: old.Logger(), BackendUUID: old.Engine().Mount.ID,
 	}))
 	h.T.Cleanup(func() { h.Backend.Cleanup(context.Background()) })
 }
@@ -295,7 +297,10 @@ const Callback = "http://127.0.0.1:8250/oauth/callback"
 // NewUser is the user that lateReader gives the role to.
 const NewUser = "robert"
 
-// taintedView is the system of a mount that is being unmounted.
-type taintedView struct{ *logical.StaticSystemView }
+// systemView is the system of a mount that can be tainted while it works.
+type systemView struct {
+	*logical.StaticSystemView
+	tainted *atomic.Bool
+}
 
-func (taintedView) Tainted() bool { return true }
+func (v systemView) Tainted() bool { return v.tainted.Load() }

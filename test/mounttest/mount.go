@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -57,6 +58,7 @@ type Mount struct {
 	Log     *lockedBuffer
 	System  *logical.StaticSystemView
 	events  *logical.MockEventSender
+	tainted atomic.Bool
 	// answered, if set, is told of every answer.
 	Answered func(to string, resp *logical.Response, err error)
 }
@@ -105,7 +107,7 @@ func (h *Mount) NewNodeOn(storage logical.Storage, random io.Reader) Backend {
 	node := h.factory(h.Clock, random)
 	require.NoError(h.T, node.Setup(context.Background(), &logical.BackendConfig{
 		StorageView:  storage,
-		System:       h.System,
+		System:       systemView{h.System, &h.tainted},
 		Logger:       hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: h.Log}),
 		EventsSender: h.events,
 		BackendUUID:  "5f0d43c3-7a3c-6a1e-0d3f-5c2a8a4e1b11",

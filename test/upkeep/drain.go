@@ -15,10 +15,11 @@ import (
 	"vault-plugin-secrets-processmaker/client/processmakertest"
 )
 
-// unmount does what Vault does after the leases are revoked.
+// unmount does what Vault does, but for the leases.
 func unmount(h *mounttest.Mount) {
 	h.T.Helper()
 	h.Taint()
+	h.Rollback()
 	h.Backend.Cleanup(context.Background())
 }
 
@@ -32,7 +33,12 @@ func ADisabledMountLeavesNothingAlive(t *testing.T, mount mounttest.Maker) {
 	require.NoError(t, err)
 	require.Len(t, h.LiveIDs(), 4)
 	h.Clock.Advance(time.Minute)
-	unmount(h)
+	h.Rollback()
+	require.Len(t, h.LiveIDs(), 4, "the periodic function is the same call")
+	h.Taint()
+	h.Rollback()
+	require.Empty(t, h.LiveIDs(), "before the clean-up, during which no other mount is served")
+	h.Backend.Cleanup(context.Background())
 	require.Empty(t, h.LiveIDs())
 }
 
