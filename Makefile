@@ -6,8 +6,9 @@ SHELL := bash
 PLUGIN := vault-plugin-secrets-processmaker
 COVERAGE_MIN ?= 85
 FUZZTIME ?= 10s
-# The acceptance tests that are run with older Vault servers too; "." are all.
-COMPAT_RUN ?= ^Test(Creds|Renew|Revoke|PersonalToken|StaticCreds)
+# The acceptance tests that are run with older Vault servers and with OpenBao
+# too; "." are all.
+COMPAT_RUN ?= ^Test(Creds|Renew|Revoke|PersonalToken|StaticCreds|Cluster)
 
 # Not stamped from git: the version is in the source, and a checkout owned by
 # another user must build too.
@@ -98,9 +99,11 @@ acceptance-plugin:
 	@$(STEP) "build the plugin for the acceptance tests" go build $(RACE) -o bin/acceptance/$(PLUGIN) .
 
 .PHONY: compat
-compat: acceptance-plugin ## the main acceptance tests through older Vault servers
-	@for module in tools/vault-*; do \
-		vault=$$(scripts/vault-bin.sh "$$module"); \
+compat: acceptance-plugin ## the main acceptance tests through older Vault servers, and ACCEPTANCE_OPENBAO_BIN
+	@openbao=$${ACCEPTANCE_OPENBAO_BIN:-}; \
+	[ -n "$$openbao" ] || echo "NOTE: ACCEPTANCE_OPENBAO_BIN is not set, so without OpenBao"; \
+	for server in tools/vault-* $$openbao; do \
+		vault=$$server; [ ! -d "$$server" ] || vault=$$(scripts/vault-bin.sh "$$server"); \
 		ACCEPTANCE_VAULT_BIN="$$vault" ACCEPTANCE_PLUGIN_BIN="$(CURDIR)/bin/acceptance/$(PLUGIN)" \
 			$(STEP) "acceptance tests with $$vault" scripts/gotest.sh $(RACE) -count=1 -timeout 30m -run '$(COMPAT_RUN)' ./test/acceptance/...; \
 	done

@@ -120,10 +120,11 @@ var goClientPage = docPage{
 	},
 }
 
-// Both blocks of the page run the tests that this is one of.
+// The blocks of the page run the tests that this is one of.
 var compatibilityPage = docPage{cannot: map[string]string{
-	"make compat COMPAT_RUN=.":                       "it runs these tests",
-	"VAULT_BIN=/usr/local/bin/vault make acceptance": "it runs these tests",
+	"make compat COMPAT_RUN=.":                              "it runs these tests",
+	"VAULT_BIN=/usr/local/bin/vault make acceptance":        "it runs these tests",
+	"ACCEPTANCE_OPENBAO_BIN=/usr/local/bin/bao make compat": "it runs these tests",
 }}
 
 var performancePage = docPage{cannot: map[string]string{

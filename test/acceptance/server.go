@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -47,6 +48,9 @@ type Server struct {
 	orphaned []*process
 	// raft is nil where the storage is in memory.
 	raft *raftNode
+	// openBao says that it is OpenBao's server, which has the devices of its
+	// audit log from its configuration and not from its API.
+	openBao bool
 }
 
 // ServerConfig says what to start and where its files go.
@@ -75,6 +79,11 @@ func newServer(config ServerConfig) (*Server, error) {
 		PluginDir:   filepath.Join(config.Dir, "plugins"),
 		environment: config.Environment,
 	}
+	version, err := exec.Command(s.vaultBin, "version").Output()
+	if err != nil {
+		return nil, fmt.Errorf("%s version: %w", s.vaultBin, err)
+	}
+	s.openBao = strings.HasPrefix(string(version), "OpenBao ")
 	for _, dir := range []string{s.home, s.temp, s.PluginDir} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, err
@@ -96,7 +105,7 @@ func StartServer(config ServerConfig) (*Server, error) {
 	s.RootToken = "root-" + rand.Text()
 	// Lets a test see what a lease keeps in Vault's own storage.
 	settings := filepath.Join(config.Dir, "settings.hcl")
-	if err := os.WriteFile(settings, []byte("raw_storage_endpoint = true\n"), 0o600); err != nil {
+	if err := os.WriteFile(settings, []byte("raw_storage_endpoint = true\n"+s.auditSettings()), 0o600); err != nil {
 		return nil, err
 	}
 
@@ -253,8 +262,12 @@ func (s *Server) NewClient(wrap func(http.RoundTripper) http.RoundTripper) (*api
 }
 
 // EnableFileAudit makes the server log every request and answer to AuditPath,
-// in the way an operator would: strings as HMACs, no raw logging.
+// in the way an operator would: strings as HMACs, no raw logging. OpenBao does so
+// from its start.
 func (s *Server) EnableFileAudit() error {
+	if s.openBao {
+		return nil
+	}
 	client, err := s.NewClient(nil)
 	if err != nil {
 		return err
@@ -263,6 +276,14 @@ func (s *Server) EnableFileAudit() error {
 		Type:    "file",
 		Options: map[string]string{"file_path": s.AuditPath},
 	})
+}
+
+// auditSettings is what OpenBao's configuration has in place of EnableFileAudit.
+func (s *Server) auditSettings() string {
+	if !s.openBao {
+		return ""
+	}
+	return fmt.Sprintf("audit \"file\" \"file\" {\n  options = { file_path = %q }\n}\n", s.AuditPath)
 }
 
 // inCatalog is an error as long as the server does not know the plugin, which
