@@ -17,7 +17,7 @@ fi
 
 plugin=vault-plugin-secrets-processmaker
 # Those of scripts/ that are of use without this repository.
-programs=(authorize)
+programs=(authorize audit)
 version=$(sed -n 's/^const version = "\(v[^"]*\)"$/\1/p' version.go)
 [ -n "$version" ] || { echo "no version in version.go" >&2; exit 1; }
 
