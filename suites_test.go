@@ -405,6 +405,16 @@ func TestAMintingThatOutlastsItsLeaseIssuesNothing(t *testing.T) {
 func TestALeaseEndsBeforeTheDeadlineOfASlowMinting(t *testing.T) {
 	credentials.ALeaseEndsBeforeTheDeadlineOfASlowMinting(t, thisMount)
 }
+func TestALookupThatTheRolesUserMayNotMake(t *testing.T) {
+	credentials.ALookupThatTheRolesUserMayNotMake(t, thisMount)
+}
+func TestAnUnseenPairIsCountedOnce(t *testing.T) { credentials.AnUnseenPairIsCountedOnce(t, thisMount) }
+func TestADoubtLastsFromTheLastRefresh(t *testing.T) {
+	credentials.ADoubtLastsFromTheLastRefresh(t, thisMount)
+}
+func TestALeasesFormerTokenSaysNothing(t *testing.T) {
+	hostile.ALeasesFormerTokenSaysNothing(t, thisMount)
+}
 func TestAMissingUserIsNamed(t *testing.T) { credentials.AMissingUserIsNamed(t, thisMount) }
 func TestALookupIsNotNeededForOthersToBeEnded(t *testing.T) {
 	credentials.ALookupIsNotNeededForOthersToBeEnded(t, thisMount)

@@ -80,7 +80,7 @@ func troubleFailure(operation string, r *reply) *Error {
 		failure.Detail = "the instance says that it is not available"
 		failure.RetryAt = unavailableUntil(r.header, r.at)
 	case r.status >= 500:
-		failure.Kind = Unavailable
+		failure.Kind, failure.Finished = Unavailable, says(r, http.StatusInternalServerError, "Server Error")
 		failure.Detail = "the instance is in trouble"
 	case r.status >= 300 && r.status < 400:
 		failure.Kind = NotProcessMaker
@@ -134,13 +134,18 @@ func isUnauthenticated(r *reply) bool {
 // as opposed to that of a gateway. A maintenance page of HTML cannot be told from
 // a gateway's.
 func isMaintenance(r *reply) bool {
-	if r.status != http.StatusServiceUnavailable || !r.json {
+	return says(r, http.StatusServiceUnavailable, "Service Unavailable")
+}
+
+// says tells whether an answer is of the form of ProcessMaker's own about trouble.
+func says(r *reply, status int, message string) bool {
+	if r.status != status || !r.json {
 		return false
 	}
 	var body struct {
 		Message any `json:"message"`
 	}
-	return json.Unmarshal(r.body, &body) == nil && body.Message == "Service Unavailable"
+	return json.Unmarshal(r.body, &body) == nil && body.Message == message
 }
 
 // found describes an answer without repeating anything of it.

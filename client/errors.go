@@ -106,6 +106,9 @@ type Error struct {
 	// NoEffect: the server, or its throttle, turned the request away before it did
 	// anything.
 	NoEffect bool
+	// Finished: ProcessMaker itself says that it failed, so that nothing more comes of
+	// the request.
+	Finished bool
 }
 
 func (e *Error) Error() string {
@@ -175,6 +178,13 @@ func AnswerLost(err error) bool {
 	default:
 		return e.Kind == NotProcessMaker && e.Status >= 200 && e.Status < 300
 	}
+}
+
+// MayComeLate tells whether the server may yet carry out the request behind err, whose
+// answer was lost: it works on after its caller has gone.
+func MayComeLate(err error) bool {
+	var e *Error
+	return AnswerLost(err) && errors.As(err, &e) && !e.Finished
 }
 
 // FromGateway tells whether a gateway answered in place of ProcessMaker, with a 502 or 504.

@@ -55,7 +55,8 @@ func (c *Client) CreatePersonalToken(ctx context.Context, bearer Token, userID, 
 }
 
 // RevokeTokenOf ends a token of the user userID with the authority of bearer.
-// One that is unknown or revoked already is a success.
+// One that is unknown or revoked already is a success, and so is one without a
+// name, whose revocation ProcessMaker 4.7 and later answer with a 500.
 func (c *Client) RevokeTokenOf(ctx context.Context, bearer Token, userID, tokenID string) error {
 	if !tokenIDPattern.MatchString(tokenID) {
 		return &Error{Kind: BadRequest, Operation: revokeToken, Detail: "the token's id is not usable", NotSent: true}
@@ -67,17 +68,18 @@ func (c *Client) RevokeTokenOf(ctx context.Context, bearer Token, userID, tokenI
 	switch {
 	case r.status == http.StatusNoContent:
 		return nil
-	case r.status == http.StatusNotFound && r.json:
+	case r.json && (r.status == http.StatusNotFound || r.status == http.StatusInternalServerError):
 		return c.confirmGone(ctx, bearer, userID, tokenID, r)
 	default:
 		return apiFailure(revokeToken, r)
 	}
 }
 
-// confirmGone looks whether a token that could not be found for its revocation
-// is unknown or revoked. Something in between may have answered.
+// confirmGone looks whether a token whose revocation was answered with a failure
+// is unknown or revoked: that of a token without a name fails although it worked,
+// and something in between may have answered.
 func (c *Client) confirmGone(ctx context.Context, bearer Token, userID, tokenID string, revocation *reply) error {
-	r, err := c.askAPI(ctx, bearer, call{method: http.MethodGet, operation: revokeToken, lane: background}, "users", userID, "tokens", tokenID)
+	r, err := c.askAPI(ctx, bearer, call{method: http.MethodGet, operation: revokeToken, lane: background, accepted: true}, "users", userID, "tokens", tokenID)
 	if err != nil {
 		return err
 	}

@@ -23,18 +23,25 @@ const (
 // ProcessMaker 4.7 and later answer 500 to the revocation of a token without a
 // name although it worked; the token itself is then asked.
 func (c *Client) RevokeToken(ctx context.Context, token Token) error {
+	_, err := c.EndToken(ctx, token)
+	return err
+}
+
+// EndToken is RevokeToken, and tells whether the token lived until then: one that did not
+// was ended by something else.
+func (c *Client) EndToken(ctx context.Context, token Token) (lived bool, err error) {
 	r, err := c.askAs(ctx, token, call{method: http.MethodDelete, operation: revokeToken, lane: background})
 	switch {
 	case err != nil:
-		return err
+		return false, err
 	case r.status == http.StatusNoContent:
-		return nil
+		return true, nil
 	case r.json && (r.status == http.StatusInternalServerError || r.status == http.StatusNotFound):
-		return c.confirmRevoked(ctx, token, r)
+		return true, c.confirmRevoked(ctx, token, r)
 	case isUnauthenticated(r):
-		return c.settledRefusal(token, revokeToken)
+		return false, c.settledRefusal(token, revokeToken)
 	default:
-		return apiFailure(revokeToken, r)
+		return false, apiFailure(revokeToken, r)
 	}
 }
 

@@ -40,8 +40,8 @@ type Service struct {
 	host     Host
 	sessions *session.Manager
 	limit    atomic.Pointer[mountLimit]
-	// uncertain are the credentials whose record could not be marked so.
-	uncertain sync.Map // ledger.ID to struct{}
+	// doubts are those that the records do not hold.
+	doubts sync.Map // ledger.ID to ledger.Doubt
 	// statics locks the static credentials of roles.
 	statics *keylock.Locks
 	// mirrors are the stored static credentials in memory, by role.

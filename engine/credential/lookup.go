@@ -6,13 +6,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
-
 	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/engine/instance"
 	"vault-plugin-secrets-processmaker/engine/ledger"
 	"vault-plugin-secrets-processmaker/engine/role"
 	"vault-plugin-secrets-processmaker/engine/session"
+	"vault-plugin-secrets-processmaker/internal/problem"
 )
 
 // MintingTime is within which a token is made if it ever is: longer than a request to Vault takes,
@@ -34,6 +33,8 @@ type userTokens struct {
 	// unnamed are old tokens without a name: ProcessMaker stores a token before it names it, so that
 	// a creation which was cut off leaves one that never left the server.
 	unnamed []string
+	// nameless: there are younger ones, too, which may be getting their names.
+	nameless bool
 	// asOf is when the listing began.
 	asOf time.Time
 }
@@ -47,13 +48,25 @@ func (u *userTokens) add(token client.NamedToken) {
 		u.byName[token.Name] = append(u.byName[token.Name], token.ID)
 	case u.asOf.Sub(token.CreatedTime) >= unnamedAge:
 		u.unnamed = append(u.unnamed, token.ID)
+	default:
+		u.nameless = true
 	}
 }
 
-// ids are those of the tokens with a name. known is false where one may have been made since.
-func (u *userTokens) ids(name string, issued time.Time) (ids []string, known bool) {
+// ids are those of the tokens with a name. wait is for how long one may yet turn up: it may be being
+// made, or it may be a young one without a name that was made at issued.
+func (u *userTokens) ids(name string, issued time.Time) (ids []string, wait time.Duration) {
 	ids = u.byName[name]
-	return ids, len(ids) > 0 || u.asOf.Sub(issued) >= MintingTime
+	switch {
+	case len(ids) > 0 || issued.IsZero():
+		return ids, 0
+	case u.asOf.Sub(issued) < MintingTime:
+		return nil, MintingTime
+	case u.nameless:
+		return nil, unnamedAge
+	default:
+		return nil, 0
+	}
 }
 
 // NewLookup knows nothing yet.
@@ -73,7 +86,7 @@ func (f *Lookup) of(userID string, now func() time.Time, list func(each func(cli
 	if user.listed {
 		return user, nil
 	}
-	user.asOf, user.byName, user.unnamed = now(), map[string][]string{}, nil
+	user.asOf, user.byName, user.unnamed, user.nameless = now(), map[string][]string{}, nil, false
 	if err := list(user.add); err != nil {
 		return nil, err
 	}
@@ -88,6 +101,13 @@ func (u *userTokens) takeUnnamed() []string {
 	taken := u.unnamed
 	u.unnamed = nil
 	return taken
+}
+
+// putBack leaves tokens without a name to another caller.
+func (u *userTokens) putBack(ids []string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.unnamed = append(u.unnamed, ids...)
 }
 
 // EndNamesakes ends every token that bears the name of a record whose own token is dead: the holder
@@ -109,7 +129,7 @@ func (s *Service) endByName(ctx context.Context, inst *instance.Instance, record
 		return err
 	}
 	if entry == nil {
-		return outOfReach(record.ID, fmt.Sprintf("may still live, and role %q, whose session could find it by the name %q, is deleted: delete that token in ProcessMaker", record.Role, record.TokenName))
+		return s.beyondLookup(record, fmt.Sprintf("role %q, whose session could find it by the name %q, is deleted", record.Role, record.TokenName))
 	}
 	bound, err := entry.BindTo(inst)
 	if err == nil {
@@ -117,10 +137,22 @@ func (s *Service) endByName(ctx context.Context, inst *instance.Instance, record
 			return s.endNamed(ctx, bound, record, session, lookup)
 		})
 	}
-	if err != nil {
+	switch kind := client.KindOf(err); {
+	case err == nil:
+		return nil
+	case kind == client.Forbidden || kind == client.NotFound:
+		return s.beyondLookup(record, fmt.Sprintf("the present user of role %q may not look for it by the name %q among the tokens of user %s (%s)", record.Role, record.TokenName, record.UserID, err))
+	default:
 		return fmt.Errorf("credential %s of role %q may still live: %w", record.ID, record.Role, err)
 	}
-	return nil
+}
+
+// beyondLookup is the error about a token that nobody can look up. Its lease, if it has one, ends it.
+func (s *Service) beyondLookup(record *ledger.Record, why string) error {
+	if record.State == ledger.Live && !record.Shared && s.Clock.Now().Before(record.Deadline) {
+		return &problem.Error{Text: fmt.Sprintf("credential %s still lives: %s. Its lease alone holds its token and ends it: revoke the lease", record.ID, why)}
+	}
+	return outOfReach(record.ID, "may still live, and "+why+": delete that token in ProcessMaker")
 }
 
 // endNamed ends every token of the record's name, and the user's old tokens without a name.
@@ -131,19 +163,21 @@ func (s *Service) endNamed(ctx context.Context, bound *role.Binding, record *led
 	if err != nil {
 		return err
 	}
-	ids, known := tokens.ids(record.TokenName, record.IssueTime)
-	if !known {
-		return fmt.Errorf("its token may be being made just now; try again in %s", MintingTime)
-	}
+	ids, wait := tokens.ids(record.TokenName, record.IssueTime)
 	for _, id := range ids {
 		if err := bound.Client.RevokeTokenOf(ctx, session.Token(), record.UserID, id); err != nil {
 			return err
 		}
 	}
-	for _, id := range tokens.takeUnnamed() {
+	unnamed := tokens.takeUnnamed()
+	for i, id := range unnamed {
 		if err := bound.Client.RevokeTokenOf(ctx, session.Token(), record.UserID, id); err != nil {
-			s.Report.Log(hclog.Warn, record.Subject(), "a token without a name, left by a creation that was cut off, could not be ended", "token_id", id, "error", err)
+			tokens.putBack(unnamed[i:])
+			return fmt.Errorf("token %s, which has no name and may be its own, could not be ended: %w", id, err)
 		}
+	}
+	if wait > 0 {
+		return fmt.Errorf("its token may have been made a moment ago and have no name yet; try again in %s", wait)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/engine/instance"
 	"vault-plugin-secrets-processmaker/engine/lease"
 	"vault-plugin-secrets-processmaker/engine/ledger"
 	"vault-plugin-secrets-processmaker/engine/role"
@@ -25,6 +26,7 @@ type Lease struct {
 	ID ledger.ID
 	// AccessToken is the token in the lease's data; empty where there is none. URL is where it lives.
 	AccessToken, URL string
+	Mode             lease.Mode
 	// Issued and End are zero where they are unknown.
 	Issued, End time.Time
 	// Increment is the client's wish; 0 for none.
@@ -148,9 +150,9 @@ func (s *Service) refresh(ctx, workCtx context.Context, r *renewal) (*Credential
 		return nil, err
 	}
 	age := r.Now.Sub(r.record.TokenReceivedAt)
-	uncertain := s.isUncertain(r.record)
+	doubt := s.doubtOf(r.record)
 	idle := !r.Grows() || age < bound.RefreshMinAge || s.host.Tainted()
-	if !uncertain && idle {
+	if !doubt.Doubtful && idle {
 		return r.extend()
 	}
 	if err := ctx.Err(); err != nil {
@@ -161,7 +163,7 @@ func (s *Service) refresh(ctx, workCtx context.Context, r *renewal) (*Credential
 		Fingerprint:  r.record.Fingerprint,
 		Token:        r.record.Token(),
 		RefreshToken: r.record.RefreshToken,
-		Uncertain:    uncertain,
+		Doubt:        doubt,
 		AskOnly:      idle,
 		Store: func(grant *client.Grant) error {
 			next := *r.record
@@ -174,13 +176,13 @@ func (s *Service) refresh(ctx, workCtx context.Context, r *renewal) (*Credential
 		},
 	})
 	if err != nil {
-		s.markUncertain(r.record)
+		s.keepDoubt(r.record, outcome.Doubt)
 		return nil, fmt.Errorf("role %q: %w", r.record.Role, err)
 	}
 	if outcome.Kept != nil {
-		return s.keep(r, bound, outcome)
+		return s.keep(r, outcome)
 	}
-	s.uncertain.Delete(r.record.ID)
+	s.doubts.Delete(r.record.ID)
 	r.token = r.record.Token()
 	warnings := outcome.Warnings
 	if age < r.record.TTL/youngShare {
@@ -191,16 +193,9 @@ func (s *Service) refresh(ctx, workCtx context.Context, r *renewal) (*Credential
 	return r.extend(warnings...)
 }
 
-// keep answers the token that could not be refreshed. A token that is uncertain stays so until
-// ProcessMaker has had the time to carry out what it was sent, and says that the token lives.
-func (s *Service) keep(r *renewal, bound *role.Binding, outcome token.Outcome) (*Credential, error) {
-	patience := bound.Config.RequestTimeout + time.Minute
-	switch {
-	case outcome.Uncertain:
-		s.markUncertain(r.record)
-	case s.isUncertain(r.record) && r.Now.Sub(r.record.DoubtfulSince) > patience:
-		s.settle(r.record)
-	}
+// keep answers the token that could not be refreshed, with what is open about it.
+func (s *Service) keep(r *renewal, outcome token.Outcome) (*Credential, error) {
+	s.keepDoubt(r.record, outcome.Doubt)
 	r.Now = s.Clock.Now() // as after a refresh
 	end := r.token.ExpireTime
 	if most := lease.TokenEndFor(r.Now, outcome.AtMost); outcome.AtMost > 0 && most.Before(end) {
@@ -209,39 +204,43 @@ func (s *Service) keep(r *renewal, bound *role.Binding, outcome token.Outcome) (
 	return r.extendWithin(end, outcome.Warnings...)
 }
 
-// isUncertain tells whether to ask about the token first: a failed refresh may have killed it.
-func (s *Service) isUncertain(record *ledger.Record) bool {
-	_, unstored := s.uncertain.Load(record.ID)
-	return unstored || record.Doubtful
+// doubtOf is what is open about the token of a record. What memory has is newer than the record.
+func (s *Service) doubtOf(record *ledger.Record) ledger.Doubt {
+	if unstored, ok := s.doubts.Load(record.ID); ok {
+		return unstored.(ledger.Doubt)
+	}
+	return record.Doubt
 }
 
-// markUncertain stores, or at least remembers, that a failed refresh may have killed the token.
-func (s *Service) markUncertain(record *ledger.Record) {
-	if record.Doubtful {
+// keepDoubt stores, or at least remembers, what is open about the token of a record.
+func (s *Service) keepDoubt(record *ledger.Record, doubt ledger.Doubt) {
+	if doubt == s.doubtOf(record) {
 		return
 	}
 	next := *record
-	next.Doubtful, next.DoubtfulSince = true, s.Clock.Now()
+	next.Doubt = doubt
 	if err := s.Ledger.Update(record, &next, time.Time{}); err != nil {
 		if !problem.IsConflict(err) {
-			s.uncertain.Store(record.ID, struct{}{})
+			s.doubts.Store(record.ID, doubt)
 			s.Report.Log(hclog.Warn, record.Subject(), "the doubt about a token is remembered in memory alone", "error", err)
 		}
 		return
 	}
+	s.doubts.Delete(record.ID)
 	*record = next
 }
 
-// settle stores that the token of a record lives. Where that fails it is asked about once more.
-func (s *Service) settle(record *ledger.Record) {
-	next := *record
-	next.Doubtful, next.DoubtfulSince = false, time.Time{}
-	if err := s.Ledger.Update(record, &next, time.Time{}); err != nil {
-		s.Report.Log(hclog.Debug, record.Subject(), "the end of a doubt about a token could not be stored", "error", err)
-		return
+// countUnseen counts the pair that a refresh may have made unseen, at the end of the token that it
+// was to replace. lived tells that the token had not been killed before.
+func (s *Service) countUnseen(record *ledger.Record, inst *instance.Instance, lived bool) {
+	doubt := s.doubtOf(record)
+	if doubt.Unseen && (!lived || token.MayComeLate(doubt, inst, s.Clock.Now())) {
+		s.NoteUnseen(record.Role, record.TokenID, token.ErrGivenUp)
 	}
-	s.uncertain.Delete(record.ID)
-	*record = next
+	if doubt.Unseen {
+		doubt.Unseen = false
+		s.doubts.Store(record.ID, doubt) // until the record is deleted
+	}
 }
 
 // sameRole binds the role of a record if it still is what it was at issue.

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"vault-plugin-secrets-processmaker/client"
+	"vault-plugin-secrets-processmaker/engine/lease"
 	"vault-plugin-secrets-processmaker/engine/ledger"
 	"vault-plugin-secrets-processmaker/internal/problem"
 	"vault-plugin-secrets-processmaker/internal/telemetry"
@@ -48,6 +49,10 @@ func (s *Service) Revoke(ctx context.Context, held Lease) (warning string, err e
 	ending := record
 	if token := held.token(record); !record.HasToken() && token.Value != "" {
 		ending = record.With(token)
+	} else if !record.HasToken() {
+		unheld := *record
+		unheld.State = ledger.Due // the lease cannot end it
+		ending = &unheld
 	}
 	subject := record.Subject().StartedAt(began).Try(s.Attempts.Number(held.ID))
 	if err := s.End(ctx, ending, NewLookup()); err != nil {
@@ -77,8 +82,13 @@ func (s *Service) revokeDamaged(ctx context.Context, held Lease, damage error) e
 	if err != nil || inst == nil || inst.Config.URL != held.URL {
 		return damage
 	}
-	if err := inst.Client.RevokeToken(ctx, token); err != nil {
+	lived, err := inst.Client.EndToken(ctx, token)
+	switch {
+	case err != nil:
 		return fmt.Errorf("credential %s may still live: %w", held.ID, err)
+	case !lived && held.Mode == lease.Refresh:
+		// A refresh that Vault did not save has killed it, and the record had the new one.
+		return damage
 	}
 	if err := s.Ledger.Drop(ctx, held.ID); err != nil {
 		return err
@@ -112,9 +122,11 @@ func (s *Service) End(ctx context.Context, record *ledger.Record, lookup *Lookup
 	if !record.HasToken() {
 		return s.endByName(ctx, inst, record, lookup)
 	}
-	if err := inst.Client.RevokeToken(ctx, record.Token()); err != nil {
+	lived, err := inst.Client.EndToken(ctx, record.Token())
+	if err != nil {
 		return fmt.Errorf("credential %s of role %q may still live: %w", record.ID, record.Role, err)
 	}
+	s.countUnseen(record, inst, lived)
 	return nil
 }
 
@@ -140,6 +152,7 @@ func (s *Service) deferRevocation(record, ending *ledger.Record, failure error) 
 		return false
 	}
 	due := *ending
+	due.Doubt = s.doubtOf(record)
 	if err := s.Ledger.MarkDueFrom(record, &due); err != nil {
 		s.Report.Log(hclog.Warn, record.Subject(), "a revocation could not be handed over to the ledger", "error", err)
 		return false
@@ -152,7 +165,7 @@ func (s *Service) deferRevocation(record, ending *ledger.Record, failure error) 
 // ForgetAttempts drops what memory holds of a credential's failures.
 func (s *Service) ForgetAttempts(id ledger.ID) {
 	s.Attempts.Over(id)
-	s.uncertain.Delete(id)
+	s.doubts.Delete(id)
 }
 
 // Attempts remembers which endings have failed, how often, and since when because ProcessMaker was

@@ -91,14 +91,21 @@ type Record struct {
 	// user and roughly the end: the record is written before the token is made.
 	Held
 
-	// Doubtful: a refresh failed in a way that may have killed the token.
-	Doubtful bool `json:"doubtful,omitempty"`
-	// DoubtfulSince is when; zero in records of releases that did not keep it.
-	DoubtfulSince time.Time `json:"doubtful_since,omitzero"`
+	Doubt
 
 	AccessToken string `json:"access_token,omitempty"`
 	// RefreshToken is kept only where renewals use it.
 	RefreshToken string `json:"refresh_token,omitempty"`
+}
+
+// Doubt is what refreshes whose answers were lost have left open.
+type Doubt struct {
+	// Doubtful: a refresh failed in a way that may have killed the token.
+	Doubtful bool `json:"doubtful,omitempty"`
+	// DoubtfulSince is when the last refresh was given up that may yet be carried out; zero for none.
+	DoubtfulSince time.Time `json:"doubtful_since,omitzero"`
+	// Unseen: a refresh may have made a pair that nobody saw, and that is not counted yet.
+	Unseen bool `json:"unseen,omitempty"`
 }
 
 // CurrentVersion and Usable make Record an entry of storage. An entry of another kind decodes
@@ -126,7 +133,7 @@ func (r *Record) Hold(grant *client.Grant) {
 // HoldToken is Hold for a token without a refresh token.
 func (r *Record) HoldToken(token client.Token) {
 	r.Take(token)
-	r.AccessToken, r.RefreshToken, r.Doubtful, r.DoubtfulSince = token.Value, "", false, time.Time{}
+	r.AccessToken, r.RefreshToken, r.Doubt = token.Value, "", Doubt{}
 }
 
 // With is a copy of the record that holds token.

@@ -4,6 +4,7 @@ package reaper
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"vault-plugin-secrets-processmaker/engine/ledger"
 	"vault-plugin-secrets-processmaker/engine/session"
 	"vault-plugin-secrets-processmaker/engine/token"
+	"vault-plugin-secrets-processmaker/internal/problem"
 	"vault-plugin-secrets-processmaker/internal/store"
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
@@ -228,7 +230,7 @@ func (p *pass) endOne(ctx context.Context, id ledger.ID, byName bool) (report Re
 	}()
 	unlock, err := p.Ledger.Lock(ctx, ctx, id)
 	if err != nil {
-		return Report{Failed: 1}
+		return Report{Failed: 1, Retryable: true}
 	}
 	defer unlock()
 	readAt := p.Clock.Now()
@@ -262,26 +264,30 @@ func (p *pass) end(ctx context.Context, record *ledger.Record, readAt time.Time)
 	}
 	if err := p.credentials.Forget(ctx, record, readAt); err != nil {
 		p.Report.Log(hclog.Debug, subject, "the record of a credential could not be deleted", "error", err)
-		return Report{Failed: 1}
+		return Report{Failed: 1, Retryable: true}
 	}
 	p.Report.Happened(hclog.Info, telemetry.LedgerEnded, subject, "credential ended by the ledger", "token_id", record.TokenID, "deadline", record.Deadline)
 	return Report{Ended: 1}
 }
 
-// isPassing tells whether the reason of a failure is ProcessMaker's, and may be gone a moment later.
+// isPassing tells whether the reason of a failure may be gone a moment later. Only what is known to
+// need somebody's hand is not.
 func isPassing(err error) bool {
-	switch client.KindOf(err) {
-	case client.Unavailable, client.Throttled, client.NotProcessMaker:
-		return true
-	default:
+	if errors.Is(err, credential.ErrOutOfReach) {
 		return false
+	}
+	switch client.KindOf(err) {
+	case client.GrantDead, client.ClientRefused, client.GrantNotEnabled, client.ScopeRefused, client.BadRequest, client.UnusableToken:
+		return false
+	default:
+		return problem.KindOf(err) != problem.Refused
 	}
 }
 
 func (p *pass) unread(id ledger.ID, err error) Report {
 	p.Report.Log(hclog.Warn, telemetry.Subject{ID: string(id)}, "a credential of the ledger could not be read", "error", err)
 	if !store.IsUnreadable(err) {
-		return Report{Failed: 1}
+		return Report{Failed: 1, Retryable: true}
 	}
 	p.credentials.Attempts.Hopeless(id, p.Clock.Now(), err)
 	return Report{Failed: 1, Unreadable: err}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -226,6 +227,9 @@ func (m *Manager) Renew(ctx context.Context, bound *role.Binding, seen *Session)
 			return m.replace(bound.Name, stored, &renewed)
 		},
 	})
+	if outcome.Doubt.Unseen {
+		m.NoteUnseen(bound.Name, stored.TokenID, cmp.Or(err, outcome.Kept)) // a session remembers no doubt
+	}
 	var lost *token.ChainLost
 	switch {
 	case errors.As(err, &lost):

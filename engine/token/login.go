@@ -47,7 +47,7 @@ func (b *Broker) Login(ctx context.Context, bound *role.Binding) (grant *client.
 	}
 	// Settled also if the login panics: others wait for it.
 	err = telemetry.ErrPanicked
-	defer func() { settle(err, isRefusal(err)) }()
+	defer func() { settle(err, outcomeOf(err)) }()
 	grant, err = b.Try(ctx, bound, bound.Password)
 	if client.KindOf(err) == client.GrantDead {
 		grant, err = b.loginAsChanged(ctx, bound, err)
@@ -142,6 +142,17 @@ func isRefusal(err error) bool {
 		return true
 	default:
 		return false
+	}
+}
+
+func outcomeOf(err error) logingate.Outcome {
+	switch {
+	case isRefusal(err):
+		return logingate.Refused
+	case client.AnswerLost(err):
+		return logingate.Lost
+	default:
+		return logingate.Trouble
 	}
 }
 

@@ -26,21 +26,21 @@ type Holding struct {
 	Fingerprint  ledger.Fingerprint
 	Token        client.Token
 	RefreshToken string
-	// Uncertain: an earlier refresh may have killed the token, or may yet do so.
-	Uncertain bool
+	// Doubt is what earlier refreshes have left open.
+	Doubt ledger.Doubt
 	// AskOnly: the token is asked about, and not refreshed while it lives.
 	AskOnly bool
 	// Store puts a new pair where it belongs.
 	Store func(*client.Grant) error
 }
 
-// Outcome is that of a refresh that did not fail.
+// Outcome is that of a refresh. Of one that failed it has the doubt alone.
 type Outcome struct {
 	// Kept says why the holder and its token are as they were; nil where they are not.
 	Kept     error
 	Warnings []string
-	// Uncertain: the refresh may yet be carried out, and kill the token that is kept.
-	Uncertain bool
+	// Doubt is about the token that the holder still has.
+	Doubt ledger.Doubt
 	// AtMost bounds the time for which a token may be kept that nobody could ask about; 0 for none.
 	AtMost time.Duration
 }
@@ -56,12 +56,19 @@ func (c *ChainLost) Error() string { return c.Why }
 func (b *Broker) Refresh(ctx context.Context, held Holding) (Outcome, error) {
 	held.Bound = held.Bound.Kept()
 	r := &refresh{Broker: b, Holding: held}
-	return r.run(ctx)
+	outcome, err := r.run(ctx)
+	if err != nil {
+		r.Doubt.Doubtful = true // it is asked about before anybody gets it again
+	}
+	outcome.Doubt = r.Doubt
+	return outcome, err
 }
 
 type refresh struct {
 	*Broker
 	Holding
+	// lost is the last failure that lost an answer.
+	lost error
 }
 
 // run refreshes. What follows a failure depends on whether it can have used up the old pair.
@@ -69,13 +76,12 @@ func (r *refresh) run(ctx context.Context) (Outcome, error) {
 	if r.RefreshToken == "" {
 		return r.loginAgain(ctx, "there is no refresh token", false)
 	}
-	if r.Uncertain {
-		alive, err := r.Bound.Client.TokenAlive(ctx, r.Token)
+	if r.Doubt.Doubtful {
+		alive, err := r.alive(ctx)
 		switch {
 		case err != nil:
 			return r.unknown(err, "an earlier refresh may have killed the token")
 		case !alive:
-			r.noteUnseen()
 			return r.loginAgain(ctx, "an earlier refresh killed the token", true)
 		case r.AskOnly:
 			return Outcome{Kept: errAlive}, nil
@@ -90,9 +96,7 @@ func (r *refresh) run(ctx context.Context) (Outcome, error) {
 	case client.CertainlyNotDone(err):
 		return r.keep(err), nil
 	case client.KindOf(err) == client.GrantDead:
-		if r.Uncertain {
-			r.noteUnseen()
-		}
+		r.noteUnseen()
 		return r.loginAgain(ctx, "ProcessMaker does not accept the refresh token any more (used, revoked, purged, or its APP_KEY changed)", false)
 	default:
 		return r.resolve(ctx, err, !client.RefusedWithoutUse(err))
@@ -100,31 +104,32 @@ func (r *refresh) run(ctx context.Context) (Outcome, error) {
 }
 
 func (r *refresh) grant(ctx context.Context) (*client.Grant, error) {
-	return r.Bound.Grants().RefreshGrant(ctx, r.Bound.Auth, r.RefreshToken)
+	grant, err := r.Bound.Grants().RefreshGrant(ctx, r.Bound.Auth, r.RefreshToken)
+	switch {
+	case err == nil:
+		r.Doubt = ledger.Doubt{} // the refresh token was good until now
+	case client.AnswerLost(err):
+		r.Doubt.Doubtful, r.Doubt.Unseen, r.lost = true, true, err
+		if client.MayComeLate(err) {
+			r.Doubt.DoubtfulSince = r.Clock.Now()
+		}
+	}
+	return grant, err
 }
 
 // resolve asks whether the old token lives after a refresh that may have happened, and killed it.
 func (r *refresh) resolve(ctx context.Context, cause error, mayRepeat bool) (Outcome, error) {
-	alive, err := r.Bound.Client.TokenAlive(ctx, r.Token)
-	if err == nil && !alive {
-		r.NoteLostAnswer(r.Bound.Name, cause)
-	}
+	alive, err := r.alive(ctx)
 	switch {
 	case err != nil:
-		outcome, failed := r.unknown(err, r.cause(cause))
-		if failed != nil {
-			r.NoteLostAnswer(r.Bound.Name, cause)
-		}
-		return outcome, failed
+		return r.unknown(err, r.cause(cause))
 	case !alive && r.Bound.GrantType != role.GrantTypePassword && client.RefusedWithoutUse(cause):
 		// The refresh token works again once the cause is corrected, and no login can replace it.
 		return Outcome{}, problem.Explain(cause, r.cause(cause))
 	case !alive:
 		return r.loginAgain(ctx, r.cause(cause), true)
 	case !mayRepeat || !r.timeToRepeat(ctx):
-		kept := r.keep(cause)
-		kept.Uncertain = client.AnswerLost(cause)
-		return kept, nil
+		return r.keep(cause), nil
 	}
 	grant, err := r.grant(ctx)
 	switch {
@@ -132,8 +137,11 @@ func (r *refresh) resolve(ctx context.Context, cause error, mayRepeat bool) (Out
 		return Outcome{}, r.store(grant)
 	case client.KindOf(err) == client.GrantDead:
 		// The first refresh has come through after all.
-		r.NoteLostAnswer(r.Bound.Name, cause)
+		r.noteUnseen()
 		return r.loginAgain(ctx, r.cause(cause), false)
+	case client.AnswerLost(cause) && !client.AnswerLost(err):
+		// What turned the repeat away says nothing of the first.
+		return r.resolve(ctx, cause, false)
 	default:
 		return r.resolve(ctx, err, false)
 	}
@@ -152,12 +160,8 @@ func (r *refresh) unknown(err error, why string) (Outcome, error) {
 	if !client.FromGateway(err) {
 		return Outcome{}, explained
 	}
-	return Outcome{Kept: explained, Warnings: []string{explained.Text}, Uncertain: true, AtMost: gatewaysPatience}, nil
-}
-
-// noteUnseen counts the pair of a refresh whose answer nobody saw.
-func (r *refresh) noteUnseen() {
-	r.Report.Happened(hclog.Warn, telemetry.LedgerUnaccounted, telemetry.Subject{Role: r.Bound.Name}, "a refresh was carried out whose answer was lost; a token that nobody holds may live at ProcessMaker", "token_id", r.Token.ID)
+	r.Doubt.Doubtful = true
+	return Outcome{Kept: explained, Warnings: []string{explained.Text}, AtMost: gatewaysPatience}, nil
 }
 
 // timeToRepeat tells whether there is time for another refresh and the question after it.
@@ -169,7 +173,7 @@ func (r *refresh) timeToRepeat(ctx context.Context) bool {
 // keepIfAlive keeps a token that could not be refreshed for want of token calls. It asks, which is
 // not limited: a plugin that was killed in a refresh does not know that the token is dead.
 func (r *refresh) keepIfAlive(ctx context.Context, cause error) (Outcome, error) {
-	alive, err := r.Bound.Client.TokenAlive(ctx, r.Token)
+	alive, err := r.alive(ctx)
 	if err == nil && !alive {
 		return r.loginAgain(ctx, r.cause(cause), true)
 	}

@@ -12,15 +12,31 @@ const (
 	firstPause = 5 * time.Second
 	// LongestPause is the longest that a refusal is remembered.
 	LongestPause = time.Minute
+	// longestLull is the longest that lost answers are.
+	longestLull = 30 * time.Second
+)
+
+// Outcome is what a login that failed says of the next one.
+type Outcome int
+
+const (
+	// Trouble on the way says nothing.
+	Trouble Outcome = iota
+	// Refused: the same login would be refused again.
+	Refused
+	// Lost: it may have been carried out, so that each further try may leave a token behind. Readers
+	// who come back at once are not to make many of one: the second in a row is remembered.
+	Lost
 )
 
 // Gate stands before one login. A refused login is remembered for a while that doubles with each
-// further refusal. While the login is unproved, one caller at a time tries it and the others wait:
+// further refusal, and so is one whose answers are lost. While the login is unproved, one caller at a time tries it and the others wait:
 // a wrong password costs one call, however many they are. The zero value is an unproved login.
 type Gate struct {
 	mu      sync.Mutex
 	proved  bool
 	trial   chan struct{} // closed when the trial under way ends; nil if none
+	lost    bool          // the last login's answer was
 	refused error
 	until   time.Time
 	pause   time.Duration
@@ -40,9 +56,8 @@ func (r *Remembered) Error() string { return r.Refusal.Error() }
 
 func (r *Remembered) Unwrap() error { return r.Refusal }
 
-// Settle records the outcome of a login. refused tells that err is about the login itself, so that
-// the same login would be refused again; trouble on the way says nothing about it.
-type Settle func(err error, refused bool)
+// Settle records the outcome of a login, which is looked at where err is not nil.
+type Settle func(err error, outcome Outcome)
 
 // Enter asks to log in; on success settle is called once. Errors are Remembered and the end of ctx.
 func (g *Gate) Enter(ctx context.Context, now func() time.Time) (settle Settle, err error) {
@@ -54,11 +69,11 @@ func (g *Gate) Enter(ctx context.Context, now func() time.Time) (settle Settle, 
 			return nil, &Remembered{Refusal: g.refused, Until: g.until}
 		case g.proved:
 			defer g.mu.Unlock()
-			return func(err error, refused bool) { g.settle(false, err, refused, now()) }, nil
+			return func(err error, outcome Outcome) { g.settle(false, err, outcome, now()) }, nil
 		case g.trial == nil:
 			defer g.mu.Unlock()
 			g.trial = make(chan struct{})
-			return func(err error, refused bool) { g.settle(true, err, refused, now()) }, nil
+			return func(err error, outcome Outcome) { g.settle(true, err, outcome, now()) }, nil
 		}
 		trial := g.trial
 		g.mu.Unlock()
@@ -101,7 +116,7 @@ func (g *Gate) Accept() {
 	g.rejection = nil
 }
 
-func (g *Gate) settle(onTrial bool, err error, refused bool, now time.Time) {
+func (g *Gate) settle(onTrial bool, err error, outcome Outcome, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if onTrial {
@@ -110,13 +125,19 @@ func (g *Gate) settle(onTrial bool, err error, refused bool, now time.Time) {
 	}
 	switch {
 	case err == nil:
-		g.proved, g.pause, g.refused, g.until = true, 0, nil, time.Time{}
-	case !refused:
+		g.proved, g.lost, g.pause, g.refused, g.until = true, false, 0, nil, time.Time{}
+	case outcome == Trouble:
 	case now.Before(g.until):
 		// Logins under way at the same time are one refusal, not many.
+	case outcome == Lost && !g.lost:
+		g.lost = true
 	default:
-		g.proved = false
-		g.pause = min(max(2*g.pause, firstPause), LongestPause)
+		longest := LongestPause
+		if outcome == Lost {
+			longest = longestLull
+		}
+		g.proved, g.lost = false, outcome == Lost
+		g.pause = min(max(2*g.pause, firstPause), longest)
 		g.refused, g.until = err, now.Add(g.pause)
 	}
 }

@@ -24,7 +24,7 @@ func TestRefusedLoginsAreNotRepeated(t *testing.T) {
 	for _, pause := range []time.Duration{5, 10, 20, 40, 60, 60} {
 		settle, err := gate.Enter(context.Background(), clk.Now)
 		require.NoError(t, err)
-		settle(errRefused, true)
+		settle(errRefused, Refused)
 		clk.Advance(pause*time.Second - 1)
 		_, err = gate.Enter(context.Background(), clk.Now)
 		var remembered *Remembered
@@ -34,10 +34,10 @@ func TestRefusedLoginsAreNotRepeated(t *testing.T) {
 	}
 	settle, err := gate.Enter(context.Background(), clk.Now)
 	require.NoError(t, err)
-	settle(nil, false)
+	settle(nil, Trouble)
 	settle, err = gate.Enter(context.Background(), clk.Now)
 	require.NoError(t, err)
-	settle(errRefused, true)
+	settle(errRefused, Refused)
 	clk.Advance(5 * time.Second)
 	_, err = gate.Enter(context.Background(), clk.Now)
 	require.NoError(t, err, "a success begins the pauses anew")
@@ -63,11 +63,11 @@ func TestManyUnprovedLoginsAreOne(t *testing.T) {
 						return
 					}
 					logins.Add(1)
-					settle(nil, false)
+					settle(nil, Trouble)
 				})
 			}
 			close(first)
-			settleFirst(outcome, outcome != nil)
+			settleFirst(outcome, Refused)
 			wg.Wait()
 			if outcome == nil {
 				require.Equal(t, int64(50), logins.Load())
@@ -84,7 +84,7 @@ func TestTroubleOnTheWayIsNotARefusal(t *testing.T) {
 	for range 10 {
 		settle, err := gate.Enter(context.Background(), clk.Now)
 		require.NoError(t, err)
-		settle(errors.New("no route to host"), false)
+		settle(errors.New("no route to host"), Trouble)
 	}
 }
 
@@ -104,7 +104,7 @@ func TestLoginsUnderWayAreRefusedOnce(t *testing.T) {
 	clk, gate := clocktest.New(noon), &Gate{}
 	settle, err := gate.Enter(context.Background(), clk.Now)
 	require.NoError(t, err)
-	settle(nil, false)
+	settle(nil, Trouble)
 	var settles []Settle
 	for range 10 {
 		settle, err := gate.Enter(context.Background(), clk.Now)
@@ -112,7 +112,7 @@ func TestLoginsUnderWayAreRefusedOnce(t *testing.T) {
 		settles = append(settles, settle)
 	}
 	for _, settle := range settles {
-		settle(errRefused, true)
+		settle(errRefused, Refused)
 	}
 	require.Equal(t, firstPause, gate.pause)
 }
@@ -125,10 +125,34 @@ func TestARejectionIsKeptApartFromTheLogin(t *testing.T) {
 	require.ErrorIs(t, gate.Rejected(noon), errRefused)
 	settle, err := gate.Enter(context.Background(), clk.Now)
 	require.NoError(t, err, "the login is not refused")
-	settle(nil, false)
+	settle(nil, Trouble)
 	require.ErrorIs(t, gate.Rejected(noon.Add(LongestPause-1)), errRefused)
 	require.NoError(t, gate.Rejected(noon.Add(LongestPause)))
 	gate.Reject(errRefused, noon)
 	gate.Accept()
 	require.NoError(t, gate.Rejected(noon))
+}
+
+func TestLostAnswersInARowAreNotRepeatedAtOnce(t *testing.T) {
+	t.Parallel()
+	clk, gate, errLost := clocktest.New(noon), &Gate{}, errors.New("HTTP 500")
+	lose := func() {
+		settle, err := gate.Enter(context.Background(), clk.Now)
+		require.NoError(t, err)
+		settle(errLost, Lost)
+	}
+	lose()
+	for _, pause := range []time.Duration{5, 10, 20, 30, 30} { // the first is no reason to wait
+		lose()
+		clk.Advance(pause*time.Second - 1)
+		_, err := gate.Enter(context.Background(), clk.Now)
+		require.ErrorIs(t, err, errLost)
+		clk.Advance(1)
+	}
+	settle, err := gate.Enter(context.Background(), clk.Now)
+	require.NoError(t, err)
+	settle(nil, Trouble)
+	lose()
+	_, err = gate.Enter(context.Background(), clk.Now)
+	require.NoError(t, err, "a success begins anew")
 }

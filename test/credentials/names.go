@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
+	"vault-plugin-secrets-processmaker/engine/credential"
 	"vault-plugin-secrets-processmaker/engine/lease"
 	"vault-plugin-secrets-processmaker/test/mounttest"
 )
@@ -47,10 +48,41 @@ func ATokenWithoutANameIsEndedOnceItIsOld(t *testing.T, mount mounttest.Maker) {
 	_, err := h.Do(logical.ReadOperation, "creds/ci", nil)
 	require.Error(t, err)
 	require.Len(t, h.LiveIDs(), 2, "the session, and the token without a name")
-	h.Clock.Advance(6 * time.Minute)
+	// Young, it may be another's that is getting its name. Its record waits for it.
+	h.Clock.Advance(credential.MintingTime + time.Second)
+	h.Tick()
+	require.Len(t, h.LiveIDs(), 2)
+	require.Len(t, h.RecordIDs(), 1)
+	// As does it for one that could not be ended.
+	h.Clock.Advance(4 * time.Minute)
+	h.Pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Do: processmakertest.Refuse()})
+	h.Tick()
+	require.Len(t, h.LiveIDs(), 2)
+	require.Len(t, h.RecordIDs(), 1)
+	h.Clock.Advance(time.Minute)
 	h.Tick()
 	require.Len(t, h.LiveIDs(), 1)
 	require.Empty(t, h.RecordIDs())
+}
+
+// ALookupThatTheRolesUserMayNotMake leaves a way out: the role was given another user since.
+func ALookupThatTheRolesUserMayNotMake(t *testing.T, mount mounttest.Maker) {
+	t.Parallel()
+	h := mounttest.NewPersonal(t, mount, nil)
+	h.Pm.Inject(processmakertest.Fault{On: processmakertest.CreateToken, Do: processmakertest.LoseAnswer()})
+	_, err := h.Do(logical.ReadOperation, "creds/ci", nil)
+	require.Error(t, err)
+	h.MustWrite("roles/ci", map[string]any{"username": "forcechange", "password": h.Pm.User("forcechange").Password})
+	h.Clock.Advance(time.Hour)
+	h.Tick()
+	require.Len(t, h.RecordIDs(), 1)
+	revoke := "credentials/" + string(h.RecordIDs()[0]) + "/revoke"
+	resp, err := h.Do(logical.UpdateOperation, revoke, nil)
+	require.Contains(t, mounttest.Message(resp, err), "may not look for it")
+	require.Contains(t, mounttest.Message(resp, err), "force=true")
+	h.MustWrite(revoke, map[string]any{"force": true})
+	require.Empty(t, h.RecordIDs())
+	require.EqualValues(t, 1, h.Read("status")["unaccounted"])
 }
 
 // AMountWithoutAMaximumIssuesNothing: a question to Vault that failed is no term.

@@ -137,19 +137,57 @@ func ADamagedRecordDoesNotKeepATokenAlive(t *testing.T, mount mounttest.Maker) {
 	require.Empty(t, h.RecordIDs())
 }
 
-// ForceDropsARecordThatNobodyCanLookUp: the role whose session could is deleted.
+// ForceDropsARecordThatNobodyCanLookUp: the role whose session could is deleted. While a lease holds
+// the token, that ends it, and nothing may take the record away from it.
 func ForceDropsARecordThatNobodyCanLookUp(t *testing.T, mount mounttest.Maker) {
 	t.Parallel()
 	h := mounttest.NewPersonal(t, mount, nil)
 	l := h.Issue(nil)
+	force := map[string]any{"force": true}
 	revoke := "credentials/" + string(l.Id()) + "/revoke"
 	_, err := h.Do(logical.DeleteOperation, "roles/ci", nil)
 	require.NoError(t, err)
+	for _, data := range []map[string]any{nil, force} {
+		resp, err := h.Do(logical.UpdateOperation, revoke, data)
+		require.NotEqual(t, 200, mounttest.Status(resp, err))
+		require.Contains(t, mounttest.Message(resp, err), "still lives")
+		require.Contains(t, mounttest.Message(resp, err), "revoke the lease")
+		require.NotContains(t, mounttest.Message(resp, err), "force=true")
+	}
+	h.Clock.Advance(time.Minute)
+	require.NoError(t, l.TryRevoke())
+	require.False(t, h.Pm.Accepts(l.Token()))
+
+	// A lease that Vault lost: past its deadline nothing else ends the token.
+	h.MustWrite("roles/ci", h.RoleData(map[string]any{"credential_type": "personal_access_token"}))
+	lost := h.Issue(nil)
+	revoke = "credentials/" + string(lost.Id()) + "/revoke"
+	_, err = h.Do(logical.DeleteOperation, "roles/ci", nil)
+	require.NoError(t, err)
+	h.Clock.Advance(25 * time.Hour)
 	resp, err := h.Do(logical.UpdateOperation, revoke, nil)
 	require.NotEqual(t, 200, mounttest.Status(resp, err))
 	require.Contains(t, mounttest.Message(resp, err), "force=true")
-	resp = h.MustWrite(revoke, map[string]any{"force": true})
+	resp = h.MustWrite(revoke, force)
 	require.Contains(t, resp.Warnings[0], "was not ended")
 	require.Empty(t, h.RecordIDs())
 	require.EqualValues(t, 1, h.Read("status")["unaccounted"])
+}
+
+// ALeasesFormerTokenSaysNothing of the one that a refresh has put in its place: Vault went away
+// before it had saved that, and the record is damaged.
+func ALeasesFormerTokenSaysNothing(t *testing.T, mount mounttest.Maker) {
+	t.Parallel()
+	h := mounttest.NewReady(t, mount, nil)
+	l := h.Issue(nil)
+	issued := l.Data
+	h.Clock.Advance(30 * time.Minute)
+	l.Renew()
+	h.Damage(recordKey(l.Id()), `{"version":1}`)
+	present := l.Token()
+	l.Data = issued
+	h.Clock.Advance(time.Minute)
+	require.ErrorContains(t, l.TryRevoke(), "cannot be read")
+	require.True(t, h.Pm.Accepts(present))
+	require.Len(t, h.RecordIDs(), 1)
 }
