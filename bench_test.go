@@ -26,8 +26,8 @@ var mostAllocations = map[string]float64{
 	"issue of a PAT":                  233,
 	"renewal, refresh":                315,
 	"renewal, extend":                 110,
-	"issue and revocation of a login": 526,
-	"issue and revocation of a PAT":   372,
+	"issue and revocation of a login": 530,
+	"issue and revocation of a PAT":   377,
 	"static read":                     43,
 }
 

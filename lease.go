@@ -116,10 +116,11 @@ func leaseOf(req *logical.Request) (credential.Lease, error) {
 		token, _ = req.Secret.InternalData[internalAccessToken].(string)
 	}
 	url, _ := req.Secret.InternalData[internalURL].(string)
+	role, _ := req.Secret.InternalData[internalRole].(string)
 	mode, _ := req.Secret.InternalData[internalRenewMode].(string)
 	text, _ := req.Secret.InternalData[internalLeaseEnd].(string)
 	end, _ := time.Parse(time.RFC3339Nano, text) // zero where the end is unknown
-	return credential.Lease{ID: id, AccessToken: token, URL: url, Mode: lease.Mode(mode), Issued: req.Secret.IssueTime, End: end, Increment: req.Secret.Increment}, nil
+	return credential.Lease{ID: id, AccessToken: token, URL: url, Role: role, Mode: lease.Mode(mode), Issued: req.Secret.IssueTime, End: end, Increment: req.Secret.Increment}, nil
 }
 
 // credentialOf reads the credential's id out of a lease. It stands there twice until a renewal.

@@ -167,6 +167,10 @@ func TestReadersFillNoLogAtInfo(t *testing.T) { leaks.ReadersFillNoLogAtInfo(t, 
 func TestLinesAboutACredentialSayWhere(t *testing.T) {
 	leaks.LinesAboutACredentialSayWhere(t, thisMount)
 }
+func TestEachEndIsOneLine(t *testing.T) { leaks.EachEndIsOneLine(t, thisMount) }
+func TestTheEndOfASharedCredentialIsOneLine(t *testing.T) {
+	leaks.TheEndOfASharedCredentialIsOneLine(t, thisMount)
+}
 func TestNobodyLogsPastTheLog(t *testing.T) { leaks.NobodyLogsPastTheLog(t, thisMount) }
 
 func TestReadersDoNotWaitForRevocations(t *testing.T) {

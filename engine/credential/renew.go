@@ -24,9 +24,10 @@ const youngShare = 10
 // Lease is what Vault keeps of a credential.
 type Lease struct {
 	ID ledger.ID
-	// AccessToken is the token in the lease's data; empty where there is none. URL is where it lives.
-	AccessToken, URL string
-	Mode             lease.Mode
+	// AccessToken is the lease's own token; empty where there is none. URL is where it lives, and Role
+	// what it was read from.
+	AccessToken, URL, Role string
+	Mode                   lease.Mode
 	// Issued and End are zero where they are unknown.
 	Issued, End time.Time
 	// Increment is the client's wish; 0 for none.

@@ -67,7 +67,7 @@ func (s *Service) Revoke(ctx context.Context, held Lease) (warning string, err e
 	if err := s.Forget(ctx, record, readAt); err != nil {
 		return "", err
 	}
-	s.Report.Happened(hclog.Debug, telemetry.CredsRevoked, subject, "credential ended", "token_id", record.TokenID)
+	s.Ended(ByLease, subject, ending)
 	return "", nil
 }
 
@@ -94,7 +94,10 @@ func (s *Service) revokeDamaged(ctx context.Context, held Lease, damage error) e
 		return err
 	}
 	s.ForgetAttempts(held.ID)
-	s.Report.Happened(hclog.Info, telemetry.CredsRevoked, telemetry.Subject{ID: string(held.ID)}, "credential ended with the token of its lease; its record could not be read", "token_id", token.ID)
+	s.Report.Log(hclog.Info, telemetry.Subject{ID: string(held.ID)}, "the record of a credential could not be read; its token was ended with the lease's")
+	ended := &ledger.Record{ID: held.ID, Role: held.Role}
+	ended.TokenID = token.ID
+	s.Ended(ByLease, ended.Subject(), ended)
 	return nil
 }
 

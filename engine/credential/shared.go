@@ -209,7 +209,10 @@ func (s *Service) DropShared(ctx context.Context, name string, inst *instance.In
 		return err
 	}
 	s.ForgetShared(name)
-	s.Broker.End(inst, stored.Record.With(stored.Token()))
+	ending := stored.Record.With(stored.Token())
+	if s.Broker.End(inst, ending) {
+		s.Ended(ByOperator, ending.Subject(), ending)
+	}
 	return nil
 }
 

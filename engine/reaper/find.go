@@ -82,7 +82,7 @@ func (r *Reaper) endHeld(ctx context.Context, record *ledger.Record) error {
 	if err != nil {
 		return err
 	}
-	r.Report.Happened(hclog.Info, telemetry.CredsRevoked, record.Subject(), "credential ended on demand")
+	r.credentials.Ended(credential.ByOperator, record.Subject(), record)
 	return nil
 }
 

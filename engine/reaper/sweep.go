@@ -115,7 +115,7 @@ func (r *Reaper) Sweep(ctx context.Context) (Report, error) {
 func (r *Reaper) sweep(ctx context.Context, cursor *ledger.Cursor) (total Report, err error) {
 	now := r.Clock.Now()
 	cursor.Rewind(now)
-	p := r.newPass(func(record *ledger.Record) bool { return !record.Deadline.After(now) })
+	p := r.newPass(credential.ByLedger, func(record *ledger.Record) bool { return !record.Deadline.After(now) })
 	for !total.Unreachable {
 		// The minutes with leftovers come last: what failed before keeps nothing else waiting.
 		buckets := cursor.Buckets(now, sweepBuckets)
@@ -179,7 +179,7 @@ func (r *Reaper) EndMatching(ctx context.Context, matches func(*ledger.Record) b
 	if err != nil {
 		return Report{}, err
 	}
-	p := r.newPass(matches)
+	p := r.newPass(credential.ByOperator, matches)
 	report := p.endAll(ctx, ids, false)
 	later := report.later
 	report.later = nil
@@ -187,8 +187,8 @@ func (r *Reaper) EndMatching(ctx context.Context, matches func(*ledger.Record) b
 	return report, nil
 }
 
-func (r *Reaper) newPass(matches func(*ledger.Record) bool) *pass {
-	return &pass{Reaper: r, lookup: credential.NewLookup(), matches: matches}
+func (r *Reaper) newPass(reason credential.Reason, matches func(*ledger.Record) bool) *pass {
+	return &pass{Reaper: r, reason: reason, lookup: credential.NewLookup(), matches: matches}
 }
 
 // endAll ends the credentials that match, a few at a time. Those known by name alone are put off
@@ -215,6 +215,7 @@ func (p *pass) endAll(ctx context.Context, ids []ledger.ID, byName bool) Report 
 
 type pass struct {
 	*Reaper
+	reason  credential.Reason
 	lookup  *credential.Lookup
 	matches func(*ledger.Record) bool
 	// first lets the first credential be ended alone: after an outage that finds out whether
@@ -266,7 +267,7 @@ func (p *pass) end(ctx context.Context, record *ledger.Record, readAt time.Time)
 		p.Report.Log(hclog.Debug, subject, "the record of a credential could not be deleted", "error", err)
 		return Report{Failed: 1, Retryable: true}
 	}
-	p.Report.Happened(hclog.Info, telemetry.LedgerEnded, subject, "credential ended by the ledger", "token_id", record.TokenID, "deadline", record.Deadline)
+	p.credentials.Ended(p.reason, subject, record)
 	return Report{Ended: 1}
 }
 

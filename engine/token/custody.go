@@ -58,20 +58,22 @@ func (b *Broker) Release(record *ledger.Record) {
 	}
 }
 
-// End ends the token of a record, and the record. Without confirmation it is marked due.
-func (b *Broker) End(inst *instance.Instance, record *ledger.Record) {
+// End ends the token of a record, and the record. Without confirmation it is marked due; ended is
+// false then.
+func (b *Broker) End(inst *instance.Instance, record *ledger.Record) (ended bool) {
 	failed := revoke(inst, record.Token())
 	if failed == nil {
 		b.Release(record)
-		return
+		return true
 	}
 	if record.State != ledger.Due {
 		if err := b.Ledger.MarkDue(record); err != nil {
 			b.Report.Log(hclog.Warn, record.Subject(), "a token could not be ended at once, and is ended at its deadline", "token_id", record.TokenID, "error", failed, "storage_error", err)
-			return
+			return false
 		}
 	}
 	b.Report.Happened(hclog.Warn, telemetry.LedgerDue, record.Subject(), "a token could not be ended at once and is marked due", "token_id", record.TokenID, "error", failed)
+	return false
 }
 
 // Discard ends a token that is on no ledger. A token whose end is not confirmed is registered as

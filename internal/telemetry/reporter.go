@@ -101,7 +101,8 @@ func New(logger hclog.Logger, clk clock.Clock, host Host, errNoEvents error, gro
 }
 
 // Happened tells log, counters and subscribers of one kind of event. Info is for changes of state
-// that an operator may want to know of; what every reader causes is debug.
+// that an operator may want to know of, and for the end of a credential; what else every reader
+// causes is debug.
 func (r *Reporter) Happened(level hclog.Level, kind string, s Subject, message string, more ...any) {
 	r.Count(kind)
 	if s.Path == "" {

@@ -128,6 +128,7 @@ func (l *leakTest) requireThoroughness() {
 	audit, log := l.fileText(l.server.AuditPath), l.fileText(l.server.LogPath)
 	assert.Contains(l.t, string(audit), "hmac-sha256:")
 	assert.Contains(l.t, string(log), "[TRACE]")
+	assert.Regexp(l.t, `\[INFO\] .*credential ended: .*reason=lease `, string(log))
 	var errors int
 	for _, answer := range l.answers.all() {
 		if bytes.Contains(answer.body, []byte(`"errors":`)) && !bytes.Contains(answer.body, []byte(`"errors":null`)) {

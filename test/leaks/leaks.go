@@ -37,6 +37,9 @@ func NoSecretLeaksAnywhere(t *testing.T, mount mounttest.Maker) {
 	l.requireEveryOperation()
 	l.requireEveryNotice()
 	l.requireSecretsOfEveryKind()
+	for _, reason := range []string{"lease", "ledger", "operator"} {
+		require.Regexp(t, "credential ended: .*reason="+reason+" ", l.Log.String(), "no such end was looked at: add it to the drive")
+	}
 	l.sweep("the log", l.Log.String())
 	for _, e := range l.SettledEvents() {
 		l.sweep("event "+string(e.Type), mounttest.AsText(t, e.Event)+mounttest.AsText(t, e.Event.Metadata.AsMap()))
