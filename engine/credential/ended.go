@@ -22,7 +22,8 @@ const (
 )
 
 // Ended tells of a credential's end. The line is at info, though there is one for each reader: of a
-// lease that ran out, and of a read whose answer was wrapped, the audit log knows no end.
+// lease that ran out, and of a read whose answer was wrapped, the audit log knows no end. The time
+// of issue joins the line with such a read.
 func (s *Service) Ended(reason Reason, subject telemetry.Subject, record *ledger.Record) {
 	kind := telemetry.CredsRevoked
 	if reason == ByLedger {
@@ -30,6 +31,9 @@ func (s *Service) Ended(reason Reason, subject telemetry.Subject, record *ledger
 	}
 	subject.ID = string(cmp.Or(record.FormerID, record.ID)) // what the reader was told
 	fields := []any{"reason", reason, "token_id", record.TokenID, "entity_id", record.EntityID, "display_name", record.DisplayName}
+	if !record.IssueTime.IsZero() {
+		fields = append(fields, "issue_time", record.IssueTime)
+	}
 	if record.TokenID == "" {
 		fields = append(fields, "token_name", record.TokenName)
 	}

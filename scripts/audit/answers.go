@@ -142,9 +142,17 @@ func (c *credential) user() string {
 	return hashOr(cmp.Or(c.Username, c.UserID))
 }
 
-// nameOf names a person; one without a name and an entity is known by the address alone.
+// nameOf names a person; one without a name and an entity is known by the address alone. Logins of
+// some kinds all have one display name, and tell in their metadata who they are.
 func nameOf(p person) string {
 	name := cmp.Or(p.Who, "somebody")
+	var metadata map[string]string
+	if json.Unmarshal(p.Metadata, &metadata) == nil {
+		more := cmp.Or(metadata["role_name"], metadata["service_account_name"], metadata["username"], metadata["role"])
+		if more != "" && !strings.Contains(name, more) {
+			name += " " + more
+		}
+	}
 	if p.Address != "" {
 		name += " at " + p.Address
 	}

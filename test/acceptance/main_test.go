@@ -118,16 +118,16 @@ func startOwn(t *testing.T, config ServerConfig, start func(ServerConfig) (*Serv
 }
 
 // ownRaftServer is ownServer with a storage that outlives the server.
-func ownRaftServer(t *testing.T) *Server {
+func ownRaftServer(t *testing.T, environment ...string) *Server {
 	t.Helper()
-	return ownRaftCluster(t, 1).Nodes[0]
+	return ownRaftCluster(t, 1, environment...).Nodes[0]
 }
 
 // ownRaftCluster is ownRaftServer with several nodes.
-func ownRaftCluster(t *testing.T, nodes int) *RaftCluster {
+func ownRaftCluster(t *testing.T, nodes int, environment ...string) *RaftCluster {
 	t.Helper()
 	var cluster *RaftCluster
-	config := ServerConfig{PluginBin: shared.pluginBin}
+	config := ServerConfig{PluginBin: shared.pluginBin, Environment: environment}
 	startAllOwn(t, config, func(config ServerConfig) (servers []*Server, err error) {
 		if cluster, err = StartRaftCluster(config, nodes); err == nil {
 			servers = cluster.Nodes

@@ -31,7 +31,7 @@ type Log struct {
 	// Mount is where the engine is.
 	Mount string
 
-	number int
+	number, exchanges int
 }
 
 // New makes a log that begins at a time.
@@ -163,6 +163,7 @@ func (l *Log) Revoke(by Token, path string, sync bool) {
 
 // Do writes the entries of an exchange. Time goes on by as long as it took.
 func (l *Log) Do(e Exchange) {
+	l.exchanges++
 	id := fmt.Sprintf("00000000-0000-0000-0000-%012d", l.next())
 	l.entry("request", id, e)
 	if e.Took == 0 {

@@ -107,11 +107,11 @@ func (t *Trail) byPrefix(namespace, prefix string) func(func(*Credential)) {
 func (t *Trail) byLogin(path string) func(func(*Credential)) {
 	path = strings.TrimPrefix(path, "auth/")
 	mount, _, _ := strings.Cut(path, "/login")
-	start := strings.ReplaceAll(strings.Trim(mount, "/"), "/", "-") + "-"
+	name := strings.ReplaceAll(strings.Trim(mount, "/"), "/", "-")
 	return func(do func(*Credential)) {
 		for _, chain := range t.live.paths {
 			chain.each(func(c *Credential) {
-				if !c.Shared && strings.HasPrefix(c.Reader.Who, start) {
+				if !c.Shared && (c.Reader.Who == name || strings.HasPrefix(c.Reader.Who, name+"-")) {
 					do(c)
 				}
 			})

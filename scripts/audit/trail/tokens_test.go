@@ -77,6 +77,7 @@ func TestTheEndOfAnAuthMountAsksForWhatItsLoginsHold(t *testing.T) {
 	t.Parallel()
 	f := follow(t, Selection{}, func(l *madelog.Log) {
 		carol, job := l.Login("userpass", "carol"), l.Login("approle", "job")
+		job.Who = "approle" // as Vault has it
 		l.Read(carol, "carol", "alice", hour)
 		l.Read(job, "job", "alice", hour)
 		l.Do(madelog.Exchange{By: carol, Operation: "delete", Path: "sys/auth/approle"})
