@@ -73,7 +73,7 @@ func roleFields() map[string]*framework.FieldSchema {
 		"refresh_min_age":      {Type: framework.TypeDurationSecond, Description: "With renew_mode refresh: a token younger than this is kept by a renewal.", DisplayAttrs: display("Least age for refresh", "Credential")},
 		"rotation_period":      {Type: framework.TypeDurationSecond, Description: "For static-creds: how long one shared credential is handed out, 10s and more. Default: none is.", DisplayAttrs: display("Rotation period", "Shared credential")},
 		"rotation_overlap":     {Type: framework.TypeDurationSecond, Default: int(role.DefaultRotationOverlap.Seconds()), Description: "For static-creds: how long a shared credential lives on after its rotation; below rotation_period.", DisplayAttrs: display("Rotation overlap", "Shared credential")},
-		"verify":               {Type: framework.TypeBool, Description: "Log in once now and end that login at once, so that a mistake shows here. Not stored.", DisplayAttrs: display("Verify", "Login")},
+		"verify":               {Type: framework.TypeBool, Description: "Log in once now and end that login at once, so that a mistake shows here. Not stored. What ProcessMaker refuses is remembered for 5 to 60 seconds, by user and auth client; until then no other password of that user is tried.", DisplayAttrs: display("Verify", "Login")},
 	}
 }
 
@@ -172,7 +172,7 @@ func (b *backend) verifyRole(ctx context.Context, name string, changed *role.Rol
 	if err != nil {
 		return err
 	}
-	if err := b.engine.Tokens.Prove(ctx, bound, changed.Password, "roles"); err != nil {
+	if err := b.engine.Tokens.Verify(ctx, bound, changed.Password, "roles"); err != nil {
 		told := token.Explain(bound, err, b.clock.Now())
 		return problem.Explain(told, fmt.Sprintf("role %q: %s; nothing was stored", name, told))
 	}

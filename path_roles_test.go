@@ -2,15 +2,18 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
 	"vault-plugin-secrets-processmaker/engine/role"
+	"vault-plugin-secrets-processmaker/internal/logingate"
 	"vault-plugin-secrets-processmaker/test/mounttest"
 )
 
@@ -130,6 +133,7 @@ func TestVerifyLogsInOnceAndEndsIt(t *testing.T) {
 	before := h.Read("roles/ci")
 	h.RefusedWrite(logical.UpdateOperation, "roles/ci", map[string]any{"verify": true, "password": "wrong", "ttl": "1m"}, "nothing was stored")
 	require.Equal(t, before, h.Read("roles/ci"))
+	h.Clock.Advance(logingate.LongestPause)
 
 	h.Pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Do: processmakertest.HTMLPage(500)})
 	h.MustWrite("roles/ci", map[string]any{"verify": true})
@@ -138,6 +142,48 @@ func TestVerifyLogsInOnceAndEndsIt(t *testing.T) {
 	h.Pm.Inject(processmakertest.Fault{On: processmakertest.PasswordGrant, Do: processmakertest.Throttled(9)})
 	resp, err := h.Write("roles/ci", map[string]any{"verify": true})
 	require.Equal(t, 503, mounttest.Status(resp, err))
+}
+
+// Whoever may write roles could else try out passwords as fast as ProcessMaker answers.
+func TestVerifyTriesOnePasswordAtATime(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	h.MustWrite("roles/robert", h.RoleData(map[string]any{"username": h.Pm.AddUser(processmakertest.User{Username: "robert", Password: "robert's"}).Username, "password": "robert's"}))
+	guess := func(i int) {
+		h.RefusedWrite(logical.UpdateOperation, fmt.Sprintf("roles/r%d", i%3), map[string]any{
+			"username": []string{"alice", " Alice", "ALICE "}[i%3], "password": fmt.Sprint("guess ", i), "verify": true,
+		}, "wrong username or password")
+	}
+	tried := func() int {
+		defer h.Pm.ResetLog()
+		return h.Pm.Count(processmakertest.PasswordGrant)
+	}
+	for i := range 50 {
+		guess(i)
+		h.MustWrite("roles/ci", h.RoleData(nil))
+		h.MustWrite("config", map[string]any{"request_timeout": "20s"})
+	}
+	require.Equal(t, 1, tried())
+
+	h.Issue(nil)
+	h.MustWrite("roles/robert", map[string]any{"verify": true})
+	require.Equal(t, 2, tried(), "neither a reader of the same user nor another user is refused")
+
+	for _, pause := range []time.Duration{5, 10, 20, 40, 60, 60} {
+		h.Clock.Advance(pause * time.Second)
+		guess(0)
+		guess(1)
+		require.Equal(t, 1, tried(), "after %d s", pause)
+	}
+	h.Clock.Advance(time.Minute)
+	h.MustWrite("roles/ci", map[string]any{"verify": true})
+	require.Equal(t, 1, tried())
+	var all sync.WaitGroup
+	for i := range 50 {
+		all.Go(func() { guess(i) })
+	}
+	all.Wait()
+	require.Equal(t, 1, tried(), "an accepted login opens no way to the next guesses")
 }
 
 func TestVerifyNeedsAPassword(t *testing.T) {

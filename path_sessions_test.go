@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
+
+	"vault-plugin-secrets-processmaker/engine"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
 	"vault-plugin-secrets-processmaker/engine/session"
@@ -243,6 +246,63 @@ func TestAPersonSignsIn(t *testing.T) {
 	resp, err = h.Complete(state, code)
 	require.Equal(t, 200, mounttest.Status(resp, err), mounttest.Message(resp, err))
 	require.Len(t, h.Pm.LiveTokens(), 2, "the new session and the credential")
+}
+
+// Whoever may begin sign-ins could else fill Vault's storage with them.
+func TestOpenSignInsAreFew(t *testing.T) {
+	t.Parallel()
+	const ofCaller, ofRole = 20, 200
+	h := newSignInHarness(t, nil)
+	begin := func(entity string) {
+		resp, err := h.Backend.HandleRequest(context.Background(), &logical.Request{Operation: logical.UpdateOperation, Path: "authorize/ci", Storage: h.Storage, EntityID: entity})
+		require.Equal(t, 200, mounttest.Status(resp, err), mounttest.Message(resp, err))
+	}
+	open := func() int {
+		keys, err := logical.CollectKeysWithPrefix(context.Background(), h.Storage.Storage, session.SignInPrefix)
+		require.NoError(t, err)
+		return len(keys)
+	}
+	tooOld := func(state, code string) {
+		resp, err := h.Complete(state, code)
+		require.Equal(t, 400, mounttest.Status(resp, err))
+		require.Contains(t, mounttest.Message(resp, err), "too many were begun after it")
+	}
+	begin("another") // older, and nobody else's business
+	oldest, oldestCode := h.Begin("alice")
+	h.Clock.Advance(time.Second)
+	second, secondCode := h.Begin("alice")
+	for range ofCaller - 1 {
+		begin("entity-1")
+	}
+	require.Equal(t, 1+ofCaller, open())
+	tooOld(oldest, oldestCode)
+	resp, err := h.Complete(second, secondCode)
+	require.Equal(t, 200, mounttest.Status(resp, err), mounttest.Message(resp, err))
+	require.Equal(t, ofCaller, open())
+	begin("entity-1") // in the place of the completed one
+	h.Cost("one too many", [4]int64{0, 1, 1, 0}, 0, func() { begin("entity-1") })
+
+	h.Restart()
+	h.Clock.Advance(time.Second)
+	for range 5 {
+		begin("entity-1")
+	}
+	h.Tick()
+	require.Equal(t, 1+ofCaller, open(), "those from before the restart count")
+
+	h.Clock.Advance(time.Second)
+	state, code := h.Begin("alice")
+	for i := range ofRole + 50 {
+		h.Clock.Advance(time.Millisecond)
+		begin(fmt.Sprint("entity ", i))
+	}
+	require.Equal(t, ofRole, open())
+	tooOld(state, code)
+	h.Clock.Advance(engine.UpkeepInterval)
+	h.Tick()
+	require.Zero(t, open())
+	begin("entity-1")
+	require.Equal(t, 1, open())
 }
 
 func TestSignInsCannotBeHijacked(t *testing.T) {

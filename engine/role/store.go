@@ -3,7 +3,9 @@ package role
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -47,6 +49,9 @@ type Store struct {
 	cache     store.Cache[Entry]
 	// users locks the passwords of users.
 	users *keylock.Locks
+	// guesses are the gates of logins whose password is in no role yet. Writes of roles and config
+	// leave them alone: else each guess could come with one.
+	guesses logingate.Guesses
 }
 
 // NewStore reads nothing.
@@ -65,6 +70,12 @@ func (s *Store) read(ctx context.Context, name string) (*Entry, error) {
 		return nil, err
 	}
 	return &Entry{Role: *stored, Name: name}, nil
+}
+
+// GuessGate is the gate of logins with a password that is not stored, which all roles share that
+// sign in as the same user through the same auth client.
+func (s *Store) GuessGate(bound *Binding, now time.Time) *logingate.Gate {
+	return s.guesses.Of(strings.Join([]string{bound.URL, bound.Auth.ID, UserKey(bound.Username)}, "\n"), now)
 }
 
 // Names lists the names of the roles, sorted.

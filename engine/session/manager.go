@@ -23,6 +23,7 @@ type Manager struct {
 	*token.Broker
 	// sessions locks the sessions of roles, imports the refresh tokens that are being imported.
 	sessions, imports *keylock.Locks
+	signIns           openSignIns
 	// mirrors are the stored sessions in memory, by role.
 	mirrors store.Cache[Session]
 }

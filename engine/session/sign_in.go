@@ -78,7 +78,7 @@ func (m *Manager) BeginSignIn(ctx context.Context, bound *role.Binding, caller s
 		ExpireTime:  m.Clock.Now().Add(SignInTime),
 		RedirectURI: bound.RedirectURI,
 	}
-	if err := store.Put(ctx, m.Storage, signInKey(state), pending); err != nil {
+	if err := m.openSignIn(ctx, signInKey(state), pending); err != nil {
 		return nil, err
 	}
 	address := bound.Client.AuthorizationURL(bound.Auth.ID, bound.RedirectURI, state, verifier)
@@ -97,7 +97,7 @@ func (m *Manager) randomText() (string, error) {
 const beginAgain = "Begin again at authorize/<role>"
 
 // errNoSignIn is the answer to every state that does not fit: it tells nothing of others' sign-ins.
-var errNoSignIn = problem.Refuse("no sign-in of yours is open with this state: it was completed, is older than ten minutes, was begun for another role or by somebody else, or the role was changed since", beginAgain)
+var errNoSignIn = problem.Refuse("no sign-in of yours is open with this state: it was completed, is older than ten minutes, too many were begun after it, it was begun for another role or by somebody else, or the role was changed since", beginAgain)
 
 // CompleteSignIn trades the code of a sign-in for the role's session.
 func (m *Manager) CompleteSignIn(ctx context.Context, bound *role.Binding, caller, code, state string) (*Session, error) {
@@ -131,6 +131,7 @@ func (m *Manager) takeSignIn(ctx context.Context, bound *role.Binding, caller, s
 	if err := m.Storage.Delete(ctx, signInKey(state)); err != nil {
 		return nil, err
 	}
+	m.signIns.forget(bound.Name, signInKey(state))
 	if !m.Clock.Now().Before(pending.ExpireTime) || pending.Fingerprint != bound.Fingerprint {
 		return nil, errNoSignIn
 	}
@@ -237,25 +238,4 @@ func (m *Manager) refreshImported(ctx context.Context, bound *role.Binding, refr
 	}
 	defer unlock()
 	return bound.Kept().Grants().RefreshGrant(ctx, bound.Auth, refreshToken)
-}
-
-// DropExpiredSignIns forgets sign-ins that nobody completed.
-func (m *Manager) DropExpiredSignIns(ctx context.Context) error {
-	keys, err := m.Storage.List(ctx, SignInPrefix)
-	if err != nil {
-		return err
-	}
-	for _, key := range keys {
-		pending, err := store.Get[pendingSignIn](ctx, m.Storage, nameOfSignIn(SignInPrefix+key))
-		if err != nil && !store.IsUnreadable(err) {
-			return err
-		}
-		if pending != nil && m.Clock.Now().Before(pending.ExpireTime) {
-			continue
-		}
-		if err := m.Storage.Delete(ctx, SignInPrefix+key); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -76,6 +76,20 @@ func (b *Broker) Prove(ctx context.Context, bound *role.Binding, password, purpo
 	return nil
 }
 
+// Verify is Prove for a password that a caller has typed. A refusal is remembered, by user and auth
+// client, so that nobody can try passwords one after the other.
+func (b *Broker) Verify(ctx context.Context, bound *role.Binding, password, purpose string) (err error) {
+	settle, err := b.Roles.GuessGate(bound, b.Clock.Now()).Enter(ctx, b.Clock.Now)
+	if err != nil {
+		return err
+	}
+	// Settled also if the login panics: others wait for it.
+	err = telemetry.ErrPanicked
+	defer func() { settle(err, outcomeOf(err)) }()
+	err = b.Prove(ctx, bound, password, purpose)
+	return err
+}
+
 // loginAsChanged logs in with the password that a change has given the user since the role was
 // loaded, or may have given. refused is the answer where there is no such password.
 func (b *Broker) loginAsChanged(ctx context.Context, bound *role.Binding, refused error) (*client.Grant, error) {
@@ -173,7 +187,11 @@ func Explain(bound *role.Binding, err error, now time.Time) *problem.Error {
 
 func explainRemembered(bound *role.Binding, remembered *logingate.Remembered, now time.Time) *problem.Error {
 	told := *Explain(bound, remembered.Refusal, now)
-	told.Cure = strings.TrimPrefix(fmt.Sprintf("%s. This was found a moment ago and is not tried again for %s; writing the role or the config clears it", told.Cure, problem.Wait(remembered.Until, now)), ". ")
+	until := "writing the role or the config clears it"
+	if remembered.Typed {
+		until = "until then no other password of this user is tried either, and the role can be written without verify"
+	}
+	told.Cure = strings.TrimPrefix(fmt.Sprintf("%s. This was found a moment ago and is not tried again for %s; %s", told.Cure, problem.Wait(remembered.Until, now), until), ". ")
 	told.RetryAt = remembered.Until
 	return &told
 }

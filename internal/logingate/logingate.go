@@ -33,7 +33,9 @@ const (
 // further refusal, and so is one whose answers are lost. While the login is unproved, one caller at a time tries it and the others wait:
 // a wrong password costs one call, however many they are. The zero value is an unproved login.
 type Gate struct {
-	mu      sync.Mutex
+	mu sync.Mutex
+	// typed: the password is a caller's, so that a login that was accepted proves nothing of the next.
+	typed   bool
 	proved  bool
 	trial   chan struct{} // closed when the trial under way ends; nil if none
 	lost    bool          // the last login's answer was
@@ -50,6 +52,8 @@ type Remembered struct {
 	Refusal error
 	// Until is when the next one is made.
 	Until time.Time
+	// Typed: the login is one of Guesses.
+	Typed bool
 }
 
 func (r *Remembered) Error() string { return r.Refusal.Error() }
@@ -66,7 +70,7 @@ func (g *Gate) Enter(ctx context.Context, now func() time.Time) (settle Settle, 
 		switch {
 		case now().Before(g.until):
 			defer g.mu.Unlock()
-			return nil, &Remembered{Refusal: g.refused, Until: g.until}
+			return nil, &Remembered{Refusal: g.refused, Until: g.until, Typed: g.typed}
 		case g.proved:
 			defer g.mu.Unlock()
 			return func(err error, outcome Outcome) { g.settle(false, err, outcome, now()) }, nil
@@ -125,7 +129,7 @@ func (g *Gate) settle(onTrial bool, err error, outcome Outcome, now time.Time) {
 	}
 	switch {
 	case err == nil:
-		g.proved, g.lost, g.pause, g.refused, g.until = true, false, 0, nil, time.Time{}
+		g.proved, g.lost, g.pause, g.refused, g.until = !g.typed, false, 0, nil, time.Time{}
 	case outcome == Trouble:
 	case now.Before(g.until):
 		// Logins under way at the same time are one refusal, not many.

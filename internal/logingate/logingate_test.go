@@ -3,6 +3,7 @@ package logingate
 import (
 	"context"
 	"errors"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -155,4 +156,37 @@ func TestLostAnswersInARowAreNotRepeatedAtOnce(t *testing.T) {
 	lose()
 	_, err = gate.Enter(context.Background(), clk.Now)
 	require.NoError(t, err, "a success begins anew")
+}
+
+// What is kept in memory is in proportion to the logins of the last minutes.
+func TestGuessesForgetWhatIsOver(t *testing.T) {
+	t.Parallel()
+	clk := clocktest.New(noon)
+	var guesses Guesses
+	for i := range 10_000 {
+		settle, err := guesses.Of(strconv.Itoa(i), clk.Now()).Enter(t.Context(), clk.Now)
+		require.NoError(t, err)
+		settle(errRefused, Refused)
+		clk.Advance(time.Second)
+	}
+	require.Less(t, guesses.Len(), 1_000)
+	_, err := guesses.Of(strconv.Itoa(9_999), clk.Now()).Enter(t.Context(), clk.Now)
+	require.ErrorIs(t, err, errRefused)
+}
+
+// One password that was right says nothing of those that are typed next.
+func TestGuessesAreTriedOneAtATime(t *testing.T) {
+	t.Parallel()
+	clk := clocktest.New(noon)
+	var guesses Guesses
+	gate := guesses.Of("alice", clk.Now())
+	settle, err := gate.Enter(t.Context(), clk.Now)
+	require.NoError(t, err)
+	settle(nil, Trouble)
+	_, err = gate.Enter(t.Context(), clk.Now)
+	require.NoError(t, err)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = gate.Enter(gone, clk.Now)
+	require.ErrorIs(t, err, context.Canceled)
 }
