@@ -62,6 +62,7 @@ func newBackend(clk clock.Clock, random io.Reader) *backend {
 			b.rotateRolePaths(),
 			b.tidyPaths(),
 			b.statusPaths(),
+			b.metricsPaths(),
 		),
 		Secrets:      []*framework.Secret{b.credentialSecret()},
 		Invalidate:   func(_ context.Context, key string) { b.engine.Forget(key) },

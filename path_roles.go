@@ -54,26 +54,27 @@ func (b *backend) rolePaths() []*framework.Path {
 
 func roleFields() map[string]*framework.FieldSchema {
 	return map[string]*framework.FieldSchema{
-		"name":                 nameField(display("Name", "Role")),
-		"client_id":            {Type: framework.TypeString, Description: "Auth client of this role. Default: the config's.", DisplayAttrs: display("Client ID", "Auth client")},
-		"client_secret":        {Type: framework.TypeString, Description: "Secret of the role's auth client. Write only.", DisplayAttrs: sensitive("Client secret", "Auth client")},
-		"client_auth_method":   authMethodField(),
-		"grant_type":           choice(role.GrantTypePassword, []any{role.GrantTypePassword, role.GrantTypeCode, role.GrantTypeRefreshToken}, "How the role signs in: with username and password, by a person in a browser, or with a refresh token that is brought along.", display("Grant type", "Login")),
-		"username":             {Type: framework.TypeString, Description: "ProcessMaker user name, not the e-mail address.", DisplayAttrs: display("User name", "Login")},
-		"password":             {Type: framework.TypeString, Description: "Password of the user. Write only.", DisplayAttrs: sensitive("Password", "Login")},
-		"scopes":               {Type: framework.TypeCommaStringSlice, Description: "Scopes to ask for. ProcessMaker defines none; leave it empty.", DisplayAttrs: display("Scopes", "Login")},
-		"redirect_uri":         {Type: framework.TypeString, Description: "For grant_type authorization_code: the redirect URI of the auth client, exactly as it is there.", DisplayAttrs: display("Redirect URI", "Login")},
-		"session_user_id":      {Type: framework.TypeString, Description: "For grant_type authorization_code: the number of the one user who may sign in. Default: whoever does first, until the session is deleted.", DisplayAttrs: display("Session user ID", "Login")},
-		"credential_type":      choice(role.CredentialTypeAccessToken, []any{role.CredentialTypeAccessToken, role.CredentialTypePersonalToken}, "What is handed out: an access_token of a login of its own, or a personal_access_token made by the role's session.", display("Credential type", "Credential")),
-		"user_id":              {Type: framework.TypeString, Description: "Personal access tokens: the user whose tokens are made, a number or exactly one {{identity.entity.metadata.<key>}}. Needs a session of an administrator. Default: the session's own user.", DisplayAttrs: display("User ID", "Credential")},
-		"allow_administrators": {Type: framework.TypeBool, Description: "With user_id: that user may be an administrator.", DisplayAttrs: display("Allow administrators", "Credential")},
-		"ttl":                  {Type: framework.TypeDurationSecond, Default: int(role.DefaultTTL.Seconds()), Description: "How long a lease lasts, and how much a renewal adds.", DisplayAttrs: display("TTL", "Credential")},
-		"max_ttl":              {Type: framework.TypeDurationSecond, Default: int(role.DefaultMaxTTL.Seconds()), Description: "How long a lease can be renewed in all.", DisplayAttrs: display("Maximum TTL", "Credential")},
-		"renew_mode":           choice("", []any{string(lease.Refresh), string(lease.Extend), string(lease.None)}, "What renewing a lease does: refresh (a new token, the old one dies), extend (the same token), none (not renewable). Default: refresh for access tokens, extend for personal access tokens.", display("Renewal mode", "Credential")),
-		"refresh_min_age":      {Type: framework.TypeDurationSecond, Description: "With renew_mode refresh: a token younger than this is kept by a renewal.", DisplayAttrs: display("Least age for refresh", "Credential")},
-		"rotation_period":      {Type: framework.TypeDurationSecond, Description: "For static-creds: how long one shared credential is handed out, 10s and more. Default: none is.", DisplayAttrs: display("Rotation period", "Shared credential")},
-		"rotation_overlap":     {Type: framework.TypeDurationSecond, Default: int(role.DefaultRotationOverlap.Seconds()), Description: "For static-creds: how long a shared credential lives on after its rotation; below rotation_period.", DisplayAttrs: display("Rotation overlap", "Shared credential")},
-		"verify":               {Type: framework.TypeBool, Description: "Log in once now and end that login at once, so that a mistake shows here. Not stored. What ProcessMaker refuses is remembered for 5 to 60 seconds, by user and auth client; until then no other password of that user is tried.", DisplayAttrs: display("Verify", "Login")},
+		"name":                     nameField(display("Name", "Role")),
+		"client_id":                {Type: framework.TypeString, Description: "Auth client of this role. Default: the config's.", DisplayAttrs: display("Client ID", "Auth client")},
+		"client_secret":            {Type: framework.TypeString, Description: "Secret of the role's auth client. Write only.", DisplayAttrs: sensitive("Client secret", "Auth client")},
+		"client_auth_method":       authMethodField(),
+		"grant_type":               choice(role.GrantTypePassword, []any{role.GrantTypePassword, role.GrantTypeCode, role.GrantTypeRefreshToken}, "How the role signs in: with username and password, by a person in a browser, or with a refresh token that is brought along.", display("Grant type", "Login")),
+		"username":                 {Type: framework.TypeString, Description: "ProcessMaker user name, not the e-mail address.", DisplayAttrs: display("User name", "Login")},
+		"password":                 {Type: framework.TypeString, Description: "Password of the user. Write only.", DisplayAttrs: sensitive("Password", "Login")},
+		"scopes":                   {Type: framework.TypeCommaStringSlice, Description: "Scopes to ask for. ProcessMaker defines none; leave it empty.", DisplayAttrs: display("Scopes", "Login")},
+		"redirect_uri":             {Type: framework.TypeString, Description: "For grant_type authorization_code: the redirect URI of the auth client, exactly as it is there.", DisplayAttrs: display("Redirect URI", "Login")},
+		"session_user_id":          {Type: framework.TypeString, Description: "For grant_type authorization_code: the number of the one user who may sign in. Default: whoever does first, until the session is deleted.", DisplayAttrs: display("Session user ID", "Login")},
+		"credential_type":          choice(role.CredentialTypeAccessToken, []any{role.CredentialTypeAccessToken, role.CredentialTypePersonalToken}, "What is handed out: an access_token of a login of its own, or a personal_access_token made by the role's session.", display("Credential type", "Credential")),
+		"user_id":                  {Type: framework.TypeString, Description: "Personal access tokens: the user whose tokens are made, a number or exactly one {{identity.entity.metadata.<key>}}. Needs a session of an administrator. Default: the session's own user.", DisplayAttrs: display("User ID", "Credential")},
+		"allow_administrators":     {Type: framework.TypeBool, Description: "With user_id: that user may be an administrator.", DisplayAttrs: display("Allow administrators", "Credential")},
+		"ttl":                      {Type: framework.TypeDurationSecond, Default: int(role.DefaultTTL.Seconds()), Description: "How long a lease lasts, and how much a renewal adds.", DisplayAttrs: display("TTL", "Credential")},
+		"max_ttl":                  {Type: framework.TypeDurationSecond, Default: int(role.DefaultMaxTTL.Seconds()), Description: "How long a lease can be renewed in all.", DisplayAttrs: display("Maximum TTL", "Credential")},
+		"renew_mode":               choice("", []any{string(lease.Refresh), string(lease.Extend), string(lease.None)}, "What renewing a lease does: refresh (a new token, the old one dies), extend (the same token), none (not renewable). Default: refresh for access tokens, extend for personal access tokens.", display("Renewal mode", "Credential")),
+		"refresh_min_age":          {Type: framework.TypeDurationSecond, Description: "With renew_mode refresh: a token younger than this is kept by a renewal.", DisplayAttrs: display("Least age for refresh", "Credential")},
+		"rotation_period":          {Type: framework.TypeDurationSecond, Description: "For static-creds: how long one shared credential is handed out, 10s and more. Default: none is.", DisplayAttrs: display("Rotation period", "Shared credential")},
+		"rotation_overlap":         {Type: framework.TypeDurationSecond, Default: int(role.DefaultRotationOverlap.Seconds()), Description: "For static-creds: how long a shared credential lives on after its rotation; below rotation_period.", DisplayAttrs: display("Rotation overlap", "Shared credential")},
+		"password_rotation_period": {Type: framework.TypeDurationSecond, Description: "For grant_type password: the engine rotates the password when it is older than this, 1h and more. Default: at rotate-role alone.", DisplayAttrs: display("Password rotation period", "Login")},
+		"verify":                   {Type: framework.TypeBool, Description: "Log in once now and end that login at once, so that a mistake shows here. Not stored. What ProcessMaker refuses is remembered for 5 to 60 seconds, by user and auth client; until then no other password of that user is tried.", DisplayAttrs: display("Verify", "Login")},
 	}
 }
 
@@ -112,6 +113,10 @@ func (b *backend) writeRole(ctx context.Context, req *logical.Request, data *fra
 	if err := changeRole(changed, inst, data); err != nil {
 		return nil, problem.Refusef("role %q: %s", name, err)
 	}
+	changed.NotePassword(previous, b.clock.Now())
+	if err := b.engine.Roles.RefuseSharedRotation(ctx, name, previous, changed); err != nil {
+		return nil, fmt.Errorf("role %q: %w", name, err)
+	}
 	if data.Get("verify").(bool) {
 		if err := b.verifyRole(ctx, name, changed, inst); err != nil {
 			return nil, err
@@ -147,7 +152,8 @@ func (b *backend) lockLogin(ctx context.Context, name string, data *framework.Fi
 		_, password := data.Raw["password"]
 		_, username := data.Raw["username"]
 		_, grantType := data.Raw["grant_type"]
-		if !password && !username && !grantType {
+		_, period := data.Raw["password_rotation_period"]
+		if !password && !username && !grantType && !period {
 			return func() {}, nil
 		}
 		written, _ = data.Raw["username"].(string)
@@ -205,24 +211,25 @@ func (b *backend) readRole(ctx context.Context, _ *logical.Request, data *framew
 		method = ""
 	}
 	return &logical.Response{Data: map[string]any{
-		"client_id":            found.AuthClient.ID,
-		"client_secret_set":    found.AuthClient.Secret != "",
-		"client_auth_method":   method,
-		"grant_type":           found.GrantType,
-		"username":             found.Username,
-		"password_set":         found.Password != "",
-		"scopes":               append([]string{}, found.Scopes...),
-		"redirect_uri":         found.RedirectURI,
-		"session_user_id":      found.SessionUserID,
-		"credential_type":      found.CredentialType,
-		"user_id":              found.UserID,
-		"allow_administrators": found.AllowAdministrators,
-		"ttl":                  int64(found.TTL.Seconds()),
-		"max_ttl":              int64(found.MaxTTL.Seconds()),
-		"renew_mode":           string(found.RenewMode),
-		"refresh_min_age":      int64(found.RefreshMinAge.Seconds()),
-		"rotation_period":      int64(found.RotationPeriod.Seconds()),
-		"rotation_overlap":     int64(found.RotationOverlap.Seconds()),
+		"client_id":                found.AuthClient.ID,
+		"client_secret_set":        found.AuthClient.Secret != "",
+		"client_auth_method":       method,
+		"grant_type":               found.GrantType,
+		"username":                 found.Username,
+		"password_set":             found.Password != "",
+		"scopes":                   append([]string{}, found.Scopes...),
+		"redirect_uri":             found.RedirectURI,
+		"session_user_id":          found.SessionUserID,
+		"credential_type":          found.CredentialType,
+		"user_id":                  found.UserID,
+		"allow_administrators":     found.AllowAdministrators,
+		"ttl":                      int64(found.TTL.Seconds()),
+		"max_ttl":                  int64(found.MaxTTL.Seconds()),
+		"renew_mode":               string(found.RenewMode),
+		"refresh_min_age":          int64(found.RefreshMinAge.Seconds()),
+		"rotation_period":          int64(found.RotationPeriod.Seconds()),
+		"rotation_overlap":         int64(found.RotationOverlap.Seconds()),
+		"password_rotation_period": int64(found.PasswordRotationPeriod.Seconds()),
 	}}, nil
 }
 

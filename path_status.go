@@ -127,12 +127,14 @@ func (b *backend) readRoleStatus(ctx context.Context, _ *logical.Request, data *
 	}
 	condition := b.engine.Report.Health.Of(entry.Name).Condition()
 	answer := map[string]any{
-		"role":            entry.Name,
-		"last_issue_time": timeText(condition.LastIssue),
-		"last_error":      condition.LastError,
-		"last_error_time": timeText(condition.LastErrorTime),
-		"cure":            condition.Cure,
-		"retry_after":     max(int64(condition.RetryAt.Sub(b.clock.Now())/time.Second), 0),
+		"role":                    entry.Name,
+		"last_issue_time":         timeText(condition.LastIssue),
+		"last_error":              condition.LastError,
+		"last_error_time":         timeText(condition.LastErrorTime),
+		"cure":                    condition.Cure,
+		"next_password_rotation":  timeText(entry.NextPasswordRotation()),
+		"password_rotation_error": condition.PasswordError,
+		"retry_after":             max(int64(condition.RetryAt.Sub(b.clock.Now())/time.Second), 0),
 	}
 	if err := b.addSessionStatus(ctx, entry.Name, answer); err != nil {
 		return nil, err
@@ -216,15 +218,17 @@ func statusAnswerFields() map[string]*framework.FieldSchema {
 
 func roleStatusAnswerFields() map[string]*framework.FieldSchema {
 	fields := map[string]*framework.FieldSchema{
-		"role":                alwaysText("The role."),
-		"last_issue_time":     alwaysText("When it last handed out a credential (RFC 3339), since the plugin started."),
-		"last_error":          alwaysText("Why it last failed."),
-		"last_error_time":     alwaysText("When that was (RFC 3339)."),
-		"cure":                alwaysText("What to do about it; empty once it works again."),
-		"retry_after":         always(framework.TypeInt64, "Seconds until trying again makes sense; 0 is now."),
-		"last_vault_rotation": alwaysText("When the shared credential was made (RFC 3339)."),
-		"next_vault_rotation": alwaysText("When it is to be replaced (RFC 3339)."),
-		"foreign_tokens":      {Type: framework.TypeSlice, Description: "With foreign=true: id, name and created_time of each."},
+		"role":                    alwaysText("The role."),
+		"last_issue_time":         alwaysText("When it last handed out a credential (RFC 3339), since the plugin started."),
+		"last_error":              alwaysText("Why it last failed."),
+		"last_error_time":         alwaysText("When that was (RFC 3339)."),
+		"cure":                    alwaysText("What to do about it; empty once it works again."),
+		"retry_after":             always(framework.TypeInt64, "Seconds until trying again makes sense; 0 is now."),
+		"next_password_rotation":  alwaysText("When the role's password is due for a rotation by schedule (RFC 3339); empty without one."),
+		"password_rotation_error": alwaysText("Why the latest rotation of the password by schedule failed, since the plugin started."),
+		"last_vault_rotation":     alwaysText("When the shared credential was made (RFC 3339)."),
+		"next_vault_rotation":     alwaysText("When it is to be replaced (RFC 3339)."),
+		"foreign_tokens":          {Type: framework.TypeSlice, Description: "With foreign=true: id, name and created_time of each."},
 	}
 	for _, name := range sessionStatusFields {
 		described := *sessionAnswerFields()[name]

@@ -437,3 +437,19 @@ func TestADamagedRecordDoesNotKeepATokenAlive(t *testing.T) {
 func TestForceDropsARecordThatNobodyCanLookUp(t *testing.T) {
 	hostile.ForceDropsARecordThatNobodyCanLookUp(t, thisMount)
 }
+
+func TestAPasswordIsRotatedBySchedule(t *testing.T) {
+	passwords.APasswordIsRotatedBySchedule(t, thisMount)
+}
+
+func TestAFailedScheduleIsToldAndTriedAnHourLater(t *testing.T) {
+	passwords.AFailedScheduleIsToldAndTriedAnHourLater(t, thisMount)
+}
+
+func TestAScheduleNeedsAUserOfItsOwn(t *testing.T) {
+	passwords.AScheduleNeedsAUserOfItsOwn(t, thisMount)
+}
+
+func TestAScheduleCutOffAtAnyStepLeavesAWorkingRole(t *testing.T) {
+	passwords.AScheduleCutOffAtAnyStepLeavesAWorkingRole(t, thisMount)
+}

@@ -30,6 +30,7 @@ type Client struct {
 	budget    *budget
 	lanes     *lanes
 	breaker   *breaker
+	observe   func(operation, outcome string, took time.Duration)
 }
 
 // New makes a Client.
@@ -51,6 +52,7 @@ func New(cfg Config, clk clock.Clock) (*Client, error) {
 		budget:     newBudget(clk, cfg.TokenRequestsPerMinute),
 		lanes:      newLanes(cfg.MaxConcurrentRequests),
 		breaker:    newBreaker(clk, cfg.ReachabilityChanged),
+		observe:    cfg.Observe,
 	}, nil
 }
 

@@ -44,6 +44,9 @@ type Config struct {
 	// ReachabilityChanged, if set, is told when the instance is found
 	// unreachable, and when it is back. It must not block.
 	ReachabilityChanged func(unreachable bool)
+	// Observe, if set, is told of every exchange that was tried, with one of the
+	// outcomes below and how long it took. It must not block.
+	Observe func(operation, outcome string, took time.Duration)
 }
 
 // idleConnTimeout stays below the keep-alive time of the servers and load

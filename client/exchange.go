@@ -87,7 +87,9 @@ func (c *Client) exchange(ctx context.Context, req *http.Request, call call) (*r
 		c.breaker.obey(leaveAloneUntil)
 	}()
 
+	began := c.clock.Now()
 	reply, failure, ranOut := c.send(ctx, req, call)
+	c.tellOf(call.operation, began, reply)
 	if failure != nil {
 		outcome = call.saysOfFailure(failure, ranOut)
 		if failure.NotSent {

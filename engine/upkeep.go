@@ -19,8 +19,8 @@ import (
 const UpkeepInterval = time.Hour
 
 // KeepUp ends what superseded roles have left, renews aged sessions, forgets sign-ins that nobody
-// completed, settles changes of passwords that were cut off, and removes a deleted config that
-// nothing needs. It may wait for its turn with ProcessMaker, which the sweep must not wait for.
+// completed, settles changes of passwords that were cut off, rotates passwords by schedule, and
+// removes a deleted config that nothing needs. It may wait for its turn with ProcessMaker, which the sweep must not wait for.
 func (e *Engine) KeepUp(ctx context.Context) {
 	now := e.Mount.Clock.Now()
 	if now.Sub(e.kept) < UpkeepInterval {
@@ -31,6 +31,8 @@ func (e *Engine) KeepUp(ctx context.Context) {
 	e.warn("expired sign-ins could not be dropped", e.Sessions.DropExpiredSignIns(ctx))
 	if e.Mount.Writable() { // the roles are the primary's
 		e.warn("open changes of passwords could not be looked after", e.Passwords.Settle(ctx))
+		e.eachRole(ctx, e.Roles.Names, func(ctx context.Context, name string) error { return e.Passwords.RotateAged(ctx, name, now) },
+			"the password could not be rotated by schedule")
 	}
 	e.eachRole(ctx, e.Credentials.SharedNames, e.endSuperseded, "a superseded static credential could not be ended")
 	e.eachRole(ctx, e.Sessions.Names, e.endSuperseded, "a superseded session could not be ended")

@@ -124,7 +124,11 @@ func (s *Service) stored(ctx context.Context, name string) (*Shared, error) {
 
 // GetShared returns a role's static credential, or nil; errors are storage's and store.Unreadable.
 func (s *Service) GetShared(ctx context.Context, name string) (*Shared, error) {
-	return store.Get[Shared](ctx, s.Storage, NameOf(name))
+	stored, err := store.Get[Shared](ctx, s.Storage, NameOf(name))
+	if err == nil && stored != nil {
+		s.Report.Health.Of(name).RotatedShared(stored.RotatedAt)
+	}
+	return stored, err
 }
 
 // SharedNames lists the roles that have a static credential, sorted.
@@ -158,6 +162,7 @@ func (s *Service) rotate(ctx context.Context, bound *role.Binding) (*Shared, err
 		return nil, err
 	}
 	s.mirrors.Keep(bound.Name, next)
+	s.Report.Health.Of(bound.Name).RotatedShared(next.RotatedAt)
 	s.Report.Happened(hclog.Info, telemetry.CredsCreated, made.Record.Subject().StartedAt(began), "shared credential rotated", "token_id", made.Token.ID)
 	return next, nil
 }

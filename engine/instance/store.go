@@ -85,7 +85,7 @@ func (s *Store) Prepare(c *Config) (*Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg.ReachabilityChanged = s.report.Reachability
+	cfg.ReachabilityChanged, cfg.Observe = s.report.Reachability, s.report.Exchanged
 	prepared, err := client.New(cfg, s.clock)
 	if err != nil {
 		return nil, err

@@ -166,7 +166,7 @@ func (s *Store) adoptInto(ctx context.Context, name string, pending *PendingPass
 			return err
 		}
 		next := current.Role
-		next.Password = pending.Password
+		next.Password, next.PasswordTime = pending.Password, pending.StartedTime
 		err = s.Replace(ctx, name, current, &next)
 		if !problem.IsConflict(err) || ctx.Err() != nil {
 			return err

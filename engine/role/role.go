@@ -40,6 +40,8 @@ const (
 	// ShortOverlap is the time that slow readers need to replace their token.
 	ShortOverlap = 30 * time.Second
 
+	leastPasswordRotationPeriod = time.Hour
+
 	LongestTTL = 366 * 24 * time.Hour
 )
 
@@ -77,6 +79,13 @@ type Role struct {
 	// RotationPeriod is 0 where the role shares no credential.
 	RotationPeriod  time.Duration `json:"rotation_period"`
 	RotationOverlap time.Duration `json:"rotation_overlap"`
+
+	// PasswordRotationPeriod is 0 where the password is rotated on demand alone.
+	PasswordRotationPeriod time.Duration `json:"password_rotation_period"`
+	// PasswordTime is when the password was written or rotated; zero where an older release wrote it.
+	PasswordTime time.Time `json:"password_time"`
+	// PasswordTriedTime is when the latest rotation by schedule began.
+	PasswordTriedTime time.Time `json:"password_tried_time"`
 }
 
 // New is a role with the defaults.
@@ -115,6 +124,7 @@ func (r *Role) Change(in *fields.Input) {
 	in.Duration("refresh_min_age", &r.RefreshMinAge, 0, LongestTTL)
 	in.Duration("rotation_period", &r.RotationPeriod, 0, LongestTTL)
 	in.Duration("rotation_overlap", &r.RotationOverlap, 0, LongestTTL)
+	in.Duration("password_rotation_period", &r.PasswordRotationPeriod, 0, LongestTTL)
 }
 
 // changeRenewMode applies the mode of a write. A change of credential type brings its own default.
@@ -172,6 +182,10 @@ func (r *Role) Validate(inst *instance.Instance) error {
 		return errors.New("allow_administrators goes with user_id")
 	case r.RefreshMinAge > 0 && r.RenewMode != lease.Refresh:
 		return fmt.Errorf("refresh_min_age needs renew_mode %s", lease.Refresh)
+	case r.PasswordRotationPeriod > 0 && r.GrantType != GrantTypePassword:
+		return fmt.Errorf("password_rotation_period goes with grant_type %s", GrantTypePassword)
+	case r.PasswordRotationPeriod > 0 && r.PasswordRotationPeriod < leastPasswordRotationPeriod:
+		return fmt.Errorf("password_rotation_period is at least %s, or 0 for none", leastPasswordRotationPeriod)
 	case r.RotationPeriod == 0:
 	case r.RotationPeriod < leastRotationPeriod:
 		return fmt.Errorf("rotation_period is at least %s, or 0 for none", leastRotationPeriod)

@@ -89,7 +89,20 @@ func (s *Session) isAged(now time.Time) bool {
 
 // Get returns a role's session, or nil. Its errors are the storage's own and store.Unreadable.
 func (m *Manager) Get(ctx context.Context, name string) (*Session, error) {
-	return store.Get[Session](ctx, m.Storage, NameOf(name))
+	stored, err := store.Get[Session](ctx, m.Storage, NameOf(name))
+	if err == nil {
+		m.tellHealth(name, stored)
+	}
+	return stored, err
+}
+
+// tellHealth keeps what the metrics show of a session: they read no storage.
+func (m *Manager) tellHealth(name string, s *Session) {
+	if s == nil {
+		m.Report.Health.NoSession(name)
+		return
+	}
+	m.Report.Health.Session(name, s.Active(), s.TokenExpireTime)
 }
 
 // Names lists the roles that have a session, sorted.
@@ -97,9 +110,13 @@ func (m *Manager) Names(ctx context.Context) ([]string, error) { return m.Storag
 
 // replace stores next in place of known on its own time; nil stands for none.
 func (m *Manager) replace(name string, known, next *Session) error {
-	return store.OnOwnTime(func(ctx context.Context) error {
+	err := store.OnOwnTime(func(ctx context.Context) error {
 		return store.Replace(ctx, m.Storage, NameOf(name), known, next)
 	})
+	if err == nil {
+		m.tellHealth(name, next)
+	}
+	return err
 }
 
 func (m *Manager) mirror(bound *role.Binding) *Session {

@@ -15,6 +15,15 @@ type Condition struct {
 	Cure string
 	// RetryAt is when trying again makes sense; zero is now.
 	RetryAt time.Time
+	// Failing: the latest try failed.
+	Failing bool
+	// HasSession, SessionActive and SessionEnd are the session as it was last read or stored.
+	HasSession, SessionActive bool
+	SessionEnd                time.Time
+	// SharedRotated and PasswordRotated are when they last were; zero where that is not known.
+	SharedRotated, PasswordRotated time.Time
+	// PasswordError is why the latest rotation by schedule failed; empty after one that did not.
+	PasswordError string
 }
 
 // RoleHealth is how the logins of one role went since the plugin started.
@@ -44,14 +53,59 @@ func (h *Health) Known(name string) *RoleHealth {
 	return known
 }
 
+// Each calls do with every role that is known, in no order.
+func (h *Health) Each(do func(name string, c Condition)) {
+	h.byName.Range(func(name, known any) bool {
+		do(name.(string), known.(*RoleHealth).Condition())
+		return true
+	})
+}
+
+// Session records the session of a role as it was read or stored; end is that of its token.
+func (h *Health) Session(name string, active bool, end time.Time) {
+	h.Of(name).change(func(c *Condition) { c.HasSession, c.SessionActive, c.SessionEnd = true, active, end })
+}
+
+// NoSession records that a role has none.
+func (h *Health) NoSession(name string) {
+	if known := h.Known(name); known != nil {
+		known.change(func(c *Condition) { c.HasSession = false })
+	}
+}
+
 // Forget is for a role that is deleted.
 func (h *Health) Forget(name string) { h.byName.Delete(name) }
+
+func (r *RoleHealth) change(do func(*Condition)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	do(&r.condition)
+}
+
+// RotatedShared records when the shared credential was made.
+func (r *RoleHealth) RotatedShared(at time.Time) {
+	r.change(func(c *Condition) { c.SharedRotated = at })
+}
+
+// RotatedPassword records when the role got its present password.
+func (r *RoleHealth) RotatedPassword(at time.Time) {
+	r.change(func(c *Condition) {
+		if at.After(c.PasswordRotated) {
+			c.PasswordRotated, c.PasswordError = at, ""
+		}
+	})
+}
+
+// PasswordNotRotated records why a rotation by schedule failed.
+func (r *RoleHealth) PasswordNotRotated(why string) {
+	r.change(func(c *Condition) { c.PasswordError = why })
+}
 
 // Issued records a success.
 func (r *RoleHealth) Issued(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.condition.LastIssue = now
+	r.condition.LastIssue, r.condition.Failing = now, false
 	r.condition.Cure, r.condition.RetryAt = "", time.Time{}
 }
 
@@ -60,7 +114,7 @@ func (r *RoleHealth) Failed(now time.Time, cause, cure string, retryAt time.Time
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.condition.LastError, r.condition.LastErrorTime = cause, now
-	r.condition.RetryAt = retryAt
+	r.condition.RetryAt, r.condition.Failing = retryAt, true
 	if cure != "" {
 		r.condition.Cure = cure
 	}

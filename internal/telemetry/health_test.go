@@ -15,7 +15,7 @@ func TestWhatWentWrongIsKeptAndTheCureIsNot(t *testing.T) {
 	require.Nil(t, roles.Known("ci"))
 	roles.Of("ci").Failed(noon, "wrong password", "correct it", noon.Add(time.Minute))
 	roles.Of("ci").Failed(noon.Add(time.Second), "no route", "", time.Time{})
-	require.Equal(t, Condition{LastError: "no route", LastErrorTime: noon.Add(time.Second), Cure: "correct it"}, roles.Known("ci").Condition())
+	require.Equal(t, Condition{LastError: "no route", LastErrorTime: noon.Add(time.Second), Cure: "correct it", Failing: true}, roles.Known("ci").Condition())
 	roles.Of("ci").Issued(noon.Add(time.Hour))
 	require.Equal(t, Condition{LastIssue: noon.Add(time.Hour), LastError: "no route", LastErrorTime: noon.Add(time.Second)}, roles.Known("ci").Condition())
 	roles.Forget("ci")

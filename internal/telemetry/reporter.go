@@ -1,12 +1,14 @@
 // Package telemetry tells the log, the counters, Vault's event notifications and the health of
 // roles what happens on a mount. A Reporter owns the counters, the queue of events, the roles'
-// health and the path of the mount. The package imports internal/background and internal/clock.
+// health, the durations of the exchanges and the path of the mount. The package imports
+// internal/background, internal/clock and internal/metrics.
 package telemetry
 
 import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,6 +17,7 @@ import (
 
 	"vault-plugin-secrets-processmaker/internal/background"
 	"vault-plugin-secrets-processmaker/internal/clock"
+	"vault-plugin-secrets-processmaker/internal/metrics"
 )
 
 // The kinds of events, which are counters too.
@@ -31,8 +34,10 @@ const (
 	RoleWritten    = "role-write"
 	RoleDeleted    = "role-delete"
 	RoleRotated    = "role-rotate"
-	LedgerEnded    = "ledger-end"
-	LedgerDue      = "ledger-due"
+	// RoleRotateFailed: a rotation by schedule, of which no caller is told.
+	RoleRotateFailed = "role-rotate-failed"
+	LedgerEnded      = "ledger-end"
+	LedgerDue        = "ledger-due"
 	// LedgerUnaccounted: a token may live that neither lease nor record knows.
 	LedgerUnaccounted = "ledger-unaccounted"
 )
@@ -73,6 +78,12 @@ func (s Subject) StartedAt(since time.Time) Subject {
 	return s
 }
 
+// Same is the subject of an event that changed nothing.
+func (s Subject) Same() Subject {
+	s.Unchanged = true
+	return s
+}
+
 // Try is the subject with the number of the attempt, from 1.
 func (s Subject) Try(attempt int) Subject {
 	s.Attempt = attempt
@@ -82,6 +93,8 @@ func (s Subject) Try(attempt int) Subject {
 // Reporter tells what happens on one mount.
 type Reporter struct {
 	Health Health
+	// Started is when the mount's plugin began to count.
+	Started time.Time
 
 	logger      hclog.Logger
 	clock       clock.Clock
@@ -90,6 +103,7 @@ type Reporter struct {
 	background  *background.Group
 	mountPath   atomic.Pointer[string]
 	events      queue
+	exchanges   metrics.Durations
 
 	mu     sync.Mutex
 	counts map[string]int64
@@ -97,7 +111,9 @@ type Reporter struct {
 
 // New makes a Reporter. errNoEvents is what a host without event notifications answers.
 func New(logger hclog.Logger, clk clock.Clock, host Host, errNoEvents error, group *background.Group) *Reporter {
-	return &Reporter{logger: logger, clock: clk, host: host, errNoEvents: errNoEvents, background: group, counts: map[string]int64{}}
+	return &Reporter{
+		Started: clk.Now(), logger: logger, clock: clk, host: host, errNoEvents: errNoEvents, background: group, counts: map[string]int64{},
+	}
 }
 
 // Happened tells log, counters and subscribers of one kind of event. Info is for changes of state
@@ -183,3 +199,11 @@ func (r *Reporter) Reachability(unreachable bool) {
 	}
 	r.Log(hclog.Info, Subject{}, "ProcessMaker is reachable again")
 }
+
+// Exchanged is told by clients of every exchange with ProcessMaker.
+func (r *Reporter) Exchanged(operation, outcome string, took time.Duration) {
+	r.exchanges.Observe(strings.ReplaceAll(operation, " ", "_"), outcome, took)
+}
+
+// ExchangeDurations are histograms by operation and outcome.
+func (r *Reporter) ExchangeDurations() []metrics.Sample { return r.exchanges.Samples() }

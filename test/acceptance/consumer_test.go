@@ -24,9 +24,14 @@ import (
 // marked ones; a mark that is not there is a mistake.
 func exampleText(t *testing.T, name string, marksAndValues ...string) string {
 	t.Helper()
-	text := repositoryText(t, "examples/"+name)
+	return marksReplaced(t, repositoryText(t, "examples/"+name), marksAndValues...)
+}
+
+// marksReplaced is text with values of this test in the place of its marks.
+func marksReplaced(t *testing.T, text string, marksAndValues ...string) string {
+	t.Helper()
 	for i := 0; i+1 < len(marksAndValues); i += 2 {
-		require.Contains(t, text, marksAndValues[i], name)
+		require.Contains(t, text, marksAndValues[i])
 		text = strings.ReplaceAll(text, marksAndValues[i], marksAndValues[i+1])
 	}
 	return text
