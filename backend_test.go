@@ -116,7 +116,7 @@ func TestWritersAreForwarded(t *testing.T) {
 		for operation, handler := range path.Operations {
 			properties := handler.Properties()
 			reads := operation == logical.ReadOperation || operation == logical.ListOperation
-			acts := !reads || strings.Contains(path.Pattern, "creds/") || strings.Contains(path.Pattern, "credentials/") || strings.Contains(path.Pattern, "status")
+			acts := !reads || strings.Contains(path.Pattern, "creds/") || strings.Contains(path.Pattern, "credentials/") || strings.Contains(path.Pattern, "status") || strings.Contains(path.Pattern, "metrics")
 			require.Equal(t, acts, properties.ForwardPerformanceStandby, "%s %s", operation, path.Pattern)
 			require.Equal(t, acts && replicated(path.Pattern), properties.ForwardPerformanceSecondary, "%s %s", operation, path.Pattern)
 		}

@@ -65,7 +65,7 @@ func newHotMount(t testing.TB, storage logical.Storage) *hotMount {
 	}))
 	t.Cleanup(func() { m.backend.Cleanup(context.Background()) })
 	m.must(logical.UpdateOperation, "config", map[string]any{
-		"url": upstream.Url, "client_id": "3", "client_secret": "secret", "token_requests_per_minute": 0,
+		"url": upstream.Url, "client_id": "3", "client_secret": "secret", "token_requests_per_minute": 0, "verify_connection": false,
 	})
 	for name, more := range map[string]string{
 		"refresh": "renew_mode", "extend": "renew_mode", "personal_access_token": "credential_type", "1h": "rotation_period",

@@ -21,8 +21,9 @@ One mount serves one instance. "url" is the only field without a default. The
 auth client (client_id, client_secret, client_auth_method) is used by roles
 that name none of their own.
 
-A write checks that a ProcessMaker answers at the url, unless
-verify_connection=false. Fields that are not given keep their value; a PATCH
+A write checks that a ProcessMaker answers at the url and that the url is its
+base, which is one call of the token endpoint. verify_connection=false leaves
+that write unchecked. Fields that are not given keep their value; a PATCH
 with null puts a field's default back. Secrets are never read back:
 client_secret_set and client_key_set say that one is stored.
 
@@ -39,7 +40,7 @@ func (b *backend) configPaths() []*framework.Path {
 		logical.UpdateOperation: onPrimary(b.writeConfig, named{"configure", "config"}, summary, respondsEmpty()),
 		logical.PatchOperation:  onPrimary(b.writeConfig, named{"patch", "config"}, summary, respondsEmpty()),
 		logical.ReadOperation: here(b.readConfig, named{"read", "config"}, "Read how the ProcessMaker instance is reached, without secrets.",
-			responds("The settings.", answerFields(configFields()))),
+			responds("The settings.", answerFields(configFields(), "verify_connection"))),
 		logical.DeleteOperation: onPrimary(b.deleteConfig, named{"delete", "config"}, "Erase the settings' secrets and refuse new credentials.", respondsEmpty()),
 	})
 	config.ExistenceCheck = b.configExists
@@ -64,7 +65,7 @@ func configFields() map[string]*framework.FieldSchema {
 		"max_concurrent_requests":   number(framework.TypeInt, instance.DefaultMaxConcurrentRequests, "Most requests to the instance at one time, at least 2. Revocations use at most half.", display("Concurrent requests", "Network")),
 		"token_requests_per_minute": number(framework.TypeInt, instance.DefaultTokenRequestsPerMinute, "Most calls of /oauth/token a minute; 0 for no bound. ProcessMaker allows 60 for each client address.", display("Token requests a minute", "Network")),
 		"password_policy":           {Type: framework.TypeString, Description: "Name of a Vault password policy for rotate-role. Default: 32 letters, digits and symbols that ProcessMaker stores as they are.", DisplayAttrs: display("Password policy", "Password rotation")},
-		"verify_connection":         {Type: framework.TypeBool, Default: true, Description: "Check on write that a ProcessMaker answers at the url.", DisplayAttrs: display("Verify connection", "Instance")},
+		"verify_connection":         {Type: framework.TypeBool, Default: true, Description: "On this write, check that a ProcessMaker answers at the url, and that the url is its base. Not stored.", DisplayAttrs: display("Verify connection", "Instance")},
 	}
 }
 
@@ -97,10 +98,13 @@ func (b *backend) writeConfig(ctx context.Context, req *logical.Request, data *f
 	if err != nil {
 		return nil, problem.Refusef("config: %s", err)
 	}
-	if changed.VerifyConnection {
-		verifyCtx, cancel := context.WithTimeout(ctx, verifyTimeout)
-		defer cancel()
-		if err := next.Client.CheckConnection(verifyCtx); err != nil {
+	in, verify := &fields.Input{Data: data}, true
+	in.Boolean("verify_connection", &verify)
+	if in.Err != nil {
+		return nil, problem.Refusef("%s", in.Err)
+	}
+	if verify {
+		if err := checkInstance(ctx, next); err != nil {
 			next.Client.Close()
 			return nil, problem.Refusef("no ProcessMaker was found at %s, nothing was stored: %s (verify_connection=false stores it unchecked)", changed.URL, err)
 		}
@@ -110,6 +114,15 @@ func (b *backend) writeConfig(ctx context.Context, req *logical.Request, data *f
 	}
 	b.engine.Report.Happened(hclog.Debug, telemetry.ConfigWritten, telemetry.OfConfig(), "config written")
 	return warned(configWarnings(changed)...), nil
+}
+
+func checkInstance(ctx context.Context, inst *instance.Instance) error {
+	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
+	defer cancel()
+	if err := inst.Client.CheckConnection(ctx); err != nil {
+		return err
+	}
+	return inst.Client.CheckTokenEndpoint(ctx)
 }
 
 func (b *backend) changeConfig(ctx context.Context, changed *instance.Config, previous *instance.Instance, data *framework.FieldData) error {
@@ -167,7 +180,6 @@ func (b *backend) readConfig(ctx context.Context, _ *logical.Request, _ *framewo
 		"max_concurrent_requests":   c.MaxConcurrentRequests,
 		"token_requests_per_minute": c.TokenRequestsPerMinute,
 		"password_policy":           c.PasswordPolicy,
-		"verify_connection":         c.VerifyConnection,
 	}}, nil
 }
 

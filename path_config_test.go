@@ -33,13 +33,13 @@ func TestConfigReadsBackWithoutSecrets(t *testing.T) {
 	h.MustWrite("config", data)
 
 	got := h.Read("config")
-	h.CheckFields(answerFields(configFields()), got)
+	h.CheckFields(answerFields(configFields(), "verify_connection"), got)
 	require.Equal(t, map[string]any{
 		"url": h.Pm.URL(), "allow_http": false,
 		"client_id": "3", "client_secret_set": true, "client_auth_method": "client_secret_post",
 		"ca_cert": "", "client_cert": certificate, "client_key_set": true, "tls_server_name": "", "tls_min_version": "tls12", "insecure_tls": false,
 		"proxy_url": "http://user:xxxxx@127.0.0.1:3128", "request_timeout": int64(15), "max_concurrent_requests": 64, "token_requests_per_minute": 0,
-		"password_policy": "", "verify_connection": false,
+		"password_policy": "",
 	}, got)
 }
 
@@ -52,14 +52,13 @@ func TestConfigKeepsWhatIsNotGiven(t *testing.T) {
 	before["request_timeout"] = int64(7)
 	require.Equal(t, before, h.Read("config"))
 
-	_, err := h.Do(logical.PatchOperation, "config", map[string]any{"request_timeout": nil, "max_concurrent_requests": nil, "client_id": nil, "client_secret": nil, "tls_min_version": nil, "verify_connection": nil})
+	_, err := h.Do(logical.PatchOperation, "config", map[string]any{"request_timeout": nil, "max_concurrent_requests": nil, "client_id": nil, "client_secret": nil, "tls_min_version": nil})
 	require.NoError(t, err)
 	got := h.Read("config")
 	require.Equal(t, int64(15), got["request_timeout"])
 	require.Equal(t, 16, got["max_concurrent_requests"])
 	require.Equal(t, "", got["client_id"])
 	require.Equal(t, false, got["client_secret_set"])
-	require.Equal(t, true, got["verify_connection"])
 }
 
 func TestConfigRefusals(t *testing.T) {
@@ -195,7 +194,7 @@ func keyPair(t *testing.T) (certificate, key string) {
 func TestANewConfigDoesNotSpendTheSameMinuteAgain(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, nil)
-	h.MustWrite("config", map[string]any{"token_requests_per_minute": 1})
+	h.MustWrite("config", map[string]any{"token_requests_per_minute": 2}) // the check is one of them
 	h.Issue(nil)
 	h.MustWrite("config", map[string]any{"request_timeout": "9s"})
 	h.Pm.ResetLog()
@@ -310,4 +309,31 @@ func TestDeletingTheConfigOfAQuietMountRemovesIt(t *testing.T) {
 	entry, err := h.Storage.Storage.Get(context.Background(), "config")
 	require.NoError(t, err)
 	require.Nil(t, entry)
+}
+
+// ProcessMaker's API answers a wrong path as it answers a right one without a token: only the token
+// endpoint tells them apart.
+func TestAConfigWithAWrongPathIsRefused(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	config := h.ConfigData()
+	config["url"] = h.Pm.URL() + "/wrong"
+	h.RefusedWrite(logical.CreateOperation, "config", config, "token endpoint check")
+	require.Nil(t, h.Read("config"))
+
+	// An instance that is busy is one all the same.
+	h.Pm.Inject(processmakertest.Fault{On: processmakertest.AnyToken, Times: 1, Do: processmakertest.Throttled(30)})
+	h.MustWrite("config", h.ConfigData())
+
+	// The check is of one write, and its call counts against the limit.
+	h.Pm.ResetLog()
+	h.MustWrite("config", map[string]any{"request_timeout": "10s", "verify_connection": false})
+	require.Zero(t, h.Pm.Count())
+	h.MustWrite("config", map[string]any{"request_timeout": "11s"})
+	require.Equal(t, 1, h.Pm.Count(processmakertest.AnyToken))
+	h.MustWrite("config", map[string]any{"token_requests_per_minute": 10})
+	before := h.Read("status")["token_requests_remaining"].(int)
+	h.MustWrite("config", map[string]any{"request_timeout": "12s"})
+	require.Equal(t, before-1, h.Read("status")["token_requests_remaining"])
+	require.NotContains(t, h.Read("config"), "verify_connection")
 }

@@ -35,6 +35,11 @@ default back. Secrets are never read back: client_secret_set and password_set
 say that one is stored.
 `
 
+const listRolesHelp = `
+Lists the names of the roles, sorted. "vault list -detailed" shows of each its
+grant_type, credential_type, renew_mode, username, and the state of its session.
+`
+
 func (b *backend) rolePaths() []*framework.Path {
 	const summary = "Set how a role signs in and what it hands out."
 	role := path("roles/"+framework.GenericNameRegex("name"), `How to sign in to ProcessMaker, and what to hand out.`, roleHelp, roleFields(), map[logical.Operation]framework.OperationHandler{
@@ -46,8 +51,8 @@ func (b *backend) rolePaths() []*framework.Path {
 	})
 	role.ExistenceCheck = b.roleExists
 	return []*framework.Path{role,
-		path("roles/?$", `The names of the roles.`, `Lists the names of the roles, sorted.`, nil, map[logical.Operation]framework.OperationHandler{
-			logical.ListOperation: here(b.listRoles, named{"list", "roles"}, "List the roles.", respondsKeys("Names of the roles.")),
+		path("roles/?$", `The names of the roles.`, listRolesHelp, nil, map[logical.Operation]framework.OperationHandler{
+			logical.ListOperation: here(b.listRoles, named{"list", "roles"}, "List the roles.", respondsKeysAndInfo("Names of the roles.", "Of each role grant_type, credential_type, renew_mode, username and session_state (active, needs_sign_in, unreadable; empty without a session).")),
 		}),
 	}
 }
@@ -65,7 +70,7 @@ func roleFields() map[string]*framework.FieldSchema {
 		"redirect_uri":             {Type: framework.TypeString, Description: "For grant_type authorization_code: the redirect URI of the auth client, exactly as it is there.", DisplayAttrs: display("Redirect URI", "Login")},
 		"session_user_id":          {Type: framework.TypeString, Description: "For grant_type authorization_code: the number of the one user who may sign in. Default: whoever does first, until the session is deleted.", DisplayAttrs: display("Session user ID", "Login")},
 		"credential_type":          choice(role.CredentialTypeAccessToken, []any{role.CredentialTypeAccessToken, role.CredentialTypePersonalToken}, "What is handed out: an access_token of a login of its own, or a personal_access_token made by the role's session.", display("Credential type", "Credential")),
-		"user_id":                  {Type: framework.TypeString, Description: "Personal access tokens: the user whose tokens are made, a number or exactly one {{identity.entity.metadata.<key>}}. Needs a session of an administrator. Default: the session's own user.", DisplayAttrs: display("User ID", "Credential")},
+		"user_id":                  {Type: framework.TypeString, Description: "Personal access tokens: the user whose tokens are made, a number, or exactly one {{identity.entity.metadata.<key>}} or {{identity.entity.aliases.<mount accessor>.metadata.<key>}}. Needs a session of an administrator. Default: the session's own user.", DisplayAttrs: display("User ID", "Credential")},
 		"allow_administrators":     {Type: framework.TypeBool, Description: "With user_id: that user may be an administrator.", DisplayAttrs: display("Allow administrators", "Credential")},
 		"ttl":                      {Type: framework.TypeDurationSecond, Default: int(role.DefaultTTL.Seconds()), Description: "How long a lease lasts, and how much a renewal adds.", DisplayAttrs: display("TTL", "Credential")},
 		"max_ttl":                  {Type: framework.TypeDurationSecond, Default: int(role.DefaultMaxTTL.Seconds()), Description: "How long a lease can be renewed in all.", DisplayAttrs: display("Maximum TTL", "Credential")},
@@ -264,9 +269,9 @@ func (b *backend) deleteRole(ctx context.Context, req *logical.Request, data *fr
 }
 
 func (b *backend) listRoles(ctx context.Context, _ *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
-	names, err := b.engine.Roles.Names(ctx)
+	names, info, err := b.engine.RoleInfo(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return logical.ListResponse(names), nil
+	return logical.ListResponseWithInfo(names, info), nil
 }

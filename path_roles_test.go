@@ -28,7 +28,7 @@ func TestRoleReadsBackWithoutSecrets(t *testing.T) {
 	require.Equal(t, map[string]any{
 		"client_id": "", "client_secret_set": false, "client_auth_method": "",
 		"grant_type": "password", "username": "alice", "password_set": true, "scopes": []string{}, "redirect_uri": "", "session_user_id": "",
-		"credential_type": "access_token", "user_id": "", "allow_administrators": false, "ttl": int64(3600), "max_ttl": int64(86400), "renew_mode": "refresh", "refresh_min_age": int64(0), "rotation_period": int64(0), "rotation_overlap": int64(600),
+		"credential_type": "access_token", "user_id": "", "allow_administrators": false, "ttl": int64(3600), "max_ttl": int64(86400), "renew_mode": "refresh", "refresh_min_age": int64(0), "rotation_period": int64(0), "rotation_overlap": int64(600), "password_rotation_period": int64(0),
 	}, got)
 }
 
@@ -268,4 +268,25 @@ func TestChoosingRefreshWarns(t *testing.T) {
 	require.NotNil(t, h.MustWrite("roles/ci", map[string]any{"renew_mode": "refresh"}))
 	require.Nil(t, h.MustWrite("roles/ci", map[string]any{"renew_mode": "extend"}))
 	require.NotNil(t, h.MustWrite("roles/ci", map[string]any{"renew_mode": nil}), "null is the default")
+}
+
+func TestRolesAreListedWithWhatTheyAre(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, nil)
+	h.MustWrite("roles/jobs", h.RoleData(map[string]any{"credential_type": "personal_access_token"}))
+	h.Read("creds/jobs")
+	exchanges := h.Pm.Count()
+	for _, restart := range []bool{false, true} {
+		if restart {
+			h.Restart()
+		}
+		resp, err := h.Do(logical.ListOperation, "roles/", nil)
+		require.NoError(t, err)
+		require.Equal(t, []string{"ci", "jobs"}, resp.Data["keys"])
+		require.Equal(t, map[string]any{
+			"ci":   map[string]any{"grant_type": "password", "credential_type": "access_token", "renew_mode": "refresh", "username": "alice", "session_state": ""},
+			"jobs": map[string]any{"grant_type": "password", "credential_type": "personal_access_token", "renew_mode": "extend", "username": "alice", "session_state": "active"},
+		}, resp.Data["key_info"])
+	}
+	require.Equal(t, exchanges, h.Pm.Count())
 }

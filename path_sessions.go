@@ -167,12 +167,8 @@ func (b *backend) hasOrphanedSession(ctx context.Context, name string) bool {
 }
 
 func sessionAnswer(s *session.Session) map[string]any {
-	state := "active"
-	if !s.Active() {
-		state = "needs_sign_in"
-	}
 	return map[string]any{
-		"state":             state,
+		"state":             s.State(),
 		"user_id":           s.UserID,
 		"username":          s.Username,
 		"client_id":         s.Fingerprint.ClientID,

@@ -197,6 +197,14 @@ func respondsKeys(description string) map[int][]framework.Response {
 	return responds("The names.", map[string]*framework.FieldSchema{"keys": always(framework.TypeStringSlice, description)})
 }
 
+// respondsKeysAndInfo is the schema of a list with key_info, which is there where a name is.
+func respondsKeysAndInfo(keys, info string) map[int][]framework.Response {
+	return responds("The names.", map[string]*framework.FieldSchema{
+		"keys":     always(framework.TypeStringSlice, keys),
+		"key_info": {Type: framework.TypeMap, Description: info},
+	})
+}
+
 // answerFields is the schema of reading an object back; each secret turns into <field>_set.
 func answerFields(written map[string]*framework.FieldSchema, leftOut ...string) map[string]*framework.FieldSchema {
 	answer := maps.Clone(written)

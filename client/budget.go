@@ -76,6 +76,17 @@ func (b *budget) setLimit(limit int) {
 	b.serve(b.clock.Now())
 }
 
+// add counts the calls that other, which nobody uses, has spent.
+func (b *budget) add(other *budget) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, call := range other.spent {
+		if purse, ok := b.tally.take(Caller{Role: call.role}); ok {
+			b.spent = append(b.spent, &spentCall{at: call.at, role: call.role, purse: purse})
+		}
+	}
+}
+
 // wait returns when a call may be made: in the order of arrival among the calls
 // of one caller, in turn among callers. Where that would take longer than 20 s it
 // fails at once with a Throttled error that says when. The returned function takes

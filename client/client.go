@@ -63,8 +63,10 @@ func (c *Client) Inherit(previous *Client) {
 	if previous.base.String() != c.base.String() {
 		return
 	}
+	ahead := c.budget
 	c.budget = previous.budget
 	c.budget.setLimit(c.tokenLimit)
+	c.budget.add(ahead)
 }
 
 // Close lets go of idle connections. Exchanges in flight are not disturbed.

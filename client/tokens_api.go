@@ -91,6 +91,30 @@ func shows(r *reply, token Token) bool {
 	return r.json && json.Unmarshal(r.body, &shown) == nil && shown.ID == token.ID
 }
 
+// CheckTokenEndpoint asks whether the base URL leads to ProcessMaker's token
+// endpoint: its API refuses a path that is not there like one that is. The
+// question, a request without a grant, is a token call. Failures are of type
+// *Error, and open no breaker.
+func (c *Client) CheckTokenEndpoint(ctx context.Context) error {
+	const operation = "token endpoint check"
+	req, err := http.NewRequest(http.MethodPost, c.endpoint("oauth", "token"), http.NoBody)
+	if err != nil {
+		return &Error{Kind: BadRequest, Operation: operation, Detail: "the address of the token endpoint cannot be made", NotSent: true}
+	}
+	r, err := c.exchange(ctx, req, call{operation: operation, lane: foreground, budgeted: true, looking: true})
+	if err != nil {
+		return err
+	}
+	failure := grantFailure(operation, r)
+	switch failure.Kind {
+	case GrantNotEnabled, BadRequest, Throttled:
+		return nil // RFC 6749 §5.2, or the limit of a token endpoint
+	case NotProcessMaker:
+		failure.Detail = "ProcessMaker's token endpoint would have answered 400 with its own JSON, found was " + found(r)
+	}
+	return failure
+}
+
 // CheckConnection asks whether a ProcessMaker answers at the base URL. It needs
 // no credentials: ProcessMaker's API knows how to refuse. Failures are of type
 // *Error, and open no breaker.

@@ -45,7 +45,6 @@ type Config struct {
 	MaxConcurrentRequests  int           `json:"max_concurrent_requests"`
 	TokenRequestsPerMinute int           `json:"token_requests_per_minute"`
 	PasswordPolicy         string        `json:"password_policy"`
-	VerifyConnection       bool          `json:"verify_connection"`
 
 	// Deleted: the settings were deleted while credentials lived, whose ends need the connection.
 	Deleted bool `json:"deleted"`
@@ -98,7 +97,6 @@ func NewConfig() *Config {
 		RequestTimeout:         DefaultRequestTimeout,
 		MaxConcurrentRequests:  DefaultMaxConcurrentRequests,
 		TokenRequestsPerMinute: DefaultTokenRequestsPerMinute,
-		VerifyConnection:       true,
 	}
 }
 
@@ -119,7 +117,6 @@ func (c *Config) Change(in *fields.Input) {
 	in.Number("max_concurrent_requests", &c.MaxConcurrentRequests, 2, 1000)
 	in.Number("token_requests_per_minute", &c.TokenRequestsPerMinute, 0, 100000)
 	in.Text("password_policy", &c.PasswordPolicy)
-	in.Boolean("verify_connection", &c.VerifyConnection)
 }
 
 // Validate refuses settings that cannot work.

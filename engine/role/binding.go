@@ -141,13 +141,13 @@ type FillTemplate func(template, entityID string) (string, error)
 
 // userIDTemplate is the one form of identity template that a role may hold. In a freer one, readers
 // that name themselves could choose the user.
-var userIDTemplate = regexp.MustCompile(`^\{\{\s*identity\.entity\.metadata\.[A-Za-z0-9_.-]+\s*\}\}$`)
+var userIDTemplate = regexp.MustCompile(`^\{\{\s*identity\.entity\.(metadata|aliases\.[A-Za-z0-9_-]+\.metadata)\.[A-Za-z0-9_.-]+\s*\}\}$`)
 
 func checkUserID(text string) error {
 	if text == "" || client.CheckUserID(text) == nil || userIDTemplate.MatchString(text) {
 		return nil
 	}
-	return errors.New("user_id is a number, or exactly one {{identity.entity.metadata.<key>}}")
+	return errors.New("user_id is a number, or exactly one {{identity.entity.metadata.<key>}} or {{identity.entity.aliases.<mount accessor>.metadata.<key>}}")
 }
 
 // TargetVaries tells whether the user of the role's tokens depends on the reader.

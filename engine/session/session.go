@@ -60,6 +60,36 @@ func (s *Session) Usable() bool {
 // Active tells whether the session has its tokens.
 func (s *Session) Active() bool { return s.LostBecause == "" }
 
+// State is how answers name what Active tells.
+func (s *Session) State() string {
+	if s.Active() {
+		return "active"
+	}
+	return "needs_sign_in"
+}
+
+// States are the states of all sessions by role, "unreadable" for those that cannot be read.
+func (m *Manager) States(ctx context.Context) (map[string]string, error) {
+	names, err := m.Names(ctx)
+	if err != nil {
+		return nil, err
+	}
+	states := make(map[string]string, len(names))
+	for _, name := range names {
+		stored := m.mirrors.Known(name)
+		if stored == nil {
+			if stored, err = m.Get(ctx, name); err != nil && !store.IsUnreadable(err) {
+				return nil, err
+			}
+		}
+		states[name] = "unreadable"
+		if stored != nil {
+			states[name] = stored.State()
+		}
+	}
+	return states, nil
+}
+
 // Token is the access token that the session holds.
 func (s *Session) Token() client.Token { return s.TokenOf(s.AccessToken) }
 

@@ -122,7 +122,13 @@ func AnyoneCanHaveTheTokenOfTheirOwnUser(t *testing.T, mount mounttest.Maker) {
 	h.MustWrite("roles/ci", map[string]any{"allow_administrators": true})
 	require.Equal(t, "admin", h.Issue(nil).Data["username"])
 
-	h.MustWrite("roles/ci", map[string]any{"allow_administrators": nil, "user_id": "99999"})
+	// Claims of JWT and OIDC logins are metadata of the alias.
+	h.MustWrite("roles/ci", map[string]any{"allow_administrators": nil, "user_id": "{{identity.entity.aliases.auth_jwt_1a2b.metadata.processmaker_user}}"})
+	h.RefusedWrite(logical.ReadOperation, "creds/ci", nil, "no ProcessMaker user id")
+	h.System.EntityVal.Aliases = []*logical.Alias{{MountAccessor: "auth_jwt_1a2b", Metadata: map[string]string{"processmaker_user": "2"}}}
+	require.Equal(t, "alice", h.Issue(nil).Data["username"])
+
+	h.MustWrite("roles/ci", map[string]any{"user_id": "99999"})
 	h.RefusedWrite(logical.ReadOperation, "creds/ci", nil, "no user")
 	h.MustWrite("roles/ci", map[string]any{"username": "alice", "password": h.Pm.User("alice").Password, "user_id": "1"})
 	resp, err := h.Do(logical.ReadOperation, "creds/ci", nil)

@@ -147,6 +147,8 @@ func (l *leakDrive) requests() []request {
 		{logical.ListOperation, "sessions/", nil},
 		{logical.ReadOperation, "creds/people", nil},
 		{logical.ReadOperation, "status", nil},
+		{logical.ReadOperation, "metrics", nil},
+		{logical.ReadOperation, "metrics", func() map[string]any { return map[string]any{"format": "prometheus"} }},
 		{logical.ReadOperation, "status/ci", with("foreign", true)},
 		{logical.ReadOperation, "status/pat", with("foreign", true)},
 		{logical.CreateOperation, "roles/turned", func() map[string]any {

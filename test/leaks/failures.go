@@ -77,6 +77,20 @@ func (l *leakDrive) driveLedger() {
 	}
 }
 
+// driveSchedule lets a rotation by schedule fail.
+func (l *leakDrive) driveSchedule() {
+	l.T.Helper()
+	l.calm()
+	password := l.secrets.Make("password")
+	l.Pm.AddUser(processmakertest.User{Username: "nightly", Password: password})
+	l.put("roles/nightly", map[string]any{"username": "nightly", "password": password, "password_rotation_period": "1h"})
+	l.Pm.Inject(processmakertest.Fault{On: processmakertest.ChangePassword, Times: 1, Do: processmakertest.Refuse()})
+	l.Clock.Advance(2 * time.Hour)
+	l.Tick()
+	l.send(logical.ReadOperation, "status/nightly", nil)
+	l.send(logical.DeleteOperation, "roles/nightly", nil)
+}
+
 // driveMistakes puts a secret into every field of every path, in a shape that
 // it cannot have, and into fields that are not there.
 func (l *leakDrive) driveMistakes() {

@@ -30,6 +30,7 @@ func NoSecretLeaksAnywhere(t *testing.T, mount mounttest.Maker) {
 	l.driveLeases()
 	l.driveSessions()
 	l.driveLedger()
+	l.driveSchedule()
 	l.driveMistakes()
 	l.driveFailures()
 	l.driveDeletions()
