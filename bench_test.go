@@ -27,7 +27,7 @@ var mostAllocations = map[string]float64{
 	"renewal, refresh":                315,
 	"renewal, extend":                 110,
 	"issue and revocation of a login": 530,
-	"issue and revocation of a PAT":   377,
+	"issue and revocation of a PAT":   387,
 	"static read":                     43,
 }
 

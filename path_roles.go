@@ -201,6 +201,12 @@ func roleWarnings(r *role.Role, isNew bool, data *framework.FieldData) (warnings
 	if r.RotationPeriod > 0 && r.RotationOverlap < role.ShortOverlap && (chosen("rotation_period") || chosen("rotation_overlap")) {
 		warnings = append(warnings, fmt.Sprintf("rotation_overlap is %s: a reader that takes longer to replace what it holds has a dead token for a while; %s and more is safe", r.RotationOverlap, role.ShortOverlap))
 	}
+	if role.HasBlankEnds(r.Username) && chosen("username") {
+		warnings = append(warnings, "username begins or ends with a blank, which ProcessMaker cuts off")
+	}
+	if role.HasBlankEnds(r.Password) && chosen("password") {
+		warnings = append(warnings, "password begins or ends with a blank: newer releases of ProcessMaker cut it off, and the login fails then")
+	}
 	return warnings
 }
 

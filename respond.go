@@ -47,7 +47,7 @@ func statusOf(err error) int {
 		return http.StatusConflict
 	}
 	switch client.KindOf(err) {
-	case client.GrantDead, client.ClientRefused, client.GrantNotEnabled, client.ScopeRefused,
+	case client.GrantDead, client.ClientRefused, client.GrantNotAllowed, client.GrantNotEnabled, client.ScopeRefused,
 		client.Forbidden, client.NotFound, client.PasswordRefused:
 		return http.StatusBadRequest
 	case client.Throttled:

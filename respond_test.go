@@ -51,6 +51,7 @@ func TestEveryKindOfErrorHasItsStatus(t *testing.T) {
 		"refusal":                       {problem.Refuse("no", ""), 400},
 		"grant dead":                    {upstream(client.GrantDead), 400},
 		"client refused":                {upstream(client.ClientRefused), 400},
+		"grant off for the client":      {upstream(client.GrantNotAllowed), 400},
 		"grant not enabled":             {upstream(client.GrantNotEnabled), 400},
 		"scope refused":                 {upstream(client.ScopeRefused), 400},
 		"forbidden":                     {upstream(client.Forbidden), 400},

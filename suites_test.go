@@ -453,3 +453,47 @@ func TestAScheduleNeedsAUserOfItsOwn(t *testing.T) {
 func TestAScheduleCutOffAtAnyStepLeavesAWorkingRole(t *testing.T) {
 	passwords.AScheduleCutOffAtAnyStepLeavesAWorkingRole(t, thisMount)
 }
+
+func TestATwinIsRefusedWhereverATokenBegins(t *testing.T) {
+	credentials.ATwinIsRefusedWhereverATokenBegins(t, thisMount)
+}
+func TestARefusedTwinIsRememberedAndCured(t *testing.T) {
+	credentials.ARefusedTwinIsRememberedAndCured(t, thisMount)
+}
+func TestWhereTwinsAreAcceptedTheyAreHandedOut(t *testing.T) {
+	credentials.WhereTwinsAreAcceptedTheyAreHandedOut(t, thisMount)
+}
+func TestATwinThatIsRefusedLaterIsNotCalledEnded(t *testing.T) {
+	credentials.ATwinThatIsRefusedLaterIsNotCalledEnded(t, thisMount)
+}
+func TestARenewalAnswersNoTwin(t *testing.T) {
+	credentials.ARenewalAnswersNoTwin(t, thisMount)
+}
+func TestATrialThatFailsLeavesTheTokenKnown(t *testing.T) {
+	credentials.ATrialThatFailsLeavesTheTokenKnown(t, thisMount)
+}
+func TestARenewalWhoseTrialFailsKeepsThePair(t *testing.T) {
+	credentials.ARenewalWhoseTrialFailsKeepsThePair(t, thisMount)
+}
+func TestATwinSignsInNowhere(t *testing.T) {
+	credentials.ATwinSignsInNowhere(t, thisMount)
+}
+func TestASessionThatBecomesATwinIsNotCalledADeletedUsers(t *testing.T) {
+	credentials.ASessionThatBecomesATwinIsNotCalledADeletedUsers(t, thisMount)
+}
+func TestAPersonalTwinIsEndedByTheSession(t *testing.T) {
+	credentials.APersonalTwinIsEndedByTheSession(t, thisMount)
+}
+func TestAPersonalTwinThatCouldNotBeEndedIsDue(t *testing.T) {
+	credentials.APersonalTwinThatCouldNotBeEndedIsDue(t, thisMount)
+}
+func TestAPersonalTwinThatIsRefusedLaterIsEndedByTheSession(t *testing.T) {
+	credentials.APersonalTwinThatIsRefusedLaterIsEndedByTheSession(t, thisMount)
+}
+func TestATwinWithoutARefreshTokenStaysDue(t *testing.T) {
+	credentials.ATwinWithoutARefreshTokenStaysDue(t, thisMount)
+}
+func TestATwinOnTrialIsNeverUnknown(t *testing.T) {
+	credentials.ATwinOnTrialIsNeverUnknown(t, thisMount)
+}
+func TestPassport13SaysWhatIsWrong(t *testing.T) { faults.Passport13SaysWhatIsWrong(t, thisMount) }

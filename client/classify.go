@@ -13,7 +13,7 @@ var oauthCodes = map[string]Kind{
 	"invalid_grant":          GrantDead,
 	"invalid_credentials":    GrantDead, // league 7 (ProcessMaker 4.0) for a wrong password
 	"invalid_client":         ClientRefused,
-	"unauthorized_client":    ClientRefused, // league 9.2
+	"unauthorized_client":    GrantNotAllowed,
 	"unsupported_grant_type": GrantNotEnabled,
 	"invalid_scope":          ScopeRefused,
 	"invalid_request":        BadRequest,

@@ -19,6 +19,9 @@ const (
 	// ClientRefused: the auth client is unknown, revoked, has another secret,
 	// or may not use this grant. The grant itself was not used up.
 	ClientRefused
+	// GrantNotAllowed: the auth client exists and may not use this grant (league 9.2;
+	// before, that is a ClientRefused). The grant itself was not used up.
+	GrantNotAllowed
 	// GrantNotEnabled: the server does not offer this grant type.
 	GrantNotEnabled
 	// ScopeRefused: a scope is unknown, or wider than the token's. The grant
@@ -45,6 +48,9 @@ const (
 	NotFound
 	// Forbidden: the API accepts the bearer token, but not for this.
 	Forbidden
+	// TwinRefused: the API does not accept a token whose user has the number of its
+	// auth client, which does not say that the token is dead (see Token.Twin).
+	TwinRefused
 	// PasswordRefused: a new password does not satisfy the instance's own
 	// rules. The old one holds.
 	PasswordRefused
@@ -56,6 +62,8 @@ func (k Kind) String() string {
 		return "grant refused"
 	case ClientRefused:
 		return "auth client refused"
+	case GrantNotAllowed:
+		return "grant type off for the auth client"
 	case GrantNotEnabled:
 		return "grant type not enabled"
 	case ScopeRefused:
@@ -76,6 +84,8 @@ func (k Kind) String() string {
 		return "not found"
 	case Forbidden:
 		return "forbidden"
+	case TwinRefused:
+		return "token of a user with the auth client's number refused"
 	case PasswordRefused:
 		return "password refused"
 	default:
@@ -155,7 +165,7 @@ func Unreachable(err error) bool {
 // before it used up what was presented.
 func RefusedWithoutUse(err error) bool {
 	switch KindOf(err) {
-	case ClientRefused, GrantNotEnabled, ScopeRefused, BadRequest:
+	case ClientRefused, GrantNotAllowed, GrantNotEnabled, ScopeRefused, BadRequest:
 		return true
 	default:
 		return false

@@ -36,7 +36,9 @@ func configFor(t *testing.T, address string) client.Config {
 func newFixture(t *testing.T, change ...func(*processmakertest.Config)) *fixture {
 	t.Helper()
 	f := &fixture{clock: clocktest.NewAuto(noon)}
-	cfg := processmakertest.Config{Clock: f.clock.Now}
+	passport, err := processmakertest.PassportWanted()
+	require.NoError(t, err)
+	cfg := processmakertest.Config{Clock: f.clock.Now, Passport: passport}
 	for _, c := range change {
 		c(&cfg)
 	}

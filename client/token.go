@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -22,6 +23,8 @@ type Token struct {
 	ID string
 	// UserID is the sub claim, ProcessMaker's number of the user.
 	UserID string
+	// audience is the aud claim; empty where Value has not been read for it.
+	audience audience
 	// ReceivedAt is when the answer arrived, by our own clock.
 	ReceivedAt time.Time
 	// NotBefore is the nbf claim, by the clock of the server that made the token;
@@ -81,10 +84,35 @@ func parseToken(value, tokenType string, now time.Time) (Token, error) {
 		Type:       tokenType,
 		ID:         string(claims.ID),
 		UserID:     string(claims.Subject),
+		audience:   claims.Audience,
 		ReceivedAt: now,
 		NotBefore:  claims.NotBefore.Time,
 		ExpireTime: claims.ExpireTime.Time,
 	}, nil
+}
+
+// Twin tells whether the token's user has the number of its auth client. Passport
+// 13 takes such a token for the client's own and refuses it, as long as the client
+// has no owner: a refusal of a twin does not say that it is dead.
+func (t Token) Twin() bool { return t.UserID != "" && t.UserID == t.Audience() }
+
+// Audience is the number of the auth client that the token was made through; empty
+// where the token does not say.
+func (t Token) Audience() string {
+	if t.audience != "" {
+		return string(t.audience)
+	}
+	// A stored token: what it says of itself is in its value alone.
+	_, rest, _ := strings.Cut(t.Value, ".")
+	encoded, _, _ := strings.Cut(rest, ".")
+	payload, err := base64.RawURLEncoding.DecodeString(encoded)
+	var claims struct {
+		Audience audience `json:"aud"`
+	}
+	if err != nil || json.Unmarshal(payload, &claims) != nil {
+		return ""
+	}
+	return string(claims.Audience)
 }
 
 // signedPayload gives the claims of an RS256 JWT in compact form (RFC 7515
@@ -112,6 +140,7 @@ func signedPayload(value string) (payload []byte, ok bool) {
 type claims struct {
 	ID         text         `json:"jti"`
 	Subject    text         `json:"sub"`
+	Audience   audience     `json:"aud"`
 	NotBefore  optionalDate `json:"nbf"`
 	ExpireTime numericDate  `json:"exp"`
 }
@@ -128,6 +157,25 @@ func (t *text) UnmarshalJSON(data []byte) error {
 		return errors.New("neither text nor whole number")
 	}
 	*t = text(decoded)
+	return nil
+}
+
+// audience is the one client that a token was made through: a text, a number or a
+// list of one (RFC 7519 §4.1.3). Its absence, or odd form, spoils no token.
+type audience string
+
+func (a *audience) UnmarshalJSON(data []byte) error {
+	if bytes.HasPrefix(data, []byte("[")) {
+		var list []audience
+		if json.Unmarshal(data, &list) == nil && len(list) == 1 {
+			*a = list[0]
+		}
+		return nil
+	}
+	// As it stands: the number of a client needs no unquoting.
+	if one := string(bytes.Trim(data, `"`)); userIDPattern.MatchString(one) {
+		*a = audience(one)
+	}
 	return nil
 }
 

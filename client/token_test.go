@@ -118,3 +118,26 @@ func FuzzGrantFailure(f *testing.F) {
 		}
 	})
 }
+
+func TestATwinSaysSo(t *testing.T) {
+	t.Parallel()
+	for claims, twin := range map[string]bool{
+		`{"aud":"3","jti":"a","exp":1795170566,"sub":"3"}`:       true,
+		`{"aud":3,"jti":"a","exp":1795170566,"sub":3}`:           true,
+		`{"aud":["3"],"jti":"a","exp":1795170566,"sub":"3"}`:     true,
+		`{"aud":"3","jti":"a","exp":1795170566,"sub":"2"}`:       false,
+		`{"aud":"33","jti":"a","exp":1795170566,"sub":"3"}`:      false,
+		`{"aud":["3","4"],"jti":"a","exp":1795170566,"sub":"3"}`: false,
+		`{"aud":{"a":"3"},"jti":"a","exp":1795170566,"sub":"3"}`: false,
+		`{"aud":null,"jti":"a","exp":1795170566,"sub":"3"}`:      false,
+		`{"aud":"","jti":"a","exp":1795170566,"sub":"3"}`:        false,
+		`{"jti":"a","exp":1795170566,"sub":"3"}`:                 false,
+	} {
+		token, err := parseToken(jwtOf(claims), "Bearer", noon)
+		require.NoError(t, err, claims)
+		require.Equal(t, twin, token.Twin(), claims)
+		require.Equal(t, twin, Token{Value: token.Value, UserID: token.UserID}.Twin(), "as it is stored: %s", claims)
+	}
+	require.False(t, Token{}.Twin())
+	require.False(t, Token{Value: "3", UserID: "3"}.Twin())
+}

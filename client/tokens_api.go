@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 )
 
@@ -18,7 +19,8 @@ const (
 //
 // A refused token is dead once it is over ten seconds old by its receipt and by its
 // nbf claim. A younger one is tried again after two seconds, five times at most;
-// refused and still young after that, it is an Unavailable failure.
+// refused and still young after that, it is an Unavailable failure. The refusal of a
+// Twin proves nothing at any age: it is a TwinRefused failure.
 //
 // ProcessMaker 4.7 and later answer 500 to the revocation of a token without a
 // name although it worked; the token itself is then asked.
@@ -30,7 +32,16 @@ func (c *Client) RevokeToken(ctx context.Context, token Token) error {
 // EndToken is RevokeToken, and tells whether the token lived until then: one that did not
 // was ended by something else.
 func (c *Client) EndToken(ctx context.Context, token Token) (lived bool, err error) {
-	r, err := c.askAs(ctx, token, call{method: http.MethodDelete, operation: revokeToken, lane: background})
+	deletion := call{method: http.MethodDelete, operation: revokeToken, lane: background}
+	if token.Twin() {
+		// Without that, a failure of the server's own followed by a refusal would
+		// look like a success.
+		if err := c.acceptsTwin(ctx, token); err != nil {
+			return false, err
+		}
+		deletion.accepted = true
+	}
+	r, err := c.askAs(ctx, token, deletion)
 	switch {
 	case err != nil:
 		return false, err
@@ -38,10 +49,37 @@ func (c *Client) EndToken(ctx context.Context, token Token) (lived bool, err err
 		return true, nil
 	case r.json && (r.status == http.StatusInternalServerError || r.status == http.StatusNotFound):
 		return true, c.confirmRevoked(ctx, token, r)
+	case isUnauthenticated(r) && deletion.accepted:
+		return false, twinRefused(token, r)
 	case isUnauthenticated(r):
 		return false, c.settledRefusal(token, revokeToken)
 	default:
 		return false, apiFailure(revokeToken, r)
+	}
+}
+
+// acceptsTwin asks once whether a twin is accepted: its refusal proves nothing at any
+// age.
+func (c *Client) acceptsTwin(ctx context.Context, token Token) error {
+	r, err := c.askAs(ctx, token, call{method: http.MethodGet, operation: revokeToken, lane: background, accepted: true})
+	switch {
+	case err != nil:
+		return err
+	case isUnauthenticated(r):
+		return twinRefused(token, r)
+	case r.status != http.StatusOK || !shows(r, token):
+		return apiFailure(revokeToken, r)
+	default:
+		return nil
+	}
+}
+
+func twinRefused(token Token, r *reply) *Error {
+	return &Error{
+		Kind:      TwinRefused,
+		Operation: revokeToken,
+		Status:    r.status,
+		Detail:    fmt.Sprintf("its user and its auth client both have the number %s, and once the client has an owner the token may be accepted again", token.UserID),
 	}
 }
 

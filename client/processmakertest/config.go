@@ -1,6 +1,11 @@
 package processmakertest
 
-import "time"
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+)
 
 // DefaultRelease is the product release that a Config without one stands for.
 const DefaultRelease = "4.15.5"
@@ -62,4 +67,21 @@ func (c Config) withDefaults() Config {
 		}
 	}
 	return c
+}
+
+// PassportVariable is the environment variable that chooses the version of Laravel
+// Passport of a whole run of tests, and of the program.
+const PassportVariable = "PROCESSMAKERTEST_PASSPORT"
+
+// PassportWanted reads the environment variable for a Config; 0 without one.
+func PassportWanted() (int, error) {
+	text := os.Getenv(PassportVariable)
+	if text == "" {
+		return 0, nil
+	}
+	version, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, fmt.Errorf("%s is not a version of Passport: %w", PassportVariable, err)
+	}
+	return version, nil
 }

@@ -137,7 +137,7 @@ func (s *Service) logIn(ctx context.Context, bound *role.Binding, facts ledger.F
 		err = s.Ledger.Put(record)
 	}
 	if err != nil {
-		_ = s.Broker.Discard(bound.Instance, grant.Access, bound.Facts("")) // the failure of Put is told
+		_ = s.Broker.Discard(bound.Instance, grant, bound.Facts("")) // the failure of Put is told
 		return nil, err
 	}
 	return &Credential{Record: record, Token: grant.Access, At: s.Clock.Now()}, nil

@@ -149,7 +149,7 @@ func (s *Service) endByName(ctx context.Context, inst *instance.Instance, record
 
 // beyondLookup is the error about a token that nobody can look up. Its lease, if it has one, ends it.
 func (s *Service) beyondLookup(record *ledger.Record, why string) error {
-	if record.State == ledger.Live && !record.Shared && s.Clock.Now().Before(record.Deadline) {
+	if record.State == ledger.Live && !record.Shared && !record.HasToken() && s.Clock.Now().Before(record.Deadline) {
 		return &problem.Error{Text: fmt.Sprintf("credential %s still lives: %s. Its lease alone holds its token and ends it: revoke the lease", record.ID, why)}
 	}
 	return outOfReach(record.ID, "may still live, and "+why+": delete that token in ProcessMaker")

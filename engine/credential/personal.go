@@ -73,7 +73,7 @@ func (m *minting) mint(ctx context.Context, session *session.Session) error {
 		}
 		m.recorded = true
 	}
-	token, err := api.CreatePersonalToken(ctx, session.Token(), user.ID, m.record.TokenName)
+	made, err := api.CreatePersonalToken(ctx, session.Token(), user.ID, m.record.TokenName)
 	m.mayExist = mayHaveMinted(err)
 	switch {
 	case client.ServerFailed(err):
@@ -81,8 +81,29 @@ func (m *minting) mint(ctx context.Context, session *session.Session) error {
 	case err != nil:
 		return err
 	}
-	m.token = token
+	if err := token.Accepts(ctx, m.bound, made); err != nil {
+		m.refuse(session, made, err)
+		return err
+	}
+	m.token = made
 	return nil
+}
+
+// refuse ends a token that ProcessMaker made and does not accept, which the session alone can end.
+func (m *minting) refuse(session *session.Session, made client.Token, why error) {
+	if client.KindOf(why) != client.TwinRefused {
+		return // by its name, once it is known what it is
+	}
+	if !m.bound.TargetVaries() { // other readers' users are none of it
+		m.bound.Gate.Reject(why, m.Clock.Now())
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), token.EndTimeout)
+	defer cancel()
+	err := m.bound.Client.RevokeTokenOf(ctx, session.Token(), made.UserID, made.ID)
+	if err != nil {
+		m.Report.Log(hclog.Warn, m.record.Subject(), "a token that ProcessMaker refuses could not be ended at once", "token_id", made.ID, "error", err)
+	}
+	m.mayExist = err != nil
 }
 
 // explainServerError tells a missing personal access client from a server in trouble: without the

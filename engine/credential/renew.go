@@ -156,8 +156,12 @@ func (s *Service) refresh(ctx, workCtx context.Context, r *renewal) (*Credential
 	if !doubt.Doubtful && idle {
 		return r.extend()
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
+	err = ctx.Err()
+	if err == nil && r.token.Twin() {
+		err = bound.Gate.Rejected(r.Now)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("role %q: %w", r.record.Role, err)
 	}
 	outcome, err := s.Broker.Refresh(workCtx, token.Holding{
 		Bound:        bound,
@@ -185,6 +189,12 @@ func (s *Service) refresh(ctx, workCtx context.Context, r *renewal) (*Credential
 	}
 	s.doubts.Delete(r.record.ID)
 	r.token = r.record.Token()
+	if err := token.Accepts(workCtx, bound, r.token); err != nil {
+		if client.KindOf(err) == client.TwinRefused {
+			bound.Gate.Reject(err, s.Clock.Now())
+		}
+		return nil, fmt.Errorf("role %q: %w", r.record.Role, err)
+	}
 	warnings := outcome.Warnings
 	if age < r.record.TTL/youngShare {
 		warnings = append(warnings, fmt.Sprintf("this renewal killed a token that was only %s old. A client that renews by itself and does not take the new token from the answer now holds a dead one: read with renew_mode=extend for it, or set refresh_min_age on the role", age.Round(time.Second)))

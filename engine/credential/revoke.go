@@ -58,10 +58,7 @@ func (s *Service) Revoke(ctx context.Context, held Lease) (warning string, err e
 	if err := s.End(ctx, ending, NewLookup()); err != nil {
 		s.Report.Count(telemetry.CredsRevokeFailed)
 		s.Report.Log(hclog.Debug, subject, "credential could not be ended", "error", err)
-		if !s.deferRevocation(record, ending, err) {
-			return "", err
-		}
-		return fmt.Sprintf("credential %s may still live: ProcessMaker has been unreachable for %s, and the engine ends it once it is back", held.ID, DeferAfter), nil
+		return s.deferRevocation(record, ending, err)
 	}
 	// Last, so that a failure anywhere before leaves the record to try again with.
 	if err := s.Forget(ctx, record, readAt); err != nil {
@@ -102,7 +99,8 @@ func (s *Service) revokeDamaged(ctx context.Context, held Lease, damage error) e
 }
 
 // ErrOutOfReach marks a credential that this mount has no way to end: it lives at another instance,
-// or is known by name alone while no role is left that could look it up.
+// is known by name alone while no role is left that could look it up, or is a twin whose refusal
+// proves nothing and that came without a refresh token.
 var ErrOutOfReach = errors.New("out of reach")
 
 // outOfReach is the error about a credential that force=true can drop.
@@ -125,12 +123,19 @@ func (s *Service) End(ctx context.Context, record *ledger.Record, lookup *Lookup
 	if !record.HasToken() {
 		return s.endByName(ctx, inst, record, lookup)
 	}
-	lived, err := inst.Client.EndToken(ctx, record.Token())
-	if err != nil {
+	lived, err := s.Broker.Revoke(ctx, inst, record)
+	switch {
+	case err == nil:
+		s.countUnseen(record, inst, lived)
+		return nil
+	case client.KindOf(err) == client.TwinRefused && record.TokenName != "":
+		// What its own authority does not end, that of the role's session does.
+		return s.endByName(ctx, inst, record, lookup)
+	case client.KindOf(err) == client.TwinRefused:
+		return outOfReach(record.ID, fmt.Sprintf("of role %q may still live: %s", record.Role, err))
+	default:
 		return fmt.Errorf("credential %s of role %q may still live: %w", record.ID, record.Role, err)
 	}
-	s.countUnseen(record, inst, lived)
-	return nil
 }
 
 // Forget deletes a record, read at readAt, after the end of its token, and what else remembers the
@@ -145,24 +150,30 @@ func (s *Service) Forget(ctx context.Context, record *ledger.Record, readAt time
 }
 
 // deferRevocation marks a credential due that cannot be revoked now, so that the ledger ends it
-// once ProcessMaker is back, and Vault can let go of the lease. It tells whether it did. While the
-// mount is being disabled it does not: the ledger goes with the mount. ending holds the token of
-// the lease, which is about to go.
-func (s *Service) deferRevocation(record, ending *ledger.Record, failure error) bool {
+// once ProcessMaker is back, and Vault can let go of the lease; so it does with a twin that the lease
+// cannot end, now or later. Otherwise the failure stays one, also while the mount is being disabled:
+// the ledger goes with the mount. ending holds the token of the lease, which is about to go.
+func (s *Service) deferRevocation(record, ending *ledger.Record, failure error) (warning string, err error) {
 	now := s.Clock.Now()
 	since := s.Attempts.Failed(record.ID, now, client.KindOf(failure) == client.Unavailable)
-	if since.IsZero() || now.Sub(since) < DeferAfter || s.host.Tainted() {
-		return false
+	outage := !since.IsZero() && now.Sub(since) >= DeferAfter
+	beyond := errors.Is(failure, ErrOutOfReach) && ending.HasToken() && ending.Token().Twin()
+	if !outage && !beyond || s.host.Tainted() {
+		return "", failure
 	}
 	due := *ending
 	due.Doubt = s.doubtOf(record)
 	if err := s.Ledger.MarkDueFrom(record, &due); err != nil {
 		s.Report.Log(hclog.Warn, record.Subject(), "a revocation could not be handed over to the ledger", "error", err)
-		return false
+		return "", failure
 	}
 	s.ForgetAttempts(record.ID)
+	if beyond {
+		s.Report.Happened(hclog.Warn, telemetry.LedgerDue, record.Subject(), "the end of a credential could not be proved; the ledger goes on trying", "due_as", due.ID, "token_id", due.TokenID, "error", failure)
+		return failure.Error(), nil
+	}
 	s.Report.Happened(hclog.Warn, telemetry.LedgerDue, record.Subject(), "ProcessMaker has been unreachable; the credential is ended by the ledger once it is back", "due_as", due.ID, "token_id", due.TokenID)
-	return true
+	return fmt.Sprintf("credential %s may still live: ProcessMaker has been unreachable for %s, and the engine ends it once it is back", record.ID, DeferAfter), nil
 }
 
 // ForgetAttempts drops what memory holds of a credential's failures.

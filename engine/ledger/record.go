@@ -94,7 +94,8 @@ type Record struct {
 	Doubt
 
 	AccessToken string `json:"access_token,omitempty"`
-	// RefreshToken is kept only where renewals use it.
+	// RefreshToken is kept where renewals use it, and of a twin, which nothing else ends for
+	// certain.
 	RefreshToken string `json:"refresh_token,omitempty"`
 }
 
@@ -122,10 +123,10 @@ func (r *Record) Token() client.Token { return r.TokenOf(r.AccessToken) }
 // HasToken tells whether the record holds its token: that of a personal one may not be made yet.
 func (r *Record) HasToken() bool { return r.AccessToken != "" }
 
-// Hold puts the tokens of grant into the record, the refresh token only where renewals use it.
+// Hold puts the tokens of grant into the record, the refresh token only where it has a use.
 func (r *Record) Hold(grant *client.Grant) {
 	r.HoldToken(grant.Access)
-	if lease.Mode(r.RenewMode) == lease.Refresh {
+	if lease.Mode(r.RenewMode) == lease.Refresh || grant.Access.Twin() {
 		r.RefreshToken = grant.Refresh
 	}
 }
@@ -139,7 +140,9 @@ func (r *Record) HoldToken(token client.Token) {
 // With is a copy of the record that holds token.
 func (r *Record) With(token client.Token) *Record {
 	held := *r
-	held.HoldToken(token)
+	if held.AccessToken != token.Value {
+		held.HoldToken(token)
+	}
 	return &held
 }
 

@@ -186,7 +186,7 @@ func (r *rotation) logIn(ctx context.Context) error {
 	if err != nil {
 		return problem.Explain(err, r.cause(err)+"; nothing was changed")
 	}
-	if r.bearer, err = r.Broker.Register(r.bound, grant.Access, purpose); err != nil {
+	if r.bearer, err = r.Broker.Register(r.bound, grant, purpose); err != nil {
 		return fmt.Errorf("nothing was changed: %w", err)
 	}
 	return nil

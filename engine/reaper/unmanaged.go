@@ -68,7 +68,7 @@ func (r *Reaper) tokensOf(ctx context.Context, bound *role.Binding) (tokens []cl
 	if err != nil {
 		return nil, err
 	}
-	record, err := r.Broker.Register(bound, grant.Access, "status")
+	record, err := r.Broker.Register(bound, grant, "status")
 	if err != nil {
 		return nil, err
 	}

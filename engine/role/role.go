@@ -261,3 +261,6 @@ func (r *Role) MoveTo(url string, given func(field string) bool) error {
 	r.URL = url
 	return nil
 }
+
+// HasBlankEnds tells whether text begins or ends with what newer releases of ProcessMaker cut off.
+func HasBlankEnds(text string) bool { return strings.TrimSpace(text) != text }

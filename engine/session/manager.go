@@ -66,10 +66,14 @@ func (m *Manager) Do(ctx context.Context, bound *role.Binding, exchange func(*Se
 	err = exchange(renewed)
 	if client.KindOf(err) == client.TokenRefused {
 		// ProcessMaker goes on refreshing for a deleted user, so each read would cost a token call.
+		why := "the user is deleted"
+		if renewed.Token().Twin() {
+			why += fmt.Sprintf(", or it is because user and auth client have the same number, %s", renewed.UserID)
+		}
 		err = &problem.Error{
 			Kind: problem.Refused,
-			Text: fmt.Sprintf("ProcessMaker renewed the session of user %q and refuses its token all the same: the user is deleted", renewed.Username),
-			Cure: "Restore the user in ProcessMaker, or give the role another one",
+			Text: fmt.Sprintf("ProcessMaker renewed the session of user %q and refuses its token all the same: %s", renewed.Username, why),
+			Cure: "Restore the user in ProcessMaker, or give the role another one or another auth client",
 			Err:  err,
 		}
 		bound.Gate.Reject(err, m.Clock.Now())
@@ -129,7 +133,7 @@ func (m *Manager) start(ctx context.Context, bound *role.Binding, old *Session) 
 	started := m.draft(bound, grant)
 	started.Username = bound.Username
 	if err := m.adopt(bound, started, old); err != nil {
-		_ = m.Broker.Discard(bound.Instance, started.Token(), started.facts(bound.Name)) // the failure of adopt is told
+		_ = m.Broker.Discard(bound.Instance, grant, started.facts(bound.Name)) // the failure of adopt is told
 		return nil, err
 	}
 	return started, nil
@@ -178,7 +182,7 @@ func (m *Manager) registerOld(bound *role.Binding, old *Session) (*ledger.Record
 	if old == nil || !old.Active() || old.Fingerprint.URL != bound.Config.URL {
 		return nil, nil
 	}
-	return m.Broker.RegisterDue(old.Token(), old.facts(bound.Name))
+	return m.Broker.RegisterDue(old.pair(), old.facts(bound.Name))
 }
 
 // ErrInstanceGone: the config was deleted or moved while a session began.

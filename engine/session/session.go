@@ -15,7 +15,6 @@ import (
 	"vault-plugin-secrets-processmaker/engine/instance"
 	"vault-plugin-secrets-processmaker/engine/ledger"
 	"vault-plugin-secrets-processmaker/engine/role"
-	"vault-plugin-secrets-processmaker/engine/token"
 	"vault-plugin-secrets-processmaker/internal/store"
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
@@ -92,6 +91,10 @@ func (m *Manager) States(ctx context.Context) (map[string]string, error) {
 
 // Token is the access token that the session holds.
 func (s *Session) Token() client.Token { return s.TokenOf(s.AccessToken) }
+
+func (s *Session) pair() *client.Grant {
+	return &client.Grant{Access: s.Token(), Refresh: s.RefreshToken}
+}
 
 // Hold puts the tokens of grant into the session in place of those it held.
 func (s *Session) Hold(grant *client.Grant) {
@@ -271,16 +274,8 @@ func (m *Manager) endPair(inst *instance.Instance, auth client.AuthClient, name 
 	if old.Fingerprint.URL != inst.Config.URL {
 		return fmt.Errorf("the session lives at %s, which this mount is not configured for", old.Fingerprint.URL)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), token.ExchangesTimeout)
-	defer cancel()
-	grant, err := inst.Client.For(client.Caller{Role: name, Kept: true}).RefreshGrant(ctx, auth, old.RefreshToken)
-	if err != nil {
-		m.Broker.NoteLostAnswer(name, err)
-		return m.Broker.Discard(inst, old.Token(), old.facts(name))
+	if err := m.Broker.UseUp(inst, auth, old.RefreshToken, old.facts(name)); err != nil {
+		return m.Broker.Discard(inst, old.pair(), old.facts(name))
 	}
-	if record, err := m.Broker.RegisterDue(grant.Access, old.facts(name)); err == nil {
-		m.Broker.End(inst, record)
-		return nil
-	}
-	return m.Broker.Discard(inst, grant.Access, old.facts(name))
+	return nil
 }

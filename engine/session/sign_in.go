@@ -12,6 +12,7 @@ import (
 	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/engine/ledger"
 	"vault-plugin-secrets-processmaker/engine/role"
+	"vault-plugin-secrets-processmaker/engine/token"
 	"vault-plugin-secrets-processmaker/internal/problem"
 	"vault-plugin-secrets-processmaker/internal/store"
 )
@@ -108,7 +109,7 @@ func (m *Manager) CompleteSignIn(ctx context.Context, bound *role.Binding, calle
 	grant, err := bound.Kept().Grants().CodeGrant(ctx, bound.Auth, pending.RedirectURI, code, pending.Verifier)
 	if err != nil {
 		m.Broker.NoteLostAnswer(bound.Name, err)
-		return nil, explainCode(err)
+		return nil, explainCode(bound.Auth, err)
 	}
 	return m.begin(ctx, bound, grant)
 }
@@ -140,12 +141,14 @@ func (m *Manager) takeSignIn(ctx context.Context, bound *role.Binding, caller, s
 
 // explainCode: what ProcessMaker refuses in a code exchange is the code, the redirect URI or the
 // client, all of them the caller's or operator's to correct.
-func explainCode(err error) error {
+func explainCode(auth client.AuthClient, err error) error {
 	switch client.KindOf(err) {
 	case client.GrantDead, client.BadRequest:
 		return problem.Refuse("ProcessMaker refused the code: it was used, is too old, or belongs to another client", beginAgain)
 	case client.ClientRefused:
-		return problem.Refuse("ProcessMaker refused the auth client or the redirect_uri", "Check client_id, client_secret and redirect_uri, and that the client has the authorization code grant alone")
+		return problem.Refuse("ProcessMaker refused the auth client or the redirect_uri", "Check client_id, client_secret and redirect_uri, that the client has the authorization code grant alone, and after an upgrade of ProcessMaker that its script has hashed the clients' secrets")
+	case client.GrantNotAllowed:
+		return problem.Refuse(fmt.Sprintf("auth client %q exists, but its authorization code grant is off in ProcessMaker", auth.ID), "Turn on \"Enable Authorization Code Grant\" for it at Admin, Auth Clients")
 	case client.GrantNotEnabled:
 		return problem.Refuse("this ProcessMaker has no authorization code grant", "")
 	default:
@@ -156,7 +159,7 @@ func explainCode(err error) error {
 // begin makes a session of a pair that a person or an import brought, if the user may sign in.
 func (m *Manager) begin(ctx context.Context, bound *role.Binding, grant *client.Grant) (*Session, error) {
 	// The record ends the token should the plugin be killed before the session is stored.
-	record, err := m.Broker.Register(bound, grant.Access, "sessions")
+	record, err := m.Broker.Register(bound, grant, "sessions")
 	if err != nil {
 		return nil, err
 	}
@@ -198,6 +201,9 @@ func (m *Manager) checkUser(ctx context.Context, bound *role.Binding, started, o
 			fmt.Sprintf("user %s signed in, but this role is user %s's (session_user_id, or who signed in first until sessions/%s is deleted); the tokens are not kept", started.UserID, pinned, bound.Name),
 			"Sign in as that user, or delete the session for another",
 		)
+	}
+	if err := token.Accepts(ctx, bound, started.Token()); err != nil {
+		return err
 	}
 	user, err := bound.Client.ShowUser(ctx, started.Token(), started.UserID)
 	if err != nil {

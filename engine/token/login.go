@@ -38,8 +38,8 @@ type Broker struct {
 	Writable func() bool
 }
 
-// Login makes a new pair of tokens with the role's password (RFC 6749 §4.3). A refused login is
-// remembered by the role's gate. Explain puts its errors into words.
+// Login makes a new pair of tokens with the role's password (RFC 6749 §4.3) that ProcessMaker
+// accepts. A refused login is remembered by the role's gate. Explain puts its errors into words.
 func (b *Broker) Login(ctx context.Context, bound *role.Binding) (grant *client.Grant, err error) {
 	settle, err := bound.Gate.Enter(ctx, b.Clock.Now)
 	if err != nil {
@@ -51,6 +51,9 @@ func (b *Broker) Login(ctx context.Context, bound *role.Binding) (grant *client.
 	grant, err = b.Try(ctx, bound, bound.Password)
 	if client.KindOf(err) == client.GrantDead {
 		grant, err = b.loginAsChanged(ctx, bound, err)
+	}
+	if err == nil {
+		err = b.admit(ctx, bound, grant)
 	}
 	b.noteLogin(bound, err)
 	return grant, err
@@ -69,14 +72,19 @@ func (b *Broker) Prove(ctx context.Context, bound *role.Binding, password, purpo
 	if err != nil {
 		return err
 	}
-	// Without a record the token is discarded, and the password holds all the same.
-	if record, err := b.Register(bound, grant.Access, purpose); err == nil {
-		b.End(bound.Instance, record)
-	}
+	b.endLogin(bound, grant, purpose)
 	return nil
 }
 
-// Verify is Prove for a password that a caller has typed. A refusal is remembered, by user and auth
+func (b *Broker) endLogin(bound *role.Binding, grant *client.Grant, purpose string) {
+	// Without a record the token is discarded, and the password holds all the same.
+	if record, err := b.Register(bound, grant, purpose); err == nil {
+		b.End(bound.Instance, record)
+	}
+}
+
+// Verify is Prove for a password that a caller has typed, and finds out whether the user's tokens are
+// accepted. A refusal is remembered, by user and auth
 // client, so that nobody can try passwords one after the other.
 func (b *Broker) Verify(ctx context.Context, bound *role.Binding, password, purpose string) (err error) {
 	settle, err := b.Roles.GuessGate(bound, b.Clock.Now()).Enter(ctx, b.Clock.Now)
@@ -86,7 +94,13 @@ func (b *Broker) Verify(ctx context.Context, bound *role.Binding, password, purp
 	// Settled also if the login panics: others wait for it.
 	err = telemetry.ErrPanicked
 	defer func() { settle(err, outcomeOf(err)) }()
-	err = b.Prove(ctx, bound, password, purpose)
+	grant, err := b.Try(ctx, bound, password)
+	if err == nil {
+		err = b.admit(ctx, bound, grant)
+	}
+	if err == nil {
+		b.endLogin(bound, grant, purpose)
+	}
 	return err
 }
 
@@ -152,7 +166,7 @@ func (b *Broker) noteLogin(bound *role.Binding, err error) {
 // isRefusal tells whether err is about the role's own settings: the same login would fail again.
 func isRefusal(err error) bool {
 	switch client.KindOf(err) {
-	case client.GrantDead, client.ClientRefused, client.GrantNotEnabled, client.ScopeRefused:
+	case client.GrantDead, client.ClientRefused, client.GrantNotAllowed, client.GrantNotEnabled, client.ScopeRefused, client.TwinRefused:
 		return true
 	default:
 		return false
@@ -205,10 +219,22 @@ func explainUpstream(bound *role.Binding, failure *client.Error, now time.Time) 
 	switch failure.Kind {
 	case client.GrantDead:
 		told.Text = fmt.Sprintf("ProcessMaker refused the login of user %q: wrong username or password, or the user is deleted or signs in elsewhere (SSO, LDAP)", bound.Username)
+		if role.HasBlankEnds(bound.Password) {
+			told.Text += "; or ProcessMaker cuts off the blank at an end of the password, as its newer releases do"
+		}
 		told.Cure = "Correct username and password of the role"
 	case client.ClientRefused:
-		told.Text = fmt.Sprintf("ProcessMaker refused auth client %q of %s: wrong client_id or client_secret, the client is deleted, or \"Enable Password Grant\" is off for it", bound.Auth.ID, where)
+		told.Text = fmt.Sprintf("ProcessMaker refused auth client %q of %s: wrong client_id or client_secret, the client is deleted, or \"Enable Password Grant\" is off for it; after an upgrade of ProcessMaker also that its script has not hashed the clients' secrets yet", bound.Auth.ID, where)
 		told.Cure = "Correct client_id and client_secret of " + where
+	case client.GrantNotAllowed:
+		told.Text = fmt.Sprintf("auth client %q of %s exists, but its %s is off in ProcessMaker", bound.Auth.ID, where, failure.Operation)
+		told.Cure = "Turn on \"Enable Password Grant\" for it at Admin, Auth Clients, or give " + where + " another auth client"
+	case client.BadRequest:
+		if blank := blankFields(bound); blank != "" {
+			told.Kind = problem.Refused
+			told.Text = fmt.Sprintf("ProcessMaker finds no %s in the login of user %q: blanks alone count as nothing", blank, bound.Username)
+			told.Cure = "Write " + blank + " again"
+		}
 	case client.GrantNotEnabled:
 		told.Text = "this ProcessMaker has no password grant; releases 4.14.0 and 4.14.1 switched it off by mistake"
 		told.Cure = "Upgrade it to 4.14.2 or later"
@@ -224,4 +250,15 @@ func explainUpstream(bound *role.Binding, failure *client.Error, now time.Time) 
 		}
 	}
 	return told
+}
+
+// blankFields names what of a login is nothing but blanks.
+func blankFields(bound *role.Binding) string {
+	var blank []string
+	for _, field := range []struct{ name, value string }{{"client_secret", bound.Auth.Secret}, {"username", bound.Username}, {"password", bound.Password}} {
+		if strings.TrimSpace(field.value) == "" {
+			blank = append(blank, field.name)
+		}
+	}
+	return strings.Join(blank, " and ")
 }

@@ -194,15 +194,21 @@ func (r *refresh) facts() ledger.Facts {
 	return facts
 }
 
+// pair is what the holder had.
+func (r *refresh) pair() *client.Grant {
+	return &client.Grant{Access: r.Token, Refresh: r.RefreshToken}
+}
+
 func (r *refresh) cause(err error) string { return Explain(r.Bound, err, r.Clock.Now()).Error() }
 
 // loginAgain replaces a pair whose chain is lost. The old access token may outlive its refresh
 // token; unless it is known to be dead it is registered as due before the record forgets it.
 func (r *refresh) loginAgain(ctx context.Context, why string, oldIsDead bool) (Outcome, error) {
 	facts := r.facts()
+	oldIsDead = oldIsDead && !r.Token.Twin()
 	if r.Bound.GrantType != role.GrantTypePassword {
 		if !oldIsDead {
-			if err := r.Discard(r.Bound.Instance, r.Token, facts); err != nil {
+			if err := r.Discard(r.Bound.Instance, r.pair(), facts); err != nil {
 				return Outcome{}, err
 			}
 		}
@@ -215,8 +221,8 @@ func (r *refresh) loginAgain(ctx context.Context, why string, oldIsDead bool) (O
 	// Stored before the old one is ended: that takes exchanges, in which the plugin may be killed.
 	var remains *ledger.Record
 	if !oldIsDead {
-		if remains, err = r.RegisterDue(r.Token, facts); err != nil {
-			_ = r.Discard(r.Bound.Instance, grant.Access, facts) // the failure of RegisterDue is told
+		if remains, err = r.RegisterDue(r.pair(), facts); err != nil {
+			_ = r.Discard(r.Bound.Instance, grant, facts) // the failure of RegisterDue is told
 			return Outcome{}, fmt.Errorf("%s; the old token could not be recorded as due, so it was not replaced: %w", why, err)
 		}
 	}
@@ -234,7 +240,7 @@ func (r *refresh) loginAgain(ctx context.Context, why string, oldIsDead bool) (O
 // is discarded: the old pair's next refresh is refused, and the renewal then logs in.
 func (r *refresh) store(grant *client.Grant) error {
 	if err := r.Store(grant); err != nil {
-		_ = r.Discard(r.Bound.Instance, grant.Access, r.facts()) // the failure of Store is told
+		_ = r.Discard(r.Bound.Instance, grant, r.facts()) // the failure of Store is told
 		return err
 	}
 	return nil

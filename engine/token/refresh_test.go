@@ -29,5 +29,5 @@ func TestARenewalEndsBeforeVaultsPatience(t *testing.T) {
 	t.Parallel()
 	// Exchanges, a record for the old token, the new record, and the end of a
 	// token that could not be stored.
-	require.LessOrEqual(t, ExchangesTimeout+2*store.Timeout+endTimeout, 55*time.Second)
+	require.LessOrEqual(t, ExchangesTimeout+2*store.Timeout+EndTimeout, 55*time.Second)
 }

@@ -67,7 +67,9 @@ func (s *started) rest() string {
 func TestAPersonSignsInAtProcessMaker(t *testing.T) {
 	f := newFakeVault(t)
 	f.redirectURI = freeLocation(t)
-	processMaker, err := processmakertest.Start(processmakertest.Config{Seed: t.Name()})
+	passport, err := processmakertest.PassportWanted()
+	require.NoError(t, err)
+	processMaker, err := processmakertest.Start(processmakertest.Config{Seed: t.Name(), Passport: passport})
 	require.NoError(t, err)
 	t.Cleanup(processMaker.Close)
 	f.authorizationURL = processMaker.URL() + "/oauth/authorize?response_type=code&client_id=2&state=" + theState + "&redirect_uri=" + f.redirectURI

@@ -99,6 +99,11 @@ func newMount(t *testing.T, options ...mountOption) *mount {
 func startProcessMaker(t *testing.T, config processmakertest.Config) *processmakertest.Server {
 	t.Helper()
 	config.Seed = rand.Text()
+	if config.Passport == 0 {
+		passport, err := processmakertest.PassportWanted()
+		require.NoError(t, err)
+		config.Passport = passport
+	}
 	pm, err := processmakertest.Start(config)
 	require.NoError(t, err)
 	t.Cleanup(pm.Close)

@@ -103,6 +103,11 @@ func leaseScenes(mount mounttest.Maker) map[string]func(*testing.T) *scene {
 		"issue": func(t *testing.T) *scene {
 			return newScene(mounttest.NewReady(t, mount, nil), func(s *scene) { s.takes("creds/ci") })
 		},
+		"issue to a twin": func(t *testing.T) *scene {
+			h := mounttest.NewTwin(t, mount, nil)
+			h.Pm.SetClientOwner(3, 1)
+			return newScene(h, func(s *scene) { s.takes("creds/ci") })
+		},
 		"issue by a new plugin": func(t *testing.T) *scene {
 			h := mounttest.NewReady(t, mount, nil)
 			h.Restart()

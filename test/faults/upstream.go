@@ -90,3 +90,48 @@ func AWrongPasswordCostsOneLogin(t *testing.T, mount mounttest.Maker) {
 	h.Pm.SetPassword("alice", "another")
 	h.Issue(nil)
 }
+
+// Passport13SaysWhatIsWrong with a login, and the message says what cures it.
+func Passport13SaysWhatIsWrong(t *testing.T, mount mounttest.Maker) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		plain  bool
+		change func(h *mounttest.Mount) map[string]any
+		says   []string
+	}{
+		"grant off": {false, func(h *mounttest.Mount) map[string]any {
+			return map[string]any{"client_id": "5", "client_secret": h.Pm.Client(5).Secret}
+		}, []string{`auth client "5" of the role exists, but its password grant is off`, "Turn on", "Enable Password Grant"}},
+		"grant off, wrong secret": {false, func(h *mounttest.Mount) map[string]any {
+			return map[string]any{"client_id": "2", "client_secret": "wrong"}
+		}, []string{`auth client "2" of the role exists, but its password grant is off`}},
+		"secret of blanks": {false, func(h *mounttest.Mount) map[string]any {
+			return map[string]any{"client_id": "3", "client_secret": " "}
+		}, []string{"finds no client_secret in the login", "Write client_secret again"}},
+		"wrong secret": {false, func(h *mounttest.Mount) map[string]any {
+			return map[string]any{"client_id": "3", "client_secret": "wrong"}
+		}, []string{"wrong client_id or client_secret", "its script has not hashed the clients' secrets yet"}},
+		"secrets not hashed": {true, func(h *mounttest.Mount) map[string]any {
+			return nil
+		}, []string{"its script has not hashed the clients' secrets yet"}},
+		"password with a blank": {false, func(h *mounttest.Mount) map[string]any {
+			h.Pm.SetPassword("alice", "alice's ")
+			return map[string]any{"password": "alice's "}
+		}, []string{"wrong username or password", "cuts off the blank at an end of the password"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := mounttest.NewReady(t, mount, nil, mounttest.Passport13, func(c *processmakertest.Config) { c.PlainSecrets = test.plain })
+			h.MustWrite("roles/ci", test.change(h))
+			for _, says := range test.says {
+				h.RefusedWrite(logical.ReadOperation, "creds/ci", nil, says)
+			}
+		})
+	}
+	h := mounttest.NewReady(t, mount, nil)
+	for field, value := range map[string]string{"password": " alice's", "username": "alice\u00a0"} {
+		resp := h.MustWrite("roles/ci", map[string]any{field: value})
+		require.Contains(t, resp.Warnings[0], field+" begins or ends with a blank")
+		require.Nil(t, h.MustWrite("roles/ci", map[string]any{"ttl": "10m"}), "it is said once")
+	}
+}

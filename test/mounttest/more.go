@@ -216,9 +216,9 @@ func (h *Mount) LateReader() (former *role.Binding) {
 }
 
 // NewSignIn has a role "ci" that a person signs in to.
-func NewSignIn(t *testing.T, factory Maker, role map[string]any) *Mount {
+func NewSignIn(t *testing.T, factory Maker, role map[string]any, configure ...func(*processmakertest.Config)) *Mount {
 	t.Helper()
-	h := New(t, factory)
+	h := New(t, factory, configure...)
 	h.MustWrite("config", h.ConfigData())
 	data := map[string]any{
 		"grant_type": "authorization_code", "credential_type": "personal_access_token", "redirect_uri": Callback,
@@ -248,6 +248,23 @@ func (h *Mount) Begin(username string) (state, code string) {
 		ClientID: 2, Username: username, RedirectURI: query.Get("redirect_uri"),
 		CodeChallenge: query.Get("code_challenge"), CodeChallengeMethod: query.Get("code_challenge_method"),
 	})
+}
+
+// Passport13 is the world in which twins are refused.
+func Passport13(c *processmakertest.Config) { c.Passport = 13 }
+
+// NewTwin has a role "ci" of user 3, who has the number of the mount's auth client.
+func NewTwin(t *testing.T, factory Maker, role map[string]any) *Mount {
+	t.Helper()
+	h := New(t, factory, Passport13)
+	h.Pm.AddUser(processmakertest.User{ID: 3, Username: "twin", Password: "twin's"})
+	h.MustWrite("config", h.ConfigData())
+	data := map[string]any{"username": "twin", "password": "twin's"}
+	for key, value := range role {
+		data[key] = value
+	}
+	h.MustWrite("roles/ci", data)
+	return h
 }
 
 func (h *Mount) Complete(state, code string) (*logical.Response, error) {

@@ -84,7 +84,9 @@ func New(t *testing.T, factory Maker, configure ...func(*processmakertest.Config
 			PluginEnvironment: &logical.PluginEnvironment{VaultVersion: "1.21.1", VaultVersionMetadata: "ent"},
 		},
 	}
-	cfg := processmakertest.Config{Clock: h.Clock.Now}
+	passport, err := processmakertest.PassportWanted()
+	require.NoError(t, err)
+	cfg := processmakertest.Config{Clock: h.Clock.Now, Passport: passport}
 	for _, change := range configure {
 		change(&cfg)
 	}

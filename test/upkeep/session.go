@@ -32,7 +32,7 @@ func TheSessionOfADeletedUser(t *testing.T, mount mounttest.Maker) {
 			h.Clock.Advance(time.Hour)
 			h.Pm.DeleteUser("alice")
 			h.Pm.ResetLog()
-			h.RefusedWrite(logical.ReadOperation, "creds/ci", nil, `session of user "alice" and refuses its token all the same: the user is deleted. Restore the user`)
+			h.RefusedWrite(logical.ReadOperation, "creds/ci", nil, `session of user "alice" and refuses its token all the same: the user is deleted`)
 			require.Equal(t, 1, h.Pm.Count(processmakertest.AnyToken))
 			require.Contains(t, h.Read("status/ci")["cure"], "Restore the user in ProcessMaker, or give the role another one")
 			records := h.RecordIDs()

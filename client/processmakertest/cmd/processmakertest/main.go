@@ -15,7 +15,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strconv"
 	"syscall"
 
 	"vault-plugin-secrets-processmaker/client/processmakertest"
@@ -23,9 +22,6 @@ import (
 
 // passwordClientID is the client of the data set that may use the password grant.
 const passwordClientID = 3
-
-// passportVariable chooses the version of Laravel Passport where no flag does.
-const passportVariable = "PROCESSMAKERTEST_PASSPORT"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -37,7 +33,7 @@ func main() {
 }
 
 func run(ctx context.Context, arguments []string, output io.Writer) error {
-	passport, err := passportWanted()
+	passport, err := processmakertest.PassportWanted()
 	if err != nil {
 		return err
 	}
@@ -47,7 +43,7 @@ func run(ctx context.Context, arguments []string, output io.Writer) error {
 	flags.BoolVar(&config.TLS, "tls", false, "serve https with a certificate of an own authority")
 	flags.IntVar(&config.TokenRequestsPerMinute, "throttle", 0, "token `requests` allowed per minute; 0 means any number, the product has 60")
 	flags.StringVar(&config.Release, "release", processmakertest.DefaultRelease, "product `version` to behave like")
-	flags.IntVar(&config.Passport, "passport", passport, "`version` of Laravel Passport to behave like, 12 or 13; without it "+passportVariable+" counts, or else it is 12")
+	flags.IntVar(&config.Passport, "passport", passport, "`version` of Laravel Passport to behave like, 12 or 13; without it "+processmakertest.PassportVariable+" counts, or else it is 12")
 	flags.BoolVar(&config.League9, "league9", false, "the same as -passport 13")
 	flags.BoolVar(&config.PlainSecrets, "plain-secrets", false, "start with secrets that are not hashed, which Passport 13 refuses")
 	flags.BoolVar(&config.UnmendedPersonalClient, "unmended-personal-client", false, "leave the personal access client without an owner under Passport 13")
@@ -74,19 +70,6 @@ func run(ctx context.Context, arguments []string, output io.Writer) error {
 	}
 	<-ctx.Done()
 	return nil
-}
-
-// passportWanted reads the environment; 0 leaves the choice to the package.
-func passportWanted() (int, error) {
-	text := os.Getenv(passportVariable)
-	if text == "" {
-		return 0, nil
-	}
-	version, err := strconv.Atoi(text)
-	if err != nil {
-		return 0, fmt.Errorf("%s is not a version of Passport: %w", passportVariable, err)
-	}
-	return version, nil
 }
 
 // start starts what the flags ask for.

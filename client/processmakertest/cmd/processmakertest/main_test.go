@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"vault-plugin-secrets-processmaker/client/processmakertest"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -69,7 +71,7 @@ func TestTheEnvironmentChoosesThePassport(t *testing.T) {
 		{"13", []string{"-passport", "12"}, http.StatusUnauthorized},
 		{"", []string{"-league9"}, http.StatusBadRequest},
 	} {
-		t.Setenv(passportVariable, test.variable)
+		t.Setenv(processmakertest.PassportVariable, test.variable)
 		ctx, interrupt := context.WithCancel(t.Context())
 		reader, writer := io.Pipe()
 		ended := make(chan error, 1)
@@ -86,7 +88,7 @@ func TestTheEnvironmentChoosesThePassport(t *testing.T) {
 		require.NoError(t, <-ended)
 	}
 	for _, variable := range []string{"new", "11"} {
-		t.Setenv(passportVariable, variable)
+		t.Setenv(processmakertest.PassportVariable, variable)
 		require.Error(t, run(t.Context(), nil, io.Discard))
 	}
 }
