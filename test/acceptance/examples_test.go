@@ -94,6 +94,12 @@ func TestExamplesAreWellFormed(t *testing.T) {
 		case ".sh":
 			out, err := exec.Command("sh", "-n", filepath.Join("..", "..", "examples", name)).CombinedOutput()
 			assert.NoError(t, err, "%s: %s", name, out)
+		case ".py":
+			checkSyntax(t, name, "python3", "-c", "import sys; compile(open(sys.argv[1]).read(), sys.argv[1], 'exec')")
+		case ".mjs":
+			checkSyntax(t, name, "node", "--check")
+		case ".php":
+			checkSyntax(t, name, "php", "-l")
 		default: // Java and Groovy, for which there is no parser here
 			assert.Contains(t, []string{"spring/ProcessMakerToken.java", "jenkins/Jenkinsfile"}, name)
 			assert.Equal(t, strings.Count(text, "{"), strings.Count(text, "}"), name)
@@ -102,6 +108,17 @@ func TestExamplesAreWellFormed(t *testing.T) {
 			assert.Regexp(t, `(?s)Written[\s#/]+from|Run[\s#/]+with Vault 1\.`, text, name)
 		}
 	}
+}
+
+// checkSyntax gives a file to the interpreter of its language, where there is one.
+func checkSyntax(t *testing.T, name string, command ...string) {
+	t.Helper()
+	if _, err := exec.LookPath(command[0]); err != nil {
+		t.Logf("%s is not checked: no %s on this machine", name, command[0])
+		return
+	}
+	out, err := exec.Command(command[0], append(command[1:], filepath.Join("..", "..", "examples", name))...).CombinedOutput()
+	assert.NoError(t, err, "%s: %s", name, out)
 }
 
 // document is a YAML document.
