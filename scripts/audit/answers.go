@@ -41,6 +41,7 @@ type credential struct {
 	Username     string    `json:"username,omitempty"`
 	UserID       string    `json:"user_id,omitempty"`
 	UserUnknown  bool      `json:"user_unknown,omitempty"`
+	LikelyUser   string    `json:"likely_user,omitempty"`
 	CredentialID string    `json:"credential_id,omitempty"`
 	TokenID      string    `json:"token_id,omitempty"`
 	LastTokenID  string    `json:"last_token_id,omitempty"`
@@ -74,7 +75,7 @@ const (
 func credentialOf(c *trail.Credential, now time.Time) credential {
 	row := credential{
 		Read: c.Read.UTC(), person: personOf(c.Reader), Mount: c.Mount, Role: c.Role,
-		Username: c.Username, UserID: c.UserID, UserUnknown: c.UserUnknown,
+		Username: c.Username, UserID: c.UserID, UserUnknown: c.UserUnknown, LikelyUser: c.LikelyUser,
 		CredentialID: c.ID, TokenID: c.TokenID, LastTokenID: c.LastTokenID, LeaseID: c.LeaseID, Shared: c.Shared,
 		Wrapped: c.Wrapped, Unwrapped: c.Unwrapped.UTC(), Unwrapper: optional(c.Unwrapper),
 		Renewals: c.Renewals, Renewed: c.Renewed.UTC(), Stranger: optional(c.Stranger), Deadline: c.Deadline, State: mayLive,
@@ -136,6 +137,9 @@ func (c *credential) holders() string {
 }
 
 func (c *credential) user() string {
+	if c.LikelyUser != "" {
+		return c.LikelyUser + "?"
+	}
 	if c.UserUnknown {
 		return "unknown"
 	}
@@ -201,7 +205,7 @@ func outlived(_ *query, t *trail.Trail, out rows) {
 			return
 		}
 		r := credentialOf(c, t.Now())
-		cells := []string{clock(r.Read), r.holders(), short(r.Accessor), r.Role, r.user(), hashOr(r.CredentialID), clock(r.Renewed), r.end()}
+		cells := []string{clock(r.Read), r.holders(), r.Accessor, r.Role, r.user(), hashOr(r.CredentialID), clock(r.Renewed), r.end()}
 		out.add(row{c.Read, cells, r})
 	}
 }

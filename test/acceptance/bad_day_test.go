@@ -120,8 +120,10 @@ func (d *badDay) try(command string) (string, error) {
 	cmd := exec.CommandContext(ctx, "sh", "-c", d.translated(command))
 	cmd.Dir = d.dir
 	cmd.Env = cleanEnvironment("HOME="+d.dir, "PATH="+d.dir+":/usr/bin:/bin", "VAULT_ADDR="+d.server.Address,
-		"VAULT_TOKEN="+d.server.RootToken, "VAULT_MAX_RETRIES=0", "VAULT_CLI_NO_COLOR=1", "CURL_CA_BUNDLE=ca.pem",
-		"ADMIN_TOKEN="+d.fills["<admin token>"])
+		"VAULT_TOKEN="+d.server.RootToken, "VAULT_MAX_RETRIES=0", "VAULT_CLI_NO_COLOR=1", "CURL_CA_BUNDLE=ca.pem")
+	if token := d.fills["<admin token>"]; token != "" {
+		require.NoError(d.t, os.WriteFile(filepath.Join(d.dir, "admin-header"), []byte("Authorization: Bearer "+token+"\n"), 0o600))
+	}
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	err := cmd.Run()

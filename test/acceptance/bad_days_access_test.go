@@ -171,8 +171,8 @@ func TestBadDayUserRestored(t *testing.T) {
 }
 
 const (
-	deleteByHand = `curl -s -X DELETE -H "Accept: application/json" -H "Authorization: Bearer $ADMIN_TOKEN" https://bpm.example.com/api/1.0/users/<user_id>/tokens/<token_id>`
-	showByHand   = `curl -s -H "Accept: application/json" -H "Authorization: Bearer $ADMIN_TOKEN" https://bpm.example.com/api/1.0/users/<user_id>/tokens/<token_id>`
+	deleteByHand = `curl -s -X DELETE -H "Accept: application/json" -H @admin-header https://bpm.example.com/api/1.0/users/<user_id>/tokens/<token_id>`
+	showByHand   = `curl -s -H "Accept: application/json" -H @admin-header https://bpm.example.com/api/1.0/users/<user_id>/tokens/<token_id>`
 )
 
 // Tokens that the engine has nothing of any more are found and ended.

@@ -47,7 +47,7 @@ func specialPages() map[string]docPage {
 		"docs/upgrading.md":            upgradePage,
 		"docs/compatibility.md":        compatibilityPage,
 		"docs/performance.md":          performancePage,
-		"docs/audit.md":                {elsewhere: "the tests of audited days, which run the tuning and each query over a log of their own, and the demo"},
+		"docs/audit.md":                {elsewhere: "the tests of audited days, which run the tuning and each query over a log of their own, those of the program beside it, and the demo"},
 		"docs/reliability.md":          {elsewhere: "the tests of bad days, each section with the accident that it is about"},
 		"examples/go-client/README.md": goClientPage,
 	}

@@ -1,6 +1,7 @@
 package trail
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -157,11 +158,15 @@ func (t *Trail) orderOfMount(e *logfile.Entry, mount, rest string) *order {
 	case rest == "credentials/revoke":
 		return t.orderOfFilter(e, mount)
 	case is && strings.HasPrefix(rest, "credentials/"):
-		return &order{how: "credentials/<id>/revoke", proves: leasesOnly, each: func(do func(*Credential)) {
+		o := &order{how: "credentials/<id>/revoke", proves: leasesOnly}
+		o.each = func(do func(*Credential)) {
 			if c := t.live.ids[id]; c != nil {
 				do(c)
+			} else if !e.IsResponse() && !t.dropped.has(id) {
+				t.unplaced = append(t.unplaced, unplaced{t.now, id, Ask{Time: t.now, By: partyOf(e), How: o.how, request: e.Request.ID}})
 			}
-		}}
+		}
+		return o
 	}
 	if role, is := strings.CutPrefix(rest, "roles/"); is && e.Request.Operation == "delete" {
 		each := func(do func(*Credential)) { t.live.shared(mount, role, do) }
@@ -225,6 +230,7 @@ func (t *Trail) ask(o *order, at time.Time, e *logfile.Entry) {
 // refuse takes back what a request asked for that failed.
 func (t *Trail) refuse(o *order, at time.Time, e *logfile.Entry, failure string) {
 	by := partyOf(e)
+	t.unplaced = slices.DeleteFunc(t.unplaced, func(one unplaced) bool { return one.ask.request == e.Request.ID })
 	o.each(func(c *Credential) {
 		ask := c.Ask
 		if ask == nil || ask.request != e.Request.ID {
@@ -236,6 +242,23 @@ func (t *Trail) refuse(o *order, at time.Time, e *logfile.Entry, failure string)
 		c.Refused = ask
 		t.note(c, Event{Time: at, What: "end not reached", By: by, Detail: o.how + ": " + failure})
 	})
+}
+
+// unplaced is an order about a credential that is not known yet: a wrapped one, whose id only the line
+// about its end tells.
+type unplaced struct {
+	at  time.Time
+	id  string
+	ask Ask
+}
+
+// place gives a credential the order that has come before its name.
+func (t *Trail) place(c *Credential) {
+	for i := range t.unplaced {
+		if t.unplaced[i].id == c.ID && c.Ask == nil {
+			c.Ask = &t.unplaced[i].ask
+		}
+	}
 }
 
 // fulfil takes the answer to a request that did not fail.

@@ -44,8 +44,10 @@ type Credential struct {
 	// was.
 	Ask, Refused *Ask
 	End          *End
-	// UserUnknown: the logs do not tell whose rights it has.
+	// UserUnknown: the logs do not tell whose rights it has. LikelyUser is whose all others of its role
+	// were.
 	UserUnknown bool
+	LikelyUser  string
 	// Events are kept for a history only.
 	Events []Event
 

@@ -15,11 +15,7 @@ func (t *Trail) end(c *Credential, end End) {
 	if c.End != nil && sources[c.End.Source] >= sources[end.Source] {
 		return
 	}
-	better := c.End != nil
 	c.End = &end
-	if !better {
-		t.note(c, Event{Time: end.Time, What: "ended", Detail: end.Reason + " (" + end.Source + ")"})
-	}
 	if !c.closing {
 		c.closing = true
 		t.closing = append(t.closing, closing{t.now, c})
@@ -139,6 +135,7 @@ func (t *Trail) name(c *Credential, line *logfile.ServerLine) {
 	}
 	t.live.ids[c.ID] = c
 	t.live.evict(c)
+	t.place(c)
 	if !has(t.Selection.Credentials, c.ID) {
 		t.live.remove(c)
 	}
@@ -155,6 +152,7 @@ func (t *Trail) unread(line *logfile.ServerLine, mount string) *Credential {
 	}
 	t.Notes.Unread++
 	t.live.add(c)
+	t.place(c)
 	return c
 }
 

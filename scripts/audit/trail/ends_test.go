@@ -43,6 +43,7 @@ func TestAPrefixEndsOnlyWhatLiesUnderIt(t *testing.T) {
 		l.Revoke(carol, "revoke-prefix/"+one.LeaseID, true)
 		l.Revoke(carol, "revoke-prefix/processmaker/creds/wrapped/", false)
 		l.Revoke(carol, "revoke-prefix/processmaker/creds/o", true)
+		l.Revoke(carol, "revoke-prefix/processmaker/creds/other/0", true)
 	})
 	require.NotNil(t, f.of("ci").End)
 	require.NotNil(t, f.of("one").End)
@@ -145,6 +146,9 @@ func TestTheEnginesLineSaysWhenAndWhy(t *testing.T) {
 	require.Equal(t, "ledger", f.of("handed").End.Reason, "the end of its lease was not its end")
 	require.Equal(t, "ledger", f.of("late").End.Reason, "ProcessMaker was away at its deadline")
 	require.True(t, f.of("late").End.Time.After(f.of("late").Deadline))
+	require.Len(t, f.order, 5)
+	require.Zero(t, f.Notes.Unread)
+	require.Empty(t, f.live.ids)
 }
 
 func TestWhatHasEndedCannotBeAskedToEnd(t *testing.T) {
@@ -158,6 +162,27 @@ func TestWhatHasEndedCannotBeAskedToEnd(t *testing.T) {
 	})
 	require.Nil(t, f.of("ci").Ask)
 	require.Equal(t, FromEngine, f.of("ci").End.Source)
+}
+
+// The engine's line passes through a pipe, and may come after the answer that says less.
+func TestTheBetterLineMayComeLater(t *testing.T) {
+	t.Parallel()
+	selection := Selection{}
+	f := &followed{Trail: New(&selection), t: t, found: map[string]*Credential{}}
+	f.Credential = func(c *Credential) { f.found[c.Role] = c }
+	f.KeepEvents = true
+	f.take(func(l *madelog.Log) {
+		carol := l.Login("userpass", "carol")
+		c := l.Read(carol, "ci", "alice", hour)
+		l.Do(madelog.Exchange{By: carol, Operation: "update", Path: "processmaker/credentials/" + c.ID + "/revoke"})
+		l.Now = l.Now.Add(50 * time.Millisecond)
+		l.Ended(c, carol, "operator")
+	})
+	f.Finish()
+	c := f.of("ci")
+	require.Equal(t, "operator", c.End.Reason)
+	require.Equal(t, []string{"read", "end asked for", "ended"}, []string{c.Events[0].What, c.Events[1].What, c.Events[2].What})
+	require.Equal(t, "operator (engine's log)", c.Events[2].Detail)
 }
 
 func TestAMountThatIsDisabledEndsItsLeases(t *testing.T) {

@@ -68,15 +68,10 @@ func (s *Selection) matches(c *Credential, users *users) bool {
 // matchesUser: where the logs do not tell whose rights a credential has, that of a role whose user is
 // not known to be another is shown.
 func (s *Selection) matchesUser(c *Credential, users *users) bool {
-	if has(s.Users, c.Username, c.UserID) {
-		c.UserUnknown = !known(c.Username)
-		return true
+	if !known(c.Username) {
+		c.UserUnknown, c.LikelyUser = true, users.likely(c)
 	}
-	if known(c.Username) {
-		return false
-	}
-	c.UserUnknown = true
-	return users.mayBe(c, s.Users)
+	return has(s.Users, c.Username, c.UserID) || c.UserUnknown && users.mayBe(c, s.Users)
 }
 
 // Began is when it was read, or issued, or else ended.
@@ -106,13 +101,13 @@ const mostUsers = 16
 
 // users are those that the reads of each role were for.
 type users struct {
-	seen map[string]map[string]bool
+	seen map[string]map[string]string // by role and name, their ids
 	// written is when a role was written last: its user may be another since.
 	written map[string]time.Time
 }
 
 func newUsers() *users {
-	return &users{seen: map[string]map[string]bool{}, written: map[string]time.Time{}}
+	return &users{seen: map[string]map[string]string{}, written: map[string]time.Time{}}
 }
 
 func (u *users) see(c *Credential) {
@@ -121,10 +116,10 @@ func (u *users) see(c *Credential) {
 	}
 	key := c.Mount + "/" + c.Role
 	if u.seen[key] == nil {
-		u.seen[key] = map[string]bool{}
+		u.seen[key] = map[string]string{}
 	}
-	if len(u.seen[key]) < 2*mostUsers {
-		u.seen[key][c.Username], u.seen[key][c.UserID] = true, true
+	if len(u.seen[key]) < mostUsers {
+		u.seen[key][c.Username] = c.UserID
 	}
 }
 
@@ -134,12 +129,33 @@ func (u *users) wrote(mount, role string, at time.Time) {
 	u.written[mount+"/"+role] = at
 }
 
+// of are the users of the role of a credential; none where they cannot be told.
+func (u *users) of(c *Credential) map[string]string {
+	key := c.Mount + "/" + c.Role
+	if seen := u.seen[key]; len(seen) < mostUsers && !c.Began().Before(u.written[key]) {
+		return seen
+	}
+	return nil
+}
+
 // mayBe tells whether a credential may be one of the given users'.
 func (u *users) mayBe(c *Credential, given []string) bool {
-	key := c.Mount + "/" + c.Role
-	seen := u.seen[key]
-	if len(seen) == 0 || len(seen) >= 2*mostUsers || c.Began().Before(u.written[key]) {
-		return true
+	seen := u.of(c)
+	for name, id := range seen {
+		if has(given, name, id) {
+			return true
+		}
 	}
-	return slices.ContainsFunc(given, func(user string) bool { return seen[user] })
+	return len(seen) == 0
+}
+
+// likely is the one user of a role that others have read.
+func (u *users) likely(c *Credential) string {
+	seen := u.of(c)
+	for name := range seen {
+		if len(seen) == 1 {
+			return name
+		}
+	}
+	return ""
 }

@@ -64,6 +64,13 @@ func TestAnUnknownUserIsShown(t *testing.T) {
 	})
 	require.Equal(t, []string{"rewritten", "unknown"}, f.roles())
 	require.True(t, f.of("unknown").UserUnknown)
+	f = follow(t, Selection{Users: []string{"bob"}, Roles: []string{"another"}}, func(l *madelog.Log) {
+		carol := l.Login("userpass", "carol")
+		l.Read(carol, "another", "bob", hour)
+		l.ReadWrapped(carol, "another", "bob", hour)
+	})
+	require.Len(t, f.order, 2)
+	require.Equal(t, "bob", f.order[1].LikelyUser, "as all others of the role")
 }
 
 func TestALogOfAMountThatIsNotTuned(t *testing.T) {

@@ -59,6 +59,8 @@ type Trail struct {
 	rows    map[string]bool // the requests of the rows shown last
 	mounts  map[string]bool // of the engine, as seen
 	issued  []issued
+	// unplaced are orders about credentials that are not known yet.
+	unplaced []unplaced
 	// nextLook is when it is looked for requests without an answer again.
 	nextLook time.Time
 }
@@ -217,6 +219,9 @@ func (t *Trail) pass() {
 		t.claim(t.issued[0])
 		t.issued = t.issued[1:]
 	}
+	for len(t.unplaced) > 0 && t.now.Sub(t.unplaced[0].at) > unanswered {
+		t.unplaced = t.unplaced[1:]
+	}
 	t.tokens.pass(t.now)
 	t.dropped.pass(t.now)
 	t.giveUp()
@@ -251,6 +256,9 @@ func (t *Trail) settle(c *Credential) {
 	t.live.remove(c)
 	if c.Wrapped && !known(c.ID) {
 		t.Notes.Hidden++
+	}
+	if end := c.End; end != nil {
+		t.note(c, Event{Time: end.Time, What: "ended", Detail: end.Reason + " (" + end.Source + ")"})
 	}
 	if t.Credential != nil && t.Selection.matches(c, t.users) {
 		t.Credential(c)
