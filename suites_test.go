@@ -497,3 +497,12 @@ func TestATwinOnTrialIsNeverUnknown(t *testing.T) {
 	credentials.ATwinOnTrialIsNeverUnknown(t, thisMount)
 }
 func TestPassport13SaysWhatIsWrong(t *testing.T) { faults.Passport13SaysWhatIsWrong(t, thisMount) }
+func TestEveryWriteMayFailAlone(t *testing.T)    { faults.EveryWriteMayFailAlone(t, thisMount) }
+func TestTheBreakerMayBeOpen(t *testing.T)       { faults.TheBreakerMayBeOpen(t, thisMount) }
+func TestTheClockMayBePutBack(t *testing.T)      { faults.TheClockMayBePutBack(t, thisMount) }
+func TestAListHoldsNothingElseUp(t *testing.T) {
+	faults.AListHoldsNothingElseUp(t, thisMount)
+}
+func TestEveryExchangeMayBeCarriedOutLate(t *testing.T) {
+	faults.EveryExchangeMayBeCarriedOutLate(t, thisMount)
+}

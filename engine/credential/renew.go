@@ -49,7 +49,7 @@ func (l Lease) token(record *ledger.Record) client.Token {
 	return token
 }
 
-var errEnded = errors.New("the credential of this lease has ended; read the role again")
+var errEnded = errors.New("the credential of this lease is kept no more: it has ended, is about to, or its record was dropped; read the role again")
 
 type renewal struct {
 	lease.Renewal

@@ -116,11 +116,12 @@ func (r *Reaper) sweep(ctx context.Context, cursor *ledger.Cursor) (total Report
 	now := r.Clock.Now()
 	cursor.Rewind(now)
 	p := r.newPass(credential.ByLedger, func(record *ledger.Record) bool { return !record.Deadline.After(now) })
+	later := map[string][]ledger.ID{}
 	for !total.Unreachable {
 		// The minutes with leftovers come last: what failed before keeps nothing else waiting.
 		buckets := cursor.Buckets(now, sweepBuckets)
 		buckets = slices.Concat(buckets[len(cursor.Left):], buckets[:len(cursor.Left)])
-		report, remain, err := p.endBuckets(ctx, buckets)
+		report, remain, err := p.endBuckets(ctx, buckets, later)
 		total.add(report)
 		if err != nil {
 			return total, err
@@ -134,14 +135,25 @@ func (r *Reaper) sweep(ctx context.Context, cursor *ledger.Cursor) (total Report
 			break
 		}
 	}
+	// A list may take a minute.
+	for bucket, ids := range later {
+		if total.Unreachable {
+			break
+		}
+		total.add(p.endAll(ctx, ids, true))
+		left, err := p.Ledger.List(ctx, bucket)
+		if err != nil {
+			return total, err
+		}
+		cursor.Done(bucket, now, len(left) > 0)
+	}
 	return total, nil
 }
 
-// endBuckets ends what is due in some minutes: first what the record's own token ends, then what has
-// to be looked up by its name. remain tells of each minute that was looked at whether records remain.
-func (p *pass) endBuckets(ctx context.Context, buckets []string) (total Report, remain map[string]bool, err error) {
+// endBuckets ends what the records' own tokens end in some minutes, and tells in later what has to be
+// looked up by name. remain tells of each minute that was looked at whether records remain.
+func (p *pass) endBuckets(ctx context.Context, buckets []string, later map[string][]ledger.ID) (total Report, remain map[string]bool, err error) {
 	remain = map[string]bool{}
-	later, failed := map[string][]ledger.ID{}, map[string]bool{}
 	for _, bucket := range buckets {
 		if err := ctx.Err(); err != nil {
 			return total, remain, err
@@ -151,21 +163,13 @@ func (p *pass) endBuckets(ctx context.Context, buckets []string) (total Report, 
 			return total, remain, err
 		}
 		report := p.endAll(ctx, ids, false)
-		later[bucket], report.later = report.later, nil
-		total.add(report)
-		failed[bucket] = report.Failed > 0
-		remain[bucket] = failed[bucket] || len(later[bucket]) > 0
-		if report.Unreachable {
-			return total, remain, nil
+		delete(later, bucket)
+		if len(report.later) > 0 {
+			later[bucket] = report.later
 		}
-	}
-	for _, bucket := range buckets {
-		if len(later[bucket]) == 0 {
-			continue
-		}
-		report := p.endAll(ctx, later[bucket], true)
+		remain[bucket] = report.Failed > 0 || len(report.later) > 0
+		report.later = nil
 		total.add(report)
-		remain[bucket] = report.Failed > 0 || failed[bucket]
 		if report.Unreachable {
 			break
 		}

@@ -40,7 +40,7 @@ func (m *Manager) LocksInUse() int { return m.sessions.InUse() + m.imports.InUse
 func (m *Manager) Forget(name string) { m.mirrors.Forget(name) }
 
 // ErrOver: the session as the caller knew it was deleted or lost.
-var ErrOver = problem.Conflictf("the session was ended by another request at the same time; try again")
+var ErrOver = problem.Conflictf("the session was deleted or replaced by another request at the same time; try again")
 
 // Do runs an exchange with the session's token. A refused token is renewed; a session that is over
 // is asked for anew. A refusal that a renewal does not mend is remembered by the role's gate.

@@ -12,7 +12,8 @@ const (
 	firstPause = 5 * time.Second
 	// LongestPause is the longest that a refusal is remembered.
 	LongestPause = time.Minute
-	// longestLull is the longest that lost answers are.
+	// firstLull and longestLull are the same for lost answers.
+	firstLull   = 10 * time.Second
 	longestLull = 30 * time.Second
 )
 
@@ -136,12 +137,12 @@ func (g *Gate) settle(onTrial bool, err error, outcome Outcome, now time.Time) {
 	case outcome == Lost && !g.lost:
 		g.lost = true
 	default:
-		longest := LongestPause
+		first, longest := firstPause, LongestPause
 		if outcome == Lost {
-			longest = longestLull
+			first, longest = firstLull, longestLull
 		}
 		g.proved, g.lost = false, outcome == Lost
-		g.pause = min(max(2*g.pause, firstPause), longest)
+		g.pause = min(max(2*g.pause, first), longest)
 		g.refused, g.until = err, now.Add(g.pause)
 	}
 }

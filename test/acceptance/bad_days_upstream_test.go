@@ -59,6 +59,47 @@ func TestBadDayProcessMakerIsDown(t *testing.T) {
 	d.run("vault read processmaker/creds/ci")
 }
 
+func TestBadDayMaintenance(t *testing.T) {
+	t.Parallel()
+	m := newReadyMount(t)
+	d := m.badDay("ProcessMaker is in maintenance mode")
+	kept := m.read("ci")
+	d.fill("lease_id", kept.LeaseID)
+	up := m.pm.Inject(processmakertest.Fault{On: processmakertest.Any, Times: -1, Do: processmakertest.Maintenance(0)})
+	d.hears(d.fails("vault read processmaker/creds/ci"))
+	d.hears(d.run("vault lease renew -increment=2h <lease_id>"))
+	d.hears(d.fails("vault lease revoke -sync <lease_id>"))
+	d.hears(d.run("vault read processmaker/status"))
+	up()
+	assert.True(t, m.accepts(kept.Token))
+	d.hears(d.run("vault read processmaker/status"))
+	d.run("vault lease revoke -sync <lease_id>")
+	assert.Empty(t, m.pm.LiveTokens())
+	d.run("vault read processmaker/creds/ci")
+}
+
+func TestBadDayBadGateway(t *testing.T) {
+	t.Parallel()
+	m := newReadyMount(t)
+	d := m.badDay("The web server answers 502")
+	kept := m.read("ci")
+	d.fill("lease_id", kept.LeaseID)
+	start := m.pm.Inject(processmakertest.Fault{On: processmakertest.Any, Times: -1, Do: processmakertest.BadGateway()})
+	d.hears(d.fails("vault read processmaker/creds/ci"))
+	d.hears(d.run("vault read processmaker/status"))
+	eventually(t, "one request may try", func() bool { return m.get("status")["breaker"] == "half_open" })
+	d.hears(d.run("vault lease renew -increment=2h <lease_id>"))
+	start()
+	eventually(t, "the breaker lets requests through", func() bool {
+		return strings.Contains(words(d.run("vault read processmaker/status")), "reachable true")
+	})
+	d.hears(d.run("vault read processmaker/status"))
+	renewed := m.renew(kept, 7200)
+	assert.True(t, m.accepts(renewed.Token))
+	assert.NotContains(t, strings.Join(renewed.Warnings, " "), "could not be")
+	d.run("vault read processmaker/creds/ci")
+}
+
 func TestBadDayTokenCallsUsedUp(t *testing.T) {
 	t.Parallel()
 	m := newMount(t, throttled(2))

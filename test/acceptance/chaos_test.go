@@ -28,8 +28,8 @@ type chaosPlan struct {
 	expiring int
 }
 
-// outage is how long ProcessMaker is away while leases end.
-const outage = 30 * time.Second
+// usualOutage is how long ProcessMaker is away while leases end.
+const usualOutage = 30 * time.Second
 
 // planChaos reads CHAOS, which is empty or "long", and CHAOS_SEED.
 func planChaos(t *testing.T) chaosPlan {

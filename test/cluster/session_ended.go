@@ -76,7 +76,7 @@ func RenewingADeletedSessionBeginsNone(t *testing.T, mount mounttest.Maker) {
 	h.EndSession()
 	h.Pm.ResetLog()
 	_, err := h.Backend.Engine().Sessions.Renew(ctx, h.Bound("ci"), seen)
-	require.ErrorContains(t, err, "ended")
+	require.ErrorContains(t, err, "deleted or replaced")
 	require.Zero(t, h.Pm.Count())
 	require.Nil(t, h.Session())
 }

@@ -201,8 +201,11 @@ func AnUnseenPairIsCountedOnce(t *testing.T, mount mounttest.Maker) {
 					mounttest.Inject(on, effect)(h)
 				}
 			}
-			_, err := l.TryRenew(context.Background())
+			resp, err := l.TryRenew(context.Background())
 			require.Equal(t, test.fails, err != nil, "%v", err)
+			if err == nil {
+				require.Contains(t, strings.Join(resp.Warnings, " "), "HTTP 500", "what turned a repeat away is told in place of the first cause")
+			}
 			require.EqualValues(t, 0, h.Read("status")["unaccounted"])
 			h.Clock.Advance(20 * time.Second)
 			test.then(h, l)

@@ -54,6 +54,7 @@ func EveryExchangeMayFailInEveryWay(t *testing.T, mount mounttest.Maker) {
 					var happened bool
 					t.Run(fmt.Sprint(nth), func(t *testing.T) {
 						s := prepare(t)
+						s.Answered = s.claimsNoFalseEnd
 						s.Pm.ResetLog()
 						var seen atomic.Int64
 						remove := s.Pm.Inject(processmakertest.Fault{

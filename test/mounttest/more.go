@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
@@ -292,6 +293,12 @@ func NewStatic(t *testing.T, factory Maker, role map[string]any) *Mount {
 func (h *Mount) Counter(name string) int64 {
 	h.T.Helper()
 	return h.Read("status")["counters"].(map[string]any)[name].(int64)
+}
+
+// PutBack puts Vault's clock back, and not ProcessMaker's.
+func (h *Mount) PutBack(d time.Duration) {
+	h.behind.Add(int64(d))
+	h.Clock.Advance(-d)
 }
 
 // Tick is one call of the periodic function and the work that it wakes.

@@ -59,6 +59,8 @@ type Mount struct {
 	System  *logical.StaticSystemView
 	events  *logical.MockEventSender
 	tainted atomic.Bool
+	// behind is how far Vault's clock is behind ProcessMaker's.
+	behind atomic.Int64
 	// answered, if set, is told of every answer.
 	Answered func(to string, resp *logical.Response, err error)
 }
@@ -86,7 +88,7 @@ func New(t *testing.T, factory Maker, configure ...func(*processmakertest.Config
 	}
 	passport, err := processmakertest.PassportWanted()
 	require.NoError(t, err)
-	cfg := processmakertest.Config{Clock: h.Clock.Now, Passport: passport}
+	cfg := processmakertest.Config{Clock: func() time.Time { return h.Clock.Now().Add(time.Duration(h.behind.Load())) }, Passport: passport}
 	for _, change := range configure {
 		change(&cfg)
 	}
