@@ -6,6 +6,10 @@ SHELL := bash
 PLUGIN := vault-plugin-secrets-processmaker
 COVERAGE_MIN ?= 85
 FUZZTIME ?= 10s
+# The acceptance tests that are run with Passport 13 too; "." are all.
+PASSPORT13_RUN ?= ^Test(Creds|Renew|Revoke|PersonalToken|StaticCreds|SignIn|Import|DisablingTheMount|TidyEnds|RotateRole|ConsumersHold|NoSecret|Chaos$$)
+# The version of Laravel Passport that the tests and the demo talk to; 12 without it.
+export PROCESSMAKERTEST_PASSPORT := $(PASSPORT)
 # The acceptance tests that are run with older Vault servers and with OpenBao
 # too; "." are all.
 COMPAT_RUN ?= ^Test(Creds|Renew|Revoke|PersonalToken|StaticCreds|Cluster)
@@ -26,6 +30,7 @@ STEP := scripts/step.sh
 help: ## this list
 	@echo "Targets:"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "PASSPORT=13 has the tests and the demo talk to the next ProcessMaker."
 	@echo "VAULT_BIN=<path> names the Vault server to use; else one is found on PATH, or built once."
 
 .PHONY: build
@@ -41,7 +46,7 @@ dev: build ## run Vault and a ProcessMaker double, set up and ready, until Ctrl-
 	@scripts/dev.sh
 
 .PHONY: test
-test: lint unit $(if $(filter true 1,$(CI)),fuzz) demo-check reproducible acceptance compat ## all checks and tests (with CI=true the fuzz targets too)
+test: lint unit $(if $(filter true 1,$(CI)),fuzz) demo-check reproducible acceptance passport13 compat ## all checks and tests (with CI=true the fuzz targets too)
 	@echo "==> all passed"
 
 .PHONY: lint
@@ -62,6 +67,7 @@ unit: ## unit tests with the race detector, and their coverage
 	@$(STEP) "the image of a release" go -C tools/image test ./...
 	@if [ -n "$(RACE)" ]; then $(STEP) "allocations without the race detector" scripts/gotest.sh -count=1 -run '^TestAllocations' .; fi
 	@$(STEP) "coverage" scripts/coverage.sh coverage.out $(COVERAGE_MIN)
+	@$(STEP) "unit tests with Passport 13" env PROCESSMAKERTEST_PASSPORT=13 scripts/gotest.sh $(RACE) -timeout 20m . ./client ./scripts/authorize
 
 .PHONY: generate
 generate: ## write what can be generated: the OpenAPI file, the tables of docs/api.md, the stored forms
@@ -76,6 +82,7 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 .PHONY: demo-check
 demo-check: build
 	@$(STEP) "demo" scripts/demo.sh
+	@$(STEP) "demo with Passport 13" env PROCESSMAKERTEST_PASSPORT=13 scripts/demo.sh
 
 # acceptance_tests NAME,ARGUMENTS,PACKAGES runs tests through a real Vault.
 define acceptance_tests
@@ -88,6 +95,11 @@ endef
 .PHONY: acceptance
 acceptance: acceptance-plugin ## tests through a real Vault server
 	$(call acceptance_tests,acceptance tests,-timeout 40m,./test/acceptance/... ./test/bench/)
+
+.PHONY: passport13
+passport13: export PROCESSMAKERTEST_PASSPORT := 13
+passport13: acceptance-plugin ## the main acceptance tests with a ProcessMaker on Passport 13
+	$(call acceptance_tests,acceptance tests with Passport 13,-timeout 30m -run '$(PASSPORT13_RUN)',./test/acceptance/...)
 
 .PHONY: chaos
 chaos: export CHAOS := long

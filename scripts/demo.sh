@@ -12,7 +12,7 @@ step() {
 
 start_servers
 vault version
-echo "ProcessMaker (a double of it, over TLS): $pm_url"
+echo "ProcessMaker (a double of it with Passport ${PROCESSMAKERTEST_PASSPORT:-12}, over TLS): $pm_url"
 
 step "An operator mounts the engine, tells it where ProcessMaker is, and makes a role."
 set_up

@@ -12,6 +12,18 @@ import (
 	"vault-plugin-secrets-processmaker/client/processmakertest"
 )
 
+// deadRefreshStatus is what ProcessMaker answers to a used refresh token: before
+// Passport 13 it deviates from RFC 6749 §5.2.
+func deadRefreshStatus(t *testing.T) int {
+	t.Helper()
+	passport, err := processmakertest.PassportWanted()
+	require.NoError(t, err)
+	if passport == 13 {
+		return http.StatusBadRequest
+	}
+	return http.StatusUnauthorized
+}
+
 // importing is a role whose session is brought along.
 var importing = merge(personal, fields{"grant_type": "refresh_token"})
 
@@ -32,7 +44,7 @@ func TestImportOfARefreshToken(t *testing.T) {
 			assert.Equal(t, "alice", answer.Data["username"])
 			assert.False(t, m.accepts(theirs.AccessToken), "the other client's access token")
 			status, _ := form.refresh(m, theirs.RefreshToken)
-			assert.Equal(t, http.StatusUnauthorized, status, "the other client's refresh token")
+			assert.Equal(t, deadRefreshStatus(t), status, "the other client's refresh token")
 			assert.Equal(t, 1, m.pm.LiveRefreshTokens())
 			requireStatus(t, m.tryWrite("sessions/ci", fields{"refresh_token": theirs.RefreshToken}), http.StatusBadRequest, "refresh token")
 
@@ -78,7 +90,7 @@ func TestImportsThatAreRefused(t *testing.T) {
 	requireStatus(t, m.tryWrite("sessions/ci", fields{"refresh_token": others.RefreshToken}), http.StatusBadRequest, "session_user_id")
 	assert.False(t, m.accepts(others.AccessToken))
 	status, _ := requestForms[1].refresh(m, others.RefreshToken)
-	assert.Equal(t, http.StatusUnauthorized, status)
+	assert.Equal(t, deadRefreshStatus(t), status)
 	assert.Len(t, m.pm.LiveTokens(), 1, "the session's")
 	assert.Equal(t, "alice", m.get("sessions/ci")["username"])
 }
