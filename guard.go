@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/vault/sdk/helper/errutil"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-processmaker/internal/fields"
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
@@ -42,7 +43,7 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp
 	}
 	if resp.IsError() {
 		if field := misfitField(resp.Error().Error()); field != "" {
-			return logical.ErrorResponse(misfit(field)), nil
+			return logical.ErrorResponse(b.misfit(req, field)), nil
 		}
 	}
 	return resp, nil
@@ -61,7 +62,7 @@ func (b *backend) HandleExistenceCheck(ctx context.Context, req *logical.Request
 	checked, exists, err = b.Backend.HandleExistenceCheck(ctx, req)
 	if err != nil {
 		if field := misfitField(err.Error()); field != "" {
-			return false, false, errutil.UserError{Err: misfit(field)}
+			return false, false, errutil.UserError{Err: b.misfit(req, field)}
 		}
 	}
 	return checked, exists, err
@@ -78,8 +79,11 @@ func misfitField(complaint string) string {
 	return ""
 }
 
-func misfit(field string) string {
-	return fmt.Sprintf("field %q does not hold what it should; see path-help", field)
+func (b *backend) misfit(req *logical.Request, field string) string {
+	if path := b.Route(req.Path); path != nil && path.Fields[field] != nil {
+		return fields.Misfit(field, path.Fields[field]).Error()
+	}
+	return fmt.Sprintf("field %q has a value of the wrong type; \"vault path-help\" of the path tells what it expects", field)
 }
 
 // longestPath is above any path of this engine with the longest name in it.
@@ -105,7 +109,7 @@ func refuseConfusedSecrets(req *logical.Request) error {
 		switch req.Data[name].(type) {
 		case nil, string, bool, float64, int, int64, json.Number:
 		default:
-			return fmt.Errorf("field %q must be a text", name)
+			return fmt.Errorf("field %q expects a text", name)
 		}
 	}
 	return nil
@@ -136,11 +140,10 @@ func (b *backend) refuseUnknownFields(req *logical.Request) error {
 		return nil
 	}
 	slices.Sort(unknown)
-	fields := strings.Join(slices.Sorted(maps.Keys(path.Fields)), ", ")
-	if fields == "" {
-		fields = "none here"
+	if len(path.Fields) == 0 {
+		return fmt.Errorf("unknown field %s: this path takes no parameters", quoted(unknown))
 	}
-	return fmt.Errorf("unknown field %s; the fields are: %s", quoted(unknown), fields)
+	return fmt.Errorf("unknown field %s; the fields are: %s", quoted(unknown), strings.Join(slices.Sorted(maps.Keys(path.Fields)), ", "))
 }
 
 const longestQuoted = 40

@@ -35,7 +35,7 @@ func (b *backend) metricsPaths() []*framework.Path {
 func (b *backend) readMetrics(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	format := data.Get("format").(string)
 	if format != formatJSON && format != formatPrometheus {
-		return nil, problem.Refusef("format must be one of: %s, %s", formatJSON, formatPrometheus)
+		return nil, problem.Refusef("field \"format\" must be one of: %s, %s", formatJSON, formatPrometheus)
 	}
 	series, err := b.engine.Metrics(ctx, version)
 	if err != nil {

@@ -118,7 +118,7 @@ func TestMetricsOfAMountWithoutConfig(t *testing.T) {
 	require.EqualValues(t, 0, valueOf(t, got["processmaker_overdue_credentials"]))
 	require.NotContains(t, got, "processmaker_reachable")
 	require.Empty(t, h.Read("metrics")["processmaker_role_healthy"])
-	h.RefusedWrite(logical.ReadOperation, "metrics", map[string]any{"format": "xml"}, "format must be one of: json, prometheus")
+	h.RefusedWrite(logical.ReadOperation, "metrics", map[string]any{"format": "xml"}, `field "format" must be one of: json, prometheus`)
 }
 
 // A role that is gone leaves no series behind: labels must not grow without bound.

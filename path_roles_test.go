@@ -81,7 +81,7 @@ func TestRoleRefusals(t *testing.T) {
 		"client without secret": {map[string]any{"client_id": "4"}, "go together"},
 		"blank in client":       {map[string]any{"client_id": " 4", "client_secret": "S3CRET"}, "blank"},
 		"unknown field":         {map[string]any{"passwort": "S3CRET"}, `"passwort"`},
-		"password is a list":    {map[string]any{"password": []any{"S3CRET"}}, "must be a text"},
+		"password is a list":    {map[string]any{"password": []any{"S3CRET"}}, "expects a text"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, operation := range []logical.Operation{logical.UpdateOperation, logical.PatchOperation} {

@@ -52,10 +52,42 @@ func (in *Input) value(name string) (value any, given bool) {
 	value, _, err := in.Data.GetOkErr(name)
 	if err != nil {
 		// The framework's text may quote the value.
-		in.Err = fmt.Errorf("field %q does not hold what it should", name)
+		in.Err = Misfit(name, in.Data.Schema[name])
 		return nil, false
 	}
 	return value, true
+}
+
+// Misfit is the error about a value of the wrong type. It repeats nothing of the value.
+func Misfit(name string, schema *framework.FieldSchema) error {
+	return fmt.Errorf("field %q expects %s", name, expected(schema))
+}
+
+func expected(schema *framework.FieldSchema) string {
+	switch schema.Type {
+	case framework.TypeBool:
+		return "true or false"
+	case framework.TypeInt:
+		return "a whole number such as 20"
+	case framework.TypeDurationSecond:
+		return "a duration such as 90s, 15m or 24h"
+	case framework.TypeCommaStringSlice:
+		return "a list such as read,write"
+	default:
+		return "a text"
+	}
+}
+
+// brief leaves out the zeros of a duration's text.
+func brief(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 // misfit refuses what the framework would silently convert: a truth, or nothing, to another value.
@@ -64,7 +96,7 @@ func misfit(name string, raw any, wanted framework.FieldType) error {
 	isText := wanted == framework.TypeString
 	switch {
 	case isText && truth:
-		return fmt.Errorf("field %q must be a text", name)
+		return fmt.Errorf("field %q expects a text", name)
 	case !isText && wanted != framework.TypeCommaStringSlice && raw == "":
 		return fmt.Errorf("field %q is empty: leave it out, or set its default back with a PATCH and null", name)
 	default:
@@ -108,7 +140,7 @@ func (in *Input) Choice(name string, into *string) {
 			return nil
 		}
 		// The value is left out: it may be a secret in the wrong field.
-		return fmt.Errorf("%s does not hold one of its values, which are: %s", name, strings.Join(allowed, ", "))
+		return fmt.Errorf("field %q must be one of: %s", name, strings.Join(allowed, ", "))
 	})
 }
 
@@ -133,7 +165,7 @@ func (in *Input) fraction(name string) bool {
 	if number == math.Trunc(number) {
 		return false
 	}
-	in.Err = fmt.Errorf("%s has to be a whole number", name)
+	in.Err = fmt.Errorf("field %q expects a whole number, without a fraction", name)
 	return true
 }
 
@@ -145,7 +177,7 @@ func (in *Input) Number(name string, into *int, least, most int) {
 	}
 	number, _ := value.(int)
 	if number < least || number > most {
-		in.Err = fmt.Errorf("%s cannot be %d: it lies between %d and %d", name, number, least, most)
+		in.Err = fmt.Errorf("field %q expects a whole number from %d to %d, and %d was given", name, least, most, number)
 		return
 	}
 	*into = number
@@ -160,7 +192,7 @@ func (in *Input) Duration(name string, into *time.Duration, least, most time.Dur
 	seconds, _ := value.(int)
 	duration := time.Duration(seconds) * time.Second
 	if duration < least || duration > most {
-		in.Err = fmt.Errorf("%s cannot be %s: it lies between %s and %s", name, duration, least, most)
+		in.Err = fmt.Errorf("field %q expects a duration such as 90s, 15m or 24h (%s to %s), and %s was given", name, brief(least), brief(most), brief(duration))
 		return
 	}
 	*into = duration

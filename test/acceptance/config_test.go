@@ -102,15 +102,19 @@ func TestConfigVerifiesTheConnection(t *testing.T) {
 	}))
 	t.Cleanup(other.Close)
 
-	config := m.configFields(fields{"url": other.URL})
+	config := m.configFields(fields{"url": other.URL, "verify_connection": true})
 	requireStatus(t, m.tryWrite("config", config), http.StatusBadRequest, "processmaker")
 	assert.Nil(t, m.get("config"), "stored although refused")
 
 	m.pm.GoOffline()
-	requireStatus(t, m.tryWrite("config", m.configFields(nil)), http.StatusBadRequest, "verify_connection")
+	requireStatus(t, m.tryWrite("config", m.configFields(fields{"verify_connection": true})), http.StatusBadRequest, "verify_connection")
 	assert.Nil(t, m.get("config"), "stored although refused")
-	m.writeConfig(fields{"verify_connection": false})
+	m.writeConfig(nil)
 	require.NoError(t, m.pm.GoOnline())
+	// ProcessMaker's API answers a wrong path like a right one.
+	wrong := m.configFields(fields{"url": m.pm.URL() + "/wrong", "verify_connection": true})
+	requireStatus(t, m.tryWrite("config", wrong), http.StatusBadRequest, "token endpoint")
+	m.writeConfig(fields{"verify_connection": true})
 	m.writeRole("ci", nil)
 	m.read("ci")
 }

@@ -64,7 +64,7 @@ func (l *sessionLeakTest) requireEveryOperation() {
 func (l *sessionLeakTest) driveOversight() {
 	l.t.Helper()
 	look := func() {
-		for _, path := range []string{"status", "status/ci", "status/app", "status/people", "status/imported", "config", "roles/people"} {
+		for _, path := range []string{"metrics", "status", "status/ci", "status/app", "status/people", "status/imported", "config", "roles/people"} {
 			l.attempt(http.MethodGet, path, nil)
 			_, _ = l.client.Logical().ReadWithData(l.at(path), map[string][]string{"foreign": {"true"}})
 		}

@@ -100,7 +100,7 @@ func ValuesThatCouldBeMisread(t *testing.T, mount mounttest.Maker) {
 		{"config", `"token_requests_per_minute" is empty`, config(map[string]any{"token_requests_per_minute": ""})},
 		{"config", `"verify_connection" is empty`, map[string]any{"verify_connection": ""}},
 		{"roles/ci", `"rotation_period" is empty`, map[string]any{"rotation_period": ""}},
-		{"roles/ci", `"password" must be a text`, map[string]any{"password": true}},
+		{"roles/ci", `"password" expects a text`, map[string]any{"password": true}},
 		{"config", "url has a port", config(map[string]any{"url": "https://127.0.0.1:99999"})},
 		{"config", "url has a port", config(map[string]any{"url": "https://127.0.0.1:0"})},
 		{"config", "url has a port", config(map[string]any{"url": "https://127.0.0.1:"})},
