@@ -116,10 +116,11 @@ func refuseConfusedSecrets(req *logical.Request) error {
 }
 
 // refuseUnknownFields makes a mistyped field name an error: ignoring it could mean another renewal
-// mode, or a lost secret. Lists are left alone: some clients give them all parameters.
+// mode, a lost secret, or a list of everything. Lists without fields are left alone: some clients
+// give them all parameters.
 func (b *backend) refuseUnknownFields(req *logical.Request) error {
 	switch req.Operation {
-	case logical.ReadOperation, logical.CreateOperation, logical.UpdateOperation, logical.PatchOperation, logical.DeleteOperation:
+	case logical.ReadOperation, logical.ListOperation, logical.CreateOperation, logical.UpdateOperation, logical.PatchOperation, logical.DeleteOperation:
 	default:
 		return nil
 	}
@@ -127,7 +128,7 @@ func (b *backend) refuseUnknownFields(req *logical.Request) error {
 		return nil // as with most reads, which need not be routed twice
 	}
 	path := b.Route(req.Path)
-	if path == nil {
+	if path == nil || req.Operation == logical.ListOperation && len(path.Fields) == 0 {
 		return nil
 	}
 	var unknown []string

@@ -197,5 +197,5 @@ func (b *backend) deleteConfig(ctx context.Context, req *logical.Request, _ *fra
 		return nil, nil
 	}
 	b.engine.Report.Happened(hclog.Debug, telemetry.ConfigDeleted, telemetry.OfConfig(), "config deleted; what is needed to end live credentials is kept")
-	return warned(fmt.Sprintf("%d credentials still live at %s. They can be revoked as before; end all of them with: vault write %stidy all=true", live, previous.Config.URL, req.MountPoint)), nil
+	return warned(fmt.Sprintf("%d credentials still live at %s. They can be revoked as before; end all of them with: vault write %scredentials/revoke all=true", live, previous.Config.URL, req.MountPoint)), nil
 }

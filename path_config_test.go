@@ -281,7 +281,7 @@ func TestDeletingTheConfigErasesItsSecrets(t *testing.T) {
 	l := h.Issue(nil)
 	resp, err := h.Do(logical.DeleteOperation, "config", nil)
 	require.NoError(t, err)
-	require.Contains(t, resp.Warnings[0], "vault write processmaker/tidy all=true")
+	require.Contains(t, resp.Warnings[0], "vault write processmaker/credentials/revoke all=true")
 	entry, err := h.Storage.Storage.Get(context.Background(), "config")
 	require.NoError(t, err)
 	require.NotContains(t, string(entry.Value), secret)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -16,7 +17,31 @@ const credentialHelp = `
 The credential_id stands in the answer that handed the token out, in its lease,
 in the name of a personal access token at ProcessMaker, and in the audit log
 once the mount is tuned for it. Reading says whose the credential is, never its
-token. What is not found was ended already.
+token. What is not found was ended, is mistyped, or was handed out after the
+backup that Vault's storage was restored from.
+`
+
+const credentialListHelp = `
+Credentials come in the order of their ids, which is that of their deadlines to
+the minute. role, username, user_id and entity_id leave out what does not match
+all that are given. A page with more behind it warns, and says which "after" to
+ask for next. "vault list -detailed <mount>/credentials" shows the first page,
+"vault read <mount>/credentials list=true role=<name>" takes parameters.
+
+It looks at every record of the mount: it is for operators, not for readers.
+`
+
+const credentialsRevokeHelp = `
+For incident response: every credential that matches all of role, username,
+user_id and entity_id that are given, or with all=true every one of the mount,
+is ended at ProcessMaker now, with whatever else bears its name. Their leases can
+then neither be renewed nor do any harm, and go at their own end. dry_run=true
+only counts them.
+
+The answer counts what matched, what was ended and what could not be, and says
+why of the first 20 of those. What failed stays: call again, or leave it to its
+lease and its deadline. A personal access token that may still be on its way to
+its reader fails; call again two minutes later.
 `
 
 const credentialRevokeHelp = `
@@ -34,7 +59,24 @@ func (b *backend) credentialPaths() []*framework.Path {
 	const pattern = "credentials/(?P<credential_id>[0-9a-v]+)"
 	id := &framework.FieldSchema{Type: framework.TypeString, Required: true, Description: "Id of the credential.", DisplayAttrs: display("Credential ID", "")}
 	force := &framework.FieldSchema{Type: framework.TypeBool, Description: "Drop a record that cannot be read, or that nobody can look up; its token is not ended.", DisplayAttrs: display("Force", "")}
+	selection := selectionFields()
+	listing := maps.Clone(selection)
+	listing["after"] = &framework.FieldSchema{Type: framework.TypeString, Query: true, Description: "Id behind which the page begins.", DisplayAttrs: display("After", "")}
+	listing["limit"] = &framework.FieldSchema{Type: framework.TypeInt, Query: true, Default: usualPage, Description: "How many credentials a page holds, up to 10000.", DisplayAttrs: display("Limit", "")}
+	revoking := maps.Clone(selection)
+	revoking["all"] = &framework.FieldSchema{Type: framework.TypeBool, Description: "Every credential of the mount.", DisplayAttrs: display("All", "")}
+	revoking["dry_run"] = &framework.FieldSchema{Type: framework.TypeBool, Description: "Count them, and end none.", DisplayAttrs: display("Dry run", "")}
 	return []*framework.Path{
+		path("credentials/?$", `Which credentials live, and whose they are.`, credentialListHelp, listing, map[logical.Operation]framework.OperationHandler{
+			logical.ListOperation: onActive(b.listCredentials, named{"list", "credentials"}, "List the credentials that live.", responds("The credentials.", map[string]*framework.FieldSchema{
+				"keys":     {Type: framework.TypeStringSlice, Description: "Ids of the credentials."},
+				"key_info": {Type: framework.TypeMap, Description: "By id, the facts of each but its token."},
+			})),
+		}),
+		// Before the path of one credential, whose pattern it fits.
+		path("credentials/revoke", `Ends every credential of a role, a user or an entity at once.`, credentialsRevokeHelp, revoking, map[logical.Operation]framework.OperationHandler{
+			logical.UpdateOperation: onActive(b.revokeCredentials, named{"revoke", "credentials"}, "End every credential of a role, a user, an entity or the mount at once.", responds("What was done.", revokedAnswerFields())),
+		}),
 		path(pattern, `Who has a credential, and until when.`, credentialHelp, map[string]*framework.FieldSchema{"credential_id": id}, map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation: onActive(b.readCredential, named{"look-up", "credential"}, "Look a credential up by its id, without its token.", responds("The credential.", recordAnswerFields())),
 		}),
@@ -58,26 +100,136 @@ func (b *backend) readCredential(ctx context.Context, _ *logical.Request, data *
 		return nil, err
 	}
 	record, err := b.engine.Reaper.Find(ctx, id)
-	if err != nil || record == nil {
+	if err != nil {
 		return nil, err
 	}
-	return &logical.Response{Data: map[string]any{
-		"credential_id":   string(id),
-		"state":           string(record.State),
-		"role":            record.Role,
-		"credential_type": record.Fingerprint.CredentialType,
-		"renew_mode":      record.RenewMode,
-		"shared":          record.Shared,
-		"client_id":       record.Fingerprint.ClientID,
-		"user_id":         record.UserID,
-		"username":        record.Username,
-		"token_id":        record.TokenID,
-		"token_name":      record.TokenName,
-		"entity_id":       record.EntityID,
-		"display_name":    record.DisplayName,
-		"issue_time":      timeText(record.IssueTime),
-		"deadline":        timeText(record.Deadline),
-	}}, nil
+	answer := inventoryFacts(record, b.engine.Credentials.Attempts.Why(record.ID))
+	answer["credential_id"] = string(id)
+	answer["credential_type"] = record.Fingerprint.CredentialType
+	answer["shared"] = record.Shared
+	answer["client_id"] = record.Fingerprint.ClientID
+	answer["token_id"] = record.TokenID
+	answer["token_name"] = record.TokenName
+	return &logical.Response{Data: answer}, nil
+}
+
+// inventoryFacts are what a listing says of a credential; why is the last failure to end it.
+func inventoryFacts(record *ledger.Record, why error) map[string]any {
+	facts := map[string]any{
+		"state":        string(record.State),
+		"role":         record.Role,
+		"renew_mode":   record.RenewMode,
+		"user_id":      record.UserID,
+		"username":     record.Username,
+		"entity_id":    record.EntityID,
+		"display_name": record.DisplayName,
+		"issue_time":   timeText(record.IssueTime),
+		"deadline":     timeText(record.Deadline),
+		"last_error":   "",
+	}
+	if why != nil {
+		facts["last_error"] = why.Error()
+	}
+	return facts
+}
+
+const (
+	usualPage   = 1000
+	largestPage = 10000
+)
+
+func selectionFields() map[string]*framework.FieldSchema {
+	field := func(name, description string) *framework.FieldSchema {
+		return &framework.FieldSchema{Type: framework.TypeString, Query: true, Description: description, DisplayAttrs: display(name, "")}
+	}
+	return map[string]*framework.FieldSchema{
+		"role":      field("Role", "Only credentials of this role."),
+		"username":  field("User name", "Only credentials of the ProcessMaker user of this name."),
+		"user_id":   field("User ID", "Only credentials of the ProcessMaker user of this number."),
+		"entity_id": field("Entity ID", "Only credentials that were handed out to this Vault entity."),
+	}
+}
+
+func selected(data *framework.FieldData) reaper.Selection {
+	text := func(name string) string { return data.Get(name).(string) }
+	return reaper.Selection{Role: text("role"), Username: text("username"), UserID: text("user_id"), EntityID: text("entity_id")}
+}
+
+func (b *backend) listCredentials(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	after, limit := ledger.ID(data.Get("after").(string)), data.Get("limit").(int)
+	if after != "" {
+		if _, err := ledger.ParseID(string(after)); err != nil {
+			return nil, problem.Refusef("after: %s", err)
+		}
+	}
+	if limit < 1 || limit > largestPage {
+		return nil, problem.Refusef("limit must be between 1 and %d", largestPage)
+	}
+	page, next, err := b.engine.Reaper.Inventory(ctx, selected(data), after, limit)
+	if err != nil {
+		return nil, err
+	}
+	ids, facts := make([]string, 0, len(page)), make(map[string]any, len(page))
+	for _, one := range page {
+		ids = append(ids, string(one.ID))
+		if one.Record == nil {
+			facts[string(one.ID)] = map[string]any{"state": "unreadable", "last_error": one.Why.Error()}
+			continue
+		}
+		facts[string(one.ID)] = inventoryFacts(one.Record, one.Why)
+	}
+	resp := logical.ListResponseWithInfo(ids, facts)
+	if next != "" {
+		resp.AddWarning(fmt.Sprintf("there may be more: the next page is that with after=%s", next))
+	}
+	return resp, nil
+}
+
+func (b *backend) revokeCredentials(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	chosen, all := selected(data), data.Get("all").(bool)
+	if all == (chosen != reaper.Selection{}) {
+		return nil, problem.Refusef("give role, username, user_id or entity_id, or all=true alone")
+	}
+	report, err := b.engine.Reaper.EndSelected(ctx, chosen, data.Get("dry_run").(bool))
+	if err != nil {
+		return nil, err
+	}
+	resp := endedAnswer(report)
+	resp.Data["matched"] = report.Matched
+	if report.Failed > 0 {
+		resp.AddWarning(fmt.Sprintf("%d credentials could not be ended and may still live; failures says why", report.Failed))
+	}
+	if report.Cut {
+		resp.AddWarning("the time was up before all credentials were looked at: call again")
+	}
+	return resp, nil
+}
+
+// endedAnswer tells what a pass over credentials did.
+func endedAnswer(report reaper.Report) *logical.Response {
+	failures := make([]map[string]any, 0, len(report.Failures))
+	for _, failure := range report.Failures {
+		failures = append(failures, map[string]any{"credential_id": string(failure.ID), "role": failure.Role, "reason": failure.Why.Error()})
+	}
+	resp := &logical.Response{Data: map[string]any{"ended": report.Ended, "failed": report.Failed, "failures": failures}}
+	if report.Unreadable != nil {
+		resp.AddWarning(report.Unreadable.Error())
+	}
+	return resp
+}
+
+func endedAnswerFields() map[string]*framework.FieldSchema {
+	return map[string]*framework.FieldSchema{
+		"ended":    always(framework.TypeInt, "Credentials that were ended."),
+		"failed":   always(framework.TypeInt, "Credentials that could not be ended now."),
+		"failures": always(framework.TypeSlice, "credential_id, role and reason of the first 20 of those."),
+	}
+}
+
+func revokedAnswerFields() map[string]*framework.FieldSchema {
+	fields := endedAnswerFields()
+	fields["matched"] = always(framework.TypeInt, "Credentials that were to be ended; with dry_run, that would be.")
+	return fields
 }
 
 func (b *backend) revokeCredential(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
@@ -93,7 +245,7 @@ func (b *backend) revokeCredential(ctx context.Context, _ *logical.Request, data
 		return nil, err
 	}
 	return warned(fmt.Sprintf("the record was dropped and the token of credential %s was not ended: it lives up to a year from its issue. "+
-		"A personal access token is named \"%s\" in ProcessMaker, and status/<role> foreign=true lists it: delete it there. "+
+		"A personal access token is named \"%s\" in ProcessMaker, and status/<role> unmanaged=true lists it: delete it there. "+
 		"That of a login has no name: end those of its auth client with \"php artisan processmaker:revoke-oauth-access-tokens\" on ProcessMaker's server", id, ledger.TokenName(b.engine.Ledger.Mount(), "<role>", id))), nil
 }
 
@@ -114,5 +266,6 @@ func recordAnswerFields() map[string]*framework.FieldSchema {
 		"display_name":    alwaysText("Vault's display name of the token that read it."),
 		"issue_time":      alwaysText("When it was handed out (RFC 3339)."),
 		"deadline":        alwaysText("When it is dead whatever happens (RFC 3339)."),
+		"last_error":      alwaysText("Why the last attempt to end it failed, since the plugin started."),
 	}
 }

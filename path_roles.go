@@ -271,7 +271,7 @@ func (b *backend) deleteRole(ctx context.Context, req *logical.Request, data *fr
 	if previous == nil || previous.CredentialType != role.CredentialTypePersonalToken {
 		return nil, nil
 	}
-	return warned(fmt.Sprintf("personal access tokens of role %q end with their leases. Those whose lease is lost can be found by their name only while the role has a session: it is gone now, so delete what remains of \"vault:%s:%s:\" in ProcessMaker, or next time write %stidy role=%s first", name, b.engine.Ledger.Mount(), name, req.MountPoint, name)), nil
+	return warned(fmt.Sprintf("personal access tokens of role %q end with their leases. Those whose lease is lost can be found by their name only while the role has a session: it is gone now, so delete what remains of \"vault:%s:%s:\" in ProcessMaker, or next time write %scredentials/revoke role=%s first", name, b.engine.Ledger.Mount(), name, req.MountPoint, name)), nil
 }
 
 func (b *backend) listRoles(ctx context.Context, _ *logical.Request, _ *framework.FieldData) (*logical.Response, error) {

@@ -27,8 +27,8 @@ rotation is refused where there are any, unless update_all=true, which stores th
 new password with all of them. Whatever else knows the old password, another
 mount, a person, stops working too.
 
-No token ends by a change of the password. tidy with role=<name> ends those that
-this mount has handed out.
+No token ends by a change of the password. credentials/revoke with role=<name>
+ends those that this mount has handed out.
 `
 
 func (b *backend) rotateRolePaths() []*framework.Path {

@@ -29,7 +29,7 @@ func TestRotateRole(t *testing.T) {
 			resp := h.MustWrite("rotate-role/ci", nil)
 			require.Equal(t, map[string]any{"username": "alice", "roles": []string{"ci"}, "rotated_time": "2026-03-01T12:00:00Z"}, resp.Data)
 			h.CheckFields(rotateRoleAnswerFields(), resp.Data)
-			require.Contains(t, strings.Join(resp.Warnings, "\n"), "vault write processmaker/tidy role=ci")
+			require.Contains(t, strings.Join(resp.Warnings, "\n"), "vault write processmaker/credentials/revoke role=ci")
 
 			require.NotEqual(t, old, h.Password())
 			require.Equal(t, h.Password(), h.StoredPassword("ci"))

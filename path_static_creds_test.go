@@ -158,13 +158,13 @@ func TestStaticRefusals(t *testing.T) {
 	require.Equal(t, 1, h.Pm.Count(processmakertest.PasswordGrant))
 }
 
-func TestASharedCredentialThatWasTidiedIsNotSharedAnyMore(t *testing.T) {
+func TestASharedCredentialThatWasEndedIsNotSharedAnyMore(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"access_token", "personal_access_token"} {
 		h := newStaticHarness(t, map[string]any{"credential_type": kind})
 		first := h.Read("static-creds/ci")
 		h.Clock.Advance(time.Minute)
-		resp, err := h.Do(logical.UpdateOperation, "tidy", map[string]any{"role": "ci"})
+		resp, err := h.Do(logical.UpdateOperation, "credentials/revoke", map[string]any{"role": "ci"})
 		require.NoError(t, err)
 		require.Equal(t, 1, resp.Data["ended"])
 		require.False(t, h.Pm.Accepts(first["access_token"].(string)))

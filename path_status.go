@@ -29,10 +29,11 @@ node that answers.
 `
 
 const roleStatusHelp = `
-With foreign=true the answer also lists the personal access tokens of the role's
-user that this mount did not make: a token can make others, which do not end
-with it. They are only listed. For a role that hands out access tokens, this
-costs one login.
+With unmanaged=true the answer also lists the personal access tokens of the
+role's user that no record of this mount knows: a token can make others, which do
+not end with it, and a restored backup knows none that were made after it. All
+tokens of one name are listed where there is more than one. They are only listed.
+For a role that hands out access tokens, this costs one login.
 `
 
 var statusCounters = []string{
@@ -42,8 +43,8 @@ var statusCounters = []string{
 
 func (b *backend) statusPaths() []*framework.Path {
 	fields := map[string]*framework.FieldSchema{
-		"name":    nameField(display("Role", "")),
-		"foreign": {Type: framework.TypeBool, Query: true, Description: "List the personal access tokens of the role's user that this mount did not make.", DisplayAttrs: display("Foreign tokens", "")},
+		"name":      nameField(display("Role", "")),
+		"unmanaged": {Type: framework.TypeBool, Query: true, Description: "List the personal access tokens of the role's user that no record knows, and all of a name that more than one bears.", DisplayAttrs: display("Unmanaged tokens", "")},
 	}
 	return []*framework.Path{
 		path("status", `How the mount and its ProcessMaker are, without secrets.`, statusHelp, nil, map[logical.Operation]framework.OperationHandler{
@@ -143,7 +144,7 @@ func (b *backend) readRoleStatus(ctx context.Context, _ *logical.Request, data *
 		return nil, err
 	}
 	resp := &logical.Response{Data: answer}
-	if data.Get("foreign").(bool) {
+	if data.Get("unmanaged").(bool) {
 		return resp, b.addUnmanaged(ctx, entry.Name, resp)
 	}
 	return resp, nil
@@ -162,7 +163,7 @@ func (b *backend) addUnmanaged(ctx context.Context, name string, resp *logical.R
 	for _, token := range found.Tokens {
 		tokens = append(tokens, map[string]any{"id": token.ID, "name": token.Name, "created_time": timeText(token.CreatedTime)})
 	}
-	resp.Data["foreign_tokens"] = tokens
+	resp.Data["unmanaged_tokens"] = tokens
 	if found.Unreadable != nil {
 		resp.AddWarning("the token of a record that cannot be read may be among them: " + found.Unreadable.Error())
 	}
@@ -228,7 +229,7 @@ func roleStatusAnswerFields() map[string]*framework.FieldSchema {
 		"password_rotation_error": alwaysText("Why the latest rotation of the password by schedule failed, since the plugin started."),
 		"last_vault_rotation":     alwaysText("When the shared credential was made (RFC 3339)."),
 		"next_vault_rotation":     alwaysText("When it is to be replaced (RFC 3339)."),
-		"foreign_tokens":          {Type: framework.TypeSlice, Description: "With foreign=true: id, name and created_time of each."},
+		"unmanaged_tokens":        {Type: framework.TypeSlice, Description: "With unmanaged=true: id, name and created_time of each."},
 	}
 	for _, name := range sessionStatusFields {
 		described := *sessionAnswerFields()[name]

@@ -241,24 +241,24 @@ func TestForeignTokens(t *testing.T) {
 			t.Parallel()
 			h := newReadyHarness(t, map[string]any{"credential_type": kind})
 			l := h.Issue(nil)
-			require.NotContains(t, h.Read("status/ci"), "foreign_tokens", "only when asked for")
+			require.NotContains(t, h.Read("status/ci"), "unmanaged_tokens", "only when asked for")
 			lives := func() int { return len(h.LiveIDs()) }
-			foreign := func() []map[string]any {
+			unmanaged := func() []map[string]any {
 				before := lives()
-				resp, err := h.Do(logical.ReadOperation, "status/ci", map[string]any{"foreign": true})
+				resp, err := h.Do(logical.ReadOperation, "status/ci", map[string]any{"unmanaged": true})
 				require.NoError(t, err)
 				require.False(t, resp.IsError(), "%v", resp)
 				require.Equal(t, before, lives(), "it ends none and leaves none behind")
-				return resp.Data["foreign_tokens"].([]map[string]any)
+				return resp.Data["unmanaged_tokens"].([]map[string]any)
 			}
-			require.Empty(t, foreign())
+			require.Empty(t, unmanaged())
 
 			// The holder of the credential makes others, one of them under a
 			// name that looks like this mount's.
 			disguise := "vault:5f0d43c3:ci:" + string(l.Id()[:6]) + "0123456789abcdef"
 			mine := mintAs(h, l, "mine")
 			mintedAs := mintAs(h, l, disguise)
-			got := foreign()
+			got := unmanaged()
 			require.ElementsMatch(t, []any{mine, mintedAs}, []any{got[0]["id"], got[1]["id"]})
 			require.Equal(t, h.Clock.Now().Format("2006-01-02"), got[0]["created_time"].(string)[:10])
 			require.ElementsMatch(t, []any{"mine", disguise}, []any{got[0]["name"], got[1]["name"]})
@@ -266,8 +266,22 @@ func TestForeignTokens(t *testing.T) {
 	}
 }
 
-// A token that the ledger is still to find is not foreign.
-func TestLostTokensAreNotForeign(t *testing.T) {
+// Of two tokens of one name no record tells which is its own: both are shown.
+func TestTokensOfOneNameAreUnmanaged(t *testing.T) {
+	t.Parallel()
+	h := newReadyHarness(t, map[string]any{"credential_type": "personal_access_token"})
+	l, single := h.Issue(nil), h.Issue(nil)
+	twin := mintAs(h, l, h.Record(l.Id()).TokenName)
+	resp, err := h.Do(logical.ReadOperation, "status/ci", map[string]any{"unmanaged": true})
+	require.NoError(t, err)
+	got := resp.Data["unmanaged_tokens"].([]map[string]any)
+	require.Len(t, got, 2)
+	require.ElementsMatch(t, []any{twin, l.Data["token_id"]}, []any{got[0]["id"], got[1]["id"]})
+	require.NotContains(t, []any{got[0]["id"], got[1]["id"]}, single.Data["token_id"])
+}
+
+// A token that the ledger is still to find is not unmanaged.
+func TestLostTokensAreNotUnmanaged(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, map[string]any{"credential_type": "personal_access_token"})
 	h.Issue(nil)
@@ -276,15 +290,15 @@ func TestLostTokensAreNotForeign(t *testing.T) {
 	require.Error(t, err)
 	require.Len(t, h.LivePersonal(), 2)
 	h.Clock.Advance(time.Minute)
-	resp, err := h.Do(logical.ReadOperation, "status/ci", map[string]any{"foreign": true})
+	resp, err := h.Do(logical.ReadOperation, "status/ci", map[string]any{"unmanaged": true})
 	require.NoError(t, err)
-	require.Empty(t, resp.Data["foreign_tokens"])
+	require.Empty(t, resp.Data["unmanaged_tokens"])
 }
 
-func TestForeignTokensOfATemplateHaveNoUser(t *testing.T) {
+func TestUnmanagedTokensOfATemplateHaveNoUser(t *testing.T) {
 	t.Parallel()
 	h := newReadyHarness(t, map[string]any{"credential_type": "personal_access_token", "user_id": "{{identity.entity.metadata.pm}}"})
-	h.RefusedWrite(logical.ReadOperation, "status/ci", map[string]any{"foreign": true}, "identity template")
+	h.RefusedWrite(logical.ReadOperation, "status/ci", map[string]any{"unmanaged": true}, "identity template")
 }
 
 // mintAs makes a personal access token with the token of a lease, as its holder

@@ -352,10 +352,10 @@ func TestNoSweepWhereStorageIsNotOurs(t *testing.T) {
 	upkeep.NoSweepWhereStorageIsNotOurs(t, thisMount)
 }
 func TestTidy(t *testing.T) { upkeep.Tidy(t, thisMount) }
-func TestTidyOfARoleReadsManyRecordsAtATime(t *testing.T) {
-	upkeep.TidyOfARoleReadsManyRecordsAtATime(t, thisMount)
+func TestEndingARoleReadsManyRecordsAtATime(t *testing.T) {
+	upkeep.EndingARoleReadsManyRecordsAtATime(t, thisMount)
 }
-func TestTidyOfARoleAfterAnOutage(t *testing.T) { upkeep.TidyOfARoleAfterAnOutage(t, thisMount) }
+func TestEndingARoleAfterAnOutage(t *testing.T) { upkeep.EndingARoleAfterAnOutage(t, thisMount) }
 func TestTheSessionOfADeletedUser(t *testing.T) { upkeep.TheSessionOfADeletedUser(t, thisMount) }
 func TestASessionOutlivesARefusedAuthClient(t *testing.T) {
 	upkeep.ASessionOutlivesARefusedAuthClient(t, thisMount)

@@ -173,7 +173,7 @@ func (e *Engine) refuseToMove(ctx context.Context, url string) error {
 	}
 	return problem.Refuse(
 		fmt.Sprintf("url cannot change while %d credentials of %s live", live, url),
-		"End them with \"vault write -f <mount>/tidy all=true\", or enable another mount for the other instance",
+		"End them with \"vault write <mount>/credentials/revoke all=true\", or enable another mount for the other instance",
 	)
 }
 

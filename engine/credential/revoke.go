@@ -155,7 +155,7 @@ func (s *Service) Forget(ctx context.Context, record *ledger.Record, readAt time
 // the ledger goes with the mount. ending holds the token of the lease, which is about to go.
 func (s *Service) deferRevocation(record, ending *ledger.Record, failure error) (warning string, err error) {
 	now := s.Clock.Now()
-	since := s.Attempts.Failed(record.ID, now, client.KindOf(failure) == client.Unavailable)
+	since := s.Attempts.Failed(record.ID, now, failure, client.KindOf(failure) == client.Unavailable)
 	outage := !since.IsZero() && now.Sub(since) >= DeferAfter
 	beyond := errors.Is(failure, ErrOutOfReach) && ending.HasToken() && ending.Token().Twin()
 	if !outage && !beyond || s.host.Tainted() {
@@ -194,15 +194,16 @@ type attempt struct {
 	last             time.Time
 	unreachableSince time.Time // zero unless it was
 	hopeless         error     // nil unless further attempts are of no use
+	why              error     // of the last
 }
 
 // Failed records a failure and tells since when ProcessMaker has been unreachable; zero if it is
 // not.
-func (l *Attempts) Failed(id ledger.ID, now time.Time, unreachable bool) time.Time {
+func (l *Attempts) Failed(id ledger.ID, now time.Time, why error, unreachable bool) time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	known := l.counted(id, now)
-	known.hopeless = nil
+	known.hopeless, known.why = nil, why
 	if !unreachable {
 		return time.Time{}
 	}
@@ -231,8 +232,12 @@ func (l *Attempts) counted(id ledger.ID, now time.Time) *attempt {
 func (l *Attempts) Hopeless(id ledger.ID, now time.Time, why error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.counted(id, now).hopeless = why
+	known := l.counted(id, now)
+	known.hopeless, known.why = why, why
 }
+
+// Why is the failure of the last attempt; nil where none failed.
+func (l *Attempts) Why(id ledger.ID) error { return l.get(id).why }
 
 // get is a copy of what is known of id, all zero where nothing is.
 func (l *Attempts) get(id ledger.ID) attempt {

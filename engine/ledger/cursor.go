@@ -175,19 +175,6 @@ func (l *Ledger) FindDue(ctx context.Context, matches func(*Record) bool) (*Reco
 	return nil, unreadable
 }
 
-// CountDue counts the records whose minute has begun, at a cost that grows with all of them.
-func (l *Ledger) CountDue(ctx context.Context) (int, error) {
-	now := l.clock.Now()
-	all, err := l.All(ctx)
-	due := 0
-	for _, id := range all {
-		if !id.Deadline().After(now) {
-			due++
-		}
-	}
-	return due, err
-}
-
 // CountAt counts the records of an instance, and those that cannot be read, at a cost that grows
 // with all of them.
 func (l *Ledger) CountAt(ctx context.Context, url string) (int, error) {

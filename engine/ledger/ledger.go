@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -216,6 +217,45 @@ func (l *Ledger) List(ctx context.Context, bucket string) ([]ID, error) {
 		}
 	}
 	return ids, nil
+}
+
+// walkStride is how many ids a walk holds at a time, but for those of one minute.
+const walkStride = 256
+
+// Walk gives the ids behind after in their order, some at a time, until each answers false. Its cost
+// grows with the records: not for readers' requests.
+func (l *Ledger) Walk(ctx context.Context, after ID, each func(ids []ID) (more bool, err error)) error {
+	buckets, err := l.storage.List(ctx, Prefix)
+	if err != nil {
+		return err
+	}
+	slices.Sort(buckets)
+	var held []ID
+	give := func(least int) (more bool, err error) {
+		for more = true; more && err == nil && len(held) >= least; {
+			some := held[:min(walkStride, len(held))]
+			held = held[len(some):]
+			more, err = each(some)
+		}
+		return more, err
+	}
+	for _, bucket := range buckets {
+		bucket = strings.TrimSuffix(bucket, "/")
+		if after != "" && bucket < string(after[:minuteDigits]) {
+			continue
+		}
+		ids, err := l.List(ctx, bucket)
+		if err != nil {
+			return err
+		}
+		slices.Sort(ids)
+		held = append(held, slices.DeleteFunc(ids, func(id ID) bool { return id <= after })...)
+		if more, err := give(walkStride); err != nil || !more {
+			return err
+		}
+	}
+	_, err = give(1)
+	return err
 }
 
 // All returns the ids of all records, at a cost that grows with them: not for readers' requests.

@@ -121,7 +121,7 @@ func (r *rotation) complete(pending *role.PendingPassword) error {
 	for _, name := range pending.RoleNames() {
 		r.Report.Health.Of(name).RotatedPassword(pending.StartedTime)
 		r.Report.Happened(hclog.Info, telemetry.RoleRotated, telemetry.OfRole(name), "password rotated")
-		r.warnings = append(r.warnings, fmt.Sprintf("tokens that were made with the old password live on; end those of role %q with: vault write %stidy role=%s", name, r.Report.MountPath(), name))
+		r.warnings = append(r.warnings, fmt.Sprintf("tokens that were made with the old password live on; end those of role %q with: vault write %scredentials/revoke role=%s", name, r.Report.MountPath(), name))
 	}
 	return nil
 }

@@ -14,26 +14,36 @@ import (
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
-// Find returns the record of a credential under the id that it was handed out with; nil where there
-// is none. One that was marked due has another id since, which is looked for among what is due.
+// Find returns the record of a credential under the id that it was handed out with. One that was
+// marked due has another id since, which is looked for among what is due. It is NotFound where there
+// is none, and no success of nothing: after a mistyped id a token must not be thought dead.
 func (r *Reaper) Find(ctx context.Context, id ledger.ID) (*ledger.Record, error) {
 	record, err := r.Ledger.Get(ctx, id)
 	if err != nil || record != nil {
 		return record, err
 	}
 	record, err = r.Ledger.FindDue(ctx, func(record *ledger.Record) bool { return record.FormerID == id })
-	if store.IsUnreadable(err) {
-		err = &problem.Error{Kind: problem.NotFound, Text: fmt.Sprintf("credential %s was not found; it was ended already, the id is mistyped, or it is what cannot be read: %s", id, err)}
+	switch {
+	case store.IsUnreadable(err):
+		return nil, notFound("there is no credential %s: it was ended, the id is mistyped, or it is what cannot be read: %s", id, err)
+	case err == nil && record == nil:
+		return nil, notFound("there is no credential %s: it was ended, the id is mistyped, or it was handed out after the backup that this storage was restored from. "+
+			"In the last case its token may live: status/<role> unmanaged=true lists a personal access token", id)
+	default:
+		return record, err
 	}
-	return record, err
 }
 
-// hold returns the record of a credential with its lock, or nil where there is none. One that was
-// marked due while the lock was waited for is looked for again.
+func notFound(format string, args ...any) error {
+	return &problem.Error{Kind: problem.NotFound, Text: fmt.Sprintf(format, args...)}
+}
+
+// hold returns the record of a credential with its lock. One that was marked due while the lock was
+// waited for is looked for again.
 func (r *Reaper) hold(ctx context.Context, asked ledger.ID) (record *ledger.Record, unlock func(), err error) {
 	for {
 		found, err := r.Find(ctx, asked)
-		if err != nil || found == nil {
+		if err != nil {
 			return nil, nil, err
 		}
 		unlock, err := r.Ledger.Lock(ctx, ctx, found.ID)
@@ -57,10 +67,6 @@ func (r *Reaper) EndNow(ctx context.Context, id ledger.ID) error {
 	if err != nil {
 		return err
 	}
-	if record == nil {
-		// Not a silent success: after a mistyped id a token must not be thought dead.
-		return &problem.Error{Kind: problem.NotFound, Text: fmt.Sprintf("there is no credential %s: it was ended already, or the id is mistyped", id)}
-	}
 	defer unlock()
 	return r.endHeld(ctx, record)
 }
@@ -68,11 +74,7 @@ func (r *Reaper) EndNow(ctx context.Context, id ledger.ID) error {
 // endHeld ends the credential of a record whose lock is held, and all that bears its name.
 func (r *Reaper) endHeld(ctx context.Context, record *ledger.Record) error {
 	id, readAt := record.ID, r.Clock.Now()
-	if err := r.credentials.End(ctx, record, credential.NewLookup()); err != nil {
-		return err
-	}
-	if err := r.credentials.EndNamesakes(ctx, record); err != nil {
-		r.credentials.UnshareID(ctx, id) // its own token is dead, and is not handed out any more
+	if err := r.endAllOfName(ctx, record, credential.NewLookup()); err != nil {
 		return err
 	}
 	err := r.credentials.Forget(ctx, record, readAt)
@@ -86,6 +88,18 @@ func (r *Reaper) endHeld(ctx context.Context, record *ledger.Record) error {
 	return nil
 }
 
+// endAllOfName ends the token of a record and all that bears its name.
+func (r *Reaper) endAllOfName(ctx context.Context, record *ledger.Record, lookup *credential.Lookup) error {
+	if err := r.credentials.End(ctx, record, lookup); err != nil {
+		return err
+	}
+	err := r.credentials.EndNamesakes(ctx, record)
+	if err != nil {
+		r.credentials.UnshareID(ctx, record.ID) // its own token is dead, and is not handed out any more
+	}
+	return err
+}
+
 // CanDrop tells whether err of EndNow is about a credential that only Drop can make an end of.
 func CanDrop(err error, id ledger.ID) bool {
 	return ledger.IsDamaged(err, id) || errors.Is(err, credential.ErrOutOfReach)
@@ -94,7 +108,7 @@ func CanDrop(err error, id ledger.ID) bool {
 // Drop forgets a credential whose token this mount has no way to end, and ends one that it can.
 func (r *Reaper) Drop(ctx context.Context, asked ledger.ID) error {
 	id := asked
-	if record, err := r.Find(ctx, asked); err == nil && record != nil {
+	if record, err := r.Find(ctx, asked); err == nil {
 		id = record.ID
 	}
 	unlock, err := r.Ledger.Lock(ctx, ctx, id)

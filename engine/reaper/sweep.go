@@ -4,21 +4,15 @@ package reaper
 
 import (
 	"context"
-	"errors"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
-	"golang.org/x/sync/errgroup"
 
-	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/engine/credential"
 	"vault-plugin-secrets-processmaker/engine/ledger"
 	"vault-plugin-secrets-processmaker/engine/session"
 	"vault-plugin-secrets-processmaker/engine/token"
-	"vault-plugin-secrets-processmaker/internal/problem"
-	"vault-plugin-secrets-processmaker/internal/store"
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
@@ -48,13 +42,18 @@ func New(tokens *token.Broker, sessions *session.Manager, credentials *credentia
 
 // Report says what one pass did.
 type Report struct {
-	Ended, Failed int
+	// Matched are those that were to be ended; but for what is put off, they were Ended or Failed.
+	Matched, Ended, Failed int
+	// Failures are the first of those that failed.
+	Failures []Failure
 	// Unreadable is one of the records that could not be read; nil if all could.
 	Unreadable error
 	// Unreachable: the pass was cut short, because nothing can be ended now.
 	Unreachable bool
 	// CaughtUp: every minute up to now was looked at.
 	CaughtUp bool
+	// Cut: the time was up before all was looked at.
+	Cut bool
 	// Retryable: something failed that may work a moment later.
 	Retryable bool
 	// later are the credentials that were put off, because they have to be looked up.
@@ -62,11 +61,14 @@ type Report struct {
 }
 
 func (r *Report) add(other Report) {
+	r.Matched += other.Matched
 	r.Ended += other.Ended
 	r.Failed += other.Failed
 	if other.Unreadable != nil {
 		r.Unreadable = other.Unreadable
 	}
+	r.Failures = append(r.Failures, other.Failures[:min(len(other.Failures), mostFailures-len(r.Failures))]...)
+	r.Cut = r.Cut || other.Cut
 	r.Unreachable = r.Unreachable || other.Unreachable
 	r.Retryable = r.Retryable || other.Retryable
 	r.later = append(r.later, other.later...)
@@ -175,125 +177,4 @@ func (p *pass) endBuckets(ctx context.Context, buckets []string, later map[strin
 		}
 	}
 	return total, remain, nil
-}
-
-// EndMatching ends every credential of the ledger that matches, whatever its lease says.
-func (r *Reaper) EndMatching(ctx context.Context, matches func(*ledger.Record) bool) (Report, error) {
-	ids, err := r.Ledger.All(ctx)
-	if err != nil {
-		return Report{}, err
-	}
-	p := r.newPass(credential.ByOperator, matches)
-	report := p.endAll(ctx, ids, false)
-	later := report.later
-	report.later = nil
-	report.add(p.endAll(ctx, later, true))
-	return report, nil
-}
-
-func (r *Reaper) newPass(reason credential.Reason, matches func(*ledger.Record) bool) *pass {
-	return &pass{Reaper: r, reason: reason, lookup: credential.NewLookup(), matches: matches}
-}
-
-// endAll ends the credentials that match, a few at a time. Those known by name alone are put off
-// unless byName is set.
-func (p *pass) endAll(ctx context.Context, ids []ledger.ID, byName bool) Report {
-	var (
-		mu     sync.Mutex
-		report Report
-		group  errgroup.Group
-	)
-	group.SetLimit(SweepWidth)
-	for _, id := range ids {
-		group.Go(func() error {
-			one := p.endOne(ctx, id, byName)
-			mu.Lock()
-			defer mu.Unlock()
-			report.add(one)
-			return nil
-		})
-	}
-	_ = group.Wait() // the functions return none
-	return report
-}
-
-type pass struct {
-	*Reaper
-	reason  credential.Reason
-	lookup  *credential.Lookup
-	matches func(*ledger.Record) bool
-	// first lets the first credential be ended alone: after an outage that finds out whether
-	// ProcessMaker is back, and all others would be refused in between.
-	first sync.Once
-}
-
-func (p *pass) endOne(ctx context.Context, id ledger.ID, byName bool) (report Report) {
-	defer func() {
-		if p.Report.Recovered(recover(), "ending a credential") {
-			report = Report{Failed: 1}
-		}
-	}()
-	unlock, err := p.Ledger.Lock(ctx, ctx, id)
-	if err != nil {
-		return Report{Failed: 1, Retryable: true}
-	}
-	defer unlock()
-	readAt := p.Clock.Now()
-	record, err := p.Ledger.Get(ctx, id)
-	if err != nil {
-		return p.unread(id, err)
-	}
-	if record == nil || !p.matches(record) {
-		return Report{}
-	}
-	if !record.HasToken() && !byName {
-		return Report{later: []ledger.ID{id}}
-	}
-	alone := false
-	p.first.Do(func() { alone, report = true, p.end(ctx, record, readAt) })
-	if !alone {
-		report = p.end(ctx, record, readAt)
-	}
-	return report
-}
-
-// end ends the credential of a record that was read at readAt.
-func (p *pass) end(ctx context.Context, record *ledger.Record, readAt time.Time) Report {
-	id := record.ID
-	subject := record.Subject().StartedAt(p.Clock.Now()).Try(p.credentials.Attempts.Number(id))
-	if err := p.credentials.End(ctx, record, p.lookup); err != nil {
-		p.credentials.Attempts.Failed(id, p.Clock.Now(), false)
-		p.Report.Count(telemetry.LedgerEndFailed)
-		p.Report.Log(hclog.Debug, subject, "a credential that is due could not be ended", "error", err)
-		return Report{Failed: 1, Unreachable: client.Unreachable(err), Retryable: isPassing(err)}
-	}
-	if err := p.credentials.Forget(ctx, record, readAt); err != nil {
-		p.Report.Log(hclog.Debug, subject, "the record of a credential could not be deleted", "error", err)
-		return Report{Failed: 1, Retryable: true}
-	}
-	p.credentials.Ended(p.reason, subject, record)
-	return Report{Ended: 1}
-}
-
-// isPassing tells whether the reason of a failure may be gone a moment later. Only what is known to
-// need somebody's hand is not.
-func isPassing(err error) bool {
-	if errors.Is(err, credential.ErrOutOfReach) {
-		return false
-	}
-	switch client.KindOf(err) {
-	case client.GrantDead, client.ClientRefused, client.GrantNotEnabled, client.ScopeRefused, client.BadRequest, client.UnusableToken:
-		return false
-	default:
-		return problem.KindOf(err) != problem.Refused
-	}
-}
-
-func (p *pass) unread(id ledger.ID, err error) Report {
-	p.Report.Log(hclog.Warn, telemetry.Subject{ID: string(id)}, "a credential of the ledger could not be read", "error", err)
-	if !store.IsUnreadable(err) {
-		return Report{Failed: 1, Retryable: true}
-	}
-	p.credentials.Attempts.Hopeless(id, p.Clock.Now(), err)
-	return Report{Failed: 1, Unreadable: err}
 }

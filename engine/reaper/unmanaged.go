@@ -13,7 +13,8 @@ import (
 	"vault-plugin-secrets-processmaker/internal/store"
 )
 
-// Unmanaged are the personal access tokens of a user that no record knows.
+// Unmanaged are the personal access tokens of a user that no record knows, and all of a name that
+// more than one bears: no record knows which is its own.
 type Unmanaged struct {
 	Tokens []client.NamedToken
 	// Unreadable is one of the records that cannot be read; nil if all can.
@@ -35,6 +36,10 @@ func (r *Reaper) Unmanaged(ctx context.Context, bound *role.Binding) (Unmanaged,
 		return Unmanaged{}, err
 	}
 	found := Unmanaged{Tokens: []client.NamedToken{}, Unreadable: err}
+	bearers := map[string]int{}
+	for _, token := range all {
+		bearers[token.Name]++
+	}
 	for _, token := range all {
 		managed, err := r.isManaged(ctx, token.Name, due)
 		if bad := store.AsUnreadable(err); bad != nil {
@@ -44,7 +49,7 @@ func (r *Reaper) Unmanaged(ctx context.Context, bound *role.Binding) (Unmanaged,
 		if err != nil {
 			return Unmanaged{}, err
 		}
-		if !managed {
+		if !managed || bearers[token.Name] > 1 {
 			found.Tokens = append(found.Tokens, token)
 		}
 	}

@@ -40,9 +40,9 @@ func TestBadDayDamagedRecord(t *testing.T) {
 	d.run("vault lease revoke <lease_id>")
 	assert.False(t, m.accepts(held.Token))
 	damage(named)
-	d.hears(d.run("vault write processmaker/tidy role=jobs"))
+	d.hears(d.run("vault write processmaker/credentials/revoke role=jobs"))
 	damage(login)
-	foreign := d.run("vault read processmaker/status/jobs foreign=true")
+	foreign := d.run("vault read processmaker/status/jobs unmanaged=true")
 	assert.Contains(t, foreign, named.TokenID)
 	d.fill("user_id", fmt.Sprint(m.pm.User("alice").ID))
 	d.fill("token_id", named.TokenID)
@@ -54,6 +54,6 @@ func TestBadDayDamagedRecord(t *testing.T) {
 		d.hears(d.run("vault write processmaker/credentials/<credential_id>/revoke force=true"))
 		m.revoke(c)
 	}
-	d.hears(d.run("vault write processmaker/tidy role=jobs"))
-	assert.NotContains(t, d.run("vault read processmaker/status/jobs foreign=true"), named.TokenID)
+	d.hears(d.run("vault write processmaker/credentials/revoke role=jobs"))
+	assert.NotContains(t, d.run("vault read processmaker/status/jobs unmanaged=true"), named.TokenID)
 }

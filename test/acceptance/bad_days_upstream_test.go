@@ -132,9 +132,9 @@ func TestBadDayLostAnswer(t *testing.T) {
 
 	d.revokedByConsole(passwordClient)
 	eventually(t, "the breaker lets requests through", func() bool { return m.get("status")["breaker"] == "closed" })
-	ended, failed, _ := m.tidy(fields{"all": true})
+	_, ended, failed := m.endAll(fields{"all": true})
 	assert.Equal(t, []int64{1, 0}, []int64{ended, failed})
-	d.run("vault write processmaker/tidy all=true")
+	d.run("vault write processmaker/credentials/revoke all=true")
 	assert.Empty(t, m.pm.LiveTokens())
 	_, err := m.client.Sys().Renew(kept.LeaseID, 7200)
 	requireStatus(t, err, http.StatusBadRequest, "read the role again")

@@ -66,10 +66,12 @@ func (l *sessionLeakTest) driveOversight() {
 	look := func() {
 		for _, path := range []string{"metrics", "status", "status/ci", "status/app", "status/people", "status/imported", "config", "roles/people"} {
 			l.attempt(http.MethodGet, path, nil)
-			_, _ = l.client.Logical().ReadWithData(l.at(path), map[string][]string{"foreign": {"true"}})
+			_, _ = l.client.Logical().ReadWithData(l.at(path), map[string][]string{"unmanaged": {"true"}})
 		}
-		for _, body := range []fields{nil, {"role": "ci"}, {"all": true}} {
-			l.attempt(http.MethodPost, "tidy", body)
+		l.attempt(http.MethodPost, "tidy", nil)
+		for _, body := range []fields{nil, {"role": "ci"}, {"username": "alice", "dry_run": true}, {"all": true}} {
+			_, _ = l.client.Logical().List(l.at("credentials"))
+			l.attempt(http.MethodPost, "credentials/revoke", body)
 		}
 	}
 	turn := func() {

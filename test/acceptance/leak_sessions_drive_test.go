@@ -113,7 +113,7 @@ func (l *sessionLeakTest) driveSessionFailures() {
 				l.mount.read("ci")
 				return nil
 			},
-			do: func([]string) { l.attempt(http.MethodPost, "tidy", fields{"role": "ci"}) },
+			do: func([]string) { l.attempt(http.MethodPost, "credentials/revoke", fields{"role": "ci"}) },
 		},
 		{
 			on: processmakertest.AuthorizationCodeGrant,
@@ -145,7 +145,7 @@ func (l *sessionLeakTest) driveSessionFailures() {
 		}
 	}
 	l.calm()
-	l.write("tidy", fields{"all": true})
+	l.write("credentials/revoke", fields{"all": true})
 }
 
 // sessionEffects are all effects, and some that repeat what the call was about.

@@ -162,12 +162,12 @@ func (l *sessionLeakTest) driveSharedAndTidy() {
 	l.get("static-creds/app")
 	l.mount.read("ci")
 	l.write("tidy", nil)
-	l.write("tidy", fields{"role": "ci"})
+	l.write("credentials/revoke", fields{"role": "ci"})
 	l.pm.Inject(processmakertest.Fault{On: processmakertest.CreateToken, Do: processmakertest.ServerError()})
 	_, _ = l.tryRead("ci")
-	l.write("tidy", fields{"all": true})
+	l.write("credentials/revoke", fields{"all": true})
 	l.get("static-creds/app")
-	for _, path := range []string{"sessions/", "sessions/ci", "authorize/people", "static-creds/app", "tidy"} {
+	for _, path := range []string{"sessions/", "sessions/ci", "authorize/people", "static-creds/app", "tidy", "credentials", "credentials/revoke"} {
 		_, err := l.client.Help(l.at(path))
 		require.NoError(l.t, err)
 	}

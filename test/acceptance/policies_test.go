@@ -3,6 +3,7 @@
 package acceptance
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -129,6 +130,7 @@ func TestPoliciesOfTheDocs(t *testing.T) {
 	p := newPolicyPage(t)
 	t.Run("reader", p.testReader)
 	t.Run("role manager", p.testRoleManager)
+	t.Run("auditor", p.testAuditor)
 	t.Run("responder", p.testResponder)
 	t.Run("operator", p.testOperator)
 	t.Run("signer", p.testSigner)
@@ -182,16 +184,45 @@ func (p *policyPage) testRoleManager(t *testing.T) {
 		)
 	}
 	manager.mayNot(attempt{http.MethodPost, "rotate-role/ci", nil})
-	manager.mayNot(attempt{http.MethodGet, "status/ci", fields{"foreign": "true"}}, attempt{http.MethodPost, "creds/made", fields{}}, attempt{http.MethodGet, "creds/made", nil})
+	manager.mayNot(attempt{http.MethodGet, "status/ci", fields{"unmanaged": "true"}}, attempt{http.MethodPost, "creds/made", fields{}}, attempt{http.MethodGet, "creds/made", nil})
 	manager.mayNot(tokenReads()...)
 	manager.mayNot(configUse()...)
 	manager.mayNot(sessionUse()...)
 	assert.Nil(t, p.get("roles/made"))
 }
 
+// credentialEnds are the requests that end credentials on demand.
+func credentialEnds(id string) []attempt {
+	return []attempt{
+		{http.MethodPost, "credentials/" + id + "/revoke", nil}, {http.MethodPost, "credentials/revoke", fields{"role": "ci"}},
+		{http.MethodPost, "credentials/revoke", fields{"all": true, "dry_run": true}}, {http.MethodPost, "tidy", nil},
+	}
+}
+
+func (p *policyPage) testAuditor(t *testing.T) {
+	auditor := p.withPolicy(p.policy("auditor"))
+	c, refreshed := p.read("ci"), p.read("lone")
+	auditor.may(attempt{"LIST", "credentials", nil}, attempt{http.MethodGet, "credentials/" + c.CredentialID, nil})
+	page, err := auditor.client.Logical().ReadWithData(p.at("credentials"), map[string][]string{"list": {"true"}, "role": {"ci"}})
+	require.NoError(t, err)
+	assert.Equal(t, []any{c.CredentialID}, page.Data["keys"])
+	assert.Empty(t, page.Warnings)
+	assert.NotContains(t, fmt.Sprint(page.Data), c.Token)
+	auditor.mayNot(credentialEnds(c.CredentialID)...)
+	auditor.mayNot(attempt{http.MethodPut, "sys/leases/renew", fields{"lease_id": refreshed.LeaseID}}, attempt{http.MethodPut, "sys/leases/revoke", fields{"lease_id": c.LeaseID}})
+	auditor.mayNot(tokenReads()...)
+	auditor.mayNot(configUse()...)
+	auditor.mayNot(roleUse()...)
+	auditor.mayNot(sessionUse()...)
+	assert.True(t, p.accepts(c.Token))
+	p.revoke(c)
+	p.revoke(refreshed)
+}
+
 func (p *policyPage) testResponder(t *testing.T) {
 	responder := p.withPolicy(p.policy("responder"))
 	c := p.read("ci")
+	responder.may(attempt{"LIST", "credentials", nil}, attempt{http.MethodPost, "tidy", nil})
 	record := responder.get("credentials/" + c.CredentialID)
 	assert.Equal(t, "alice", record["username"])
 	assert.NotContains(t, record, "access_token")
@@ -212,7 +243,7 @@ func (p *policyPage) testResponder(t *testing.T) {
 	responder.may(attempt{http.MethodPost, "credentials/" + c.CredentialID + "/revoke", nil})
 	assert.False(t, p.accepts(c.Token))
 	for _, end := range []func(c credential) attempt{
-		func(credential) attempt { return attempt{http.MethodPost, "tidy", fields{"role": "ci"}} },
+		func(credential) attempt { return attempt{http.MethodPost, "credentials/revoke", fields{"role": "ci"}} },
 		func(c credential) attempt {
 			return attempt{http.MethodPut, "sys/leases/revoke", fields{"lease_id": c.LeaseID, "sync": true}}
 		},
@@ -237,10 +268,11 @@ func (p *policyPage) testOperator(t *testing.T) {
 	operator := p.withPolicy(p.policy("operator"))
 	p.revoke(p.read("ci"))
 	operator.may(
-		attempt{http.MethodGet, "status", nil}, attempt{http.MethodGet, "status/ci", nil}, attempt{http.MethodGet, "status/ci", fields{"foreign": "true"}},
+		attempt{http.MethodGet, "status", nil}, attempt{http.MethodGet, "status/ci", nil}, attempt{http.MethodGet, "status/ci", fields{"unmanaged": "true"}},
 		attempt{"LIST", "roles", nil}, attempt{"LIST", "sessions", nil}, attempt{http.MethodGet, "sessions/ci", nil},
 	)
-	operator.mayNot(attempt{http.MethodPost, "tidy", nil})
+	operator.mayNot(credentialEnds("0sh40jd4tpoi5dbcoke41r")...)
+	operator.mayNot(attempt{"LIST", "credentials", nil})
 	operator.mayNot(tokenReads()...)
 	operator.mayNot(configUse()...)
 	operator.mayNot(roleUse()...)

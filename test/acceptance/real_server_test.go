@@ -60,7 +60,7 @@ func TestAReaderWhoGoesAwayLeavesNothingUnknown(t *testing.T) {
 	}
 	require.Empty(t, m.unaccounted())
 	eventually(t, "every token is dead", func() bool {
-		m.tidy(nil)
+		m.tidy()
 		return len(m.pm.LiveTokens()) == 0
 	})
 	assert.Zero(t, m.counted())
@@ -156,7 +156,7 @@ func TestALostTokenOfADeletedRoleHasAWayOut(t *testing.T) {
 	answer := m.write(revoke, fields{"force": true})
 	assert.Contains(t, fmt.Sprint(answer.Warnings), "was not ended")
 	assert.EqualValues(t, 1, m.counted())
-	eventually(t, "nothing is overdue", func() bool { _, _, remaining := m.tidy(nil); return remaining == 0 })
+	eventually(t, "nothing is overdue", func() bool { _, _, remaining := m.tidy(); return remaining == 0 })
 	m.leftovers = true
 }
 

@@ -42,14 +42,14 @@ func TestRotateRoleByAPasswordPolicy(t *testing.T) {
 	answer := m.write("rotate-role/ci", fields{"update_all": true})
 	assert.ElementsMatch(t, []string{"username", "roles", "rotated_time"}, keys(answer.Data))
 	assert.Equal(t, []any{"ci", "other"}, answer.Data["roles"])
-	assert.Contains(t, strings.Join(answer.Warnings, "\n"), "vault write "+m.path+"/tidy role=ci")
+	assert.Contains(t, strings.Join(answer.Warnings, "\n"), "vault write "+m.path+"/credentials/revoke role=ci")
 	after := m.pm.User("alice").Password
 	assert.NotEqual(t, before, after)
 	assert.Regexp(t, `^[a-zA-Z0-9^]{24}$`, after)
 
 	m.requireAccounted()
 	assert.True(t, m.accepts(held.Token), "a change of the password ends no token")
-	ended, _, _ := m.tidy(fields{"role": "ci"})
+	_, ended, _ := m.endAll(fields{"role": "ci"})
 	assert.EqualValues(t, 1, ended)
 	assert.False(t, m.accepts(held.Token))
 	for _, role := range []string{"ci", "other"} {

@@ -14,18 +14,28 @@ import (
 )
 
 // tidy gives the counts of one tidy.
-func (m *mount) tidy(body fields) (ended, failed, remaining int64) {
+func (m *mount) tidy() (ended, failed, remaining int64) {
 	m.t.Helper()
-	data := m.write("tidy", body).Data
-	require.ElementsMatch(m.t, []string{"ended", "failed", "remaining_due"}, keys(data))
-	number := func(field string) int64 {
-		text, ok := data[field].(json.Number)
-		require.True(m.t, ok, "%s is a %T", field, data[field])
-		value, err := text.Int64()
-		require.NoError(m.t, err)
-		return value
-	}
-	return number("ended"), number("failed"), number("remaining_due")
+	data := m.write("tidy", nil).Data
+	require.ElementsMatch(m.t, []string{"ended", "failed", "failures", "remaining_due"}, keys(data))
+	return m.number(data, "ended"), m.number(data, "failed"), m.number(data, "remaining_due")
+}
+
+// endAll gives the counts of one credentials/revoke.
+func (m *mount) endAll(selection fields) (matched, ended, failed int64) {
+	m.t.Helper()
+	data := m.write("credentials/revoke", selection).Data
+	require.ElementsMatch(m.t, []string{"matched", "ended", "failed", "failures"}, keys(data))
+	return m.number(data, "matched"), m.number(data, "ended"), m.number(data, "failed")
+}
+
+func (m *mount) number(data fields, field string) int64 {
+	m.t.Helper()
+	text, ok := data[field].(json.Number)
+	require.True(m.t, ok, "%s is a %T", field, data[field])
+	value, err := text.Int64()
+	require.NoError(m.t, err)
+	return value
 }
 
 // A token whose answer was lost is found by its name and ended, by whoever
@@ -44,17 +54,17 @@ func TestTidyEndsWhatIsDue(t *testing.T) {
 	}
 	require.Equal(t, lost+1, m.pm.Count(processmakertest.CreateToken))
 	require.Empty(t, m.unaccounted())
-	_, failed, remaining := m.tidy(nil)
+	_, failed, remaining := m.tidy()
 	assert.Zero(t, failed)
 	assert.Zero(t, remaining)
 	eventually(t, "the lost tokens are dead", func() bool { return len(m.livePersonalTokens()) == 1 })
 	assert.True(t, m.accepts(kept.Token), "tidy ended a token that was not due")
 	assert.LessOrEqual(t, m.pm.Count(processmakertest.ListTokens), lost, "a listing for each token or more")
-	ended, failed, remaining := m.tidy(nil)
+	ended, failed, remaining := m.tidy()
 	assert.Equal(t, []int64{0, 0, 0}, []int64{ended, failed, remaining}, "nothing is due")
 }
 
-func TestTidyOfARoleAndOfAll(t *testing.T) {
+func TestEndOfARolesCredentialsAndOfAll(t *testing.T) {
 	t.Parallel()
 	m := newPersonalMount(t)
 	m.writeRole("leased", nil)
@@ -68,10 +78,11 @@ func TestTidyOfARoleAndOfAll(t *testing.T) {
 	}
 	shared := m.get("static-creds/app")["access_token"].(string)
 
-	requireStatus(t, m.tryWrite("tidy", fields{"role": "ci", "all": true}), http.StatusBadRequest, "not both")
-	requireStatus(t, m.tryWrite("tidy", fields{"rôle": "ci"}), http.StatusBadRequest, "unknown field")
-	ended, failed, remaining := m.tidy(fields{"role": "ci"})
-	assert.Equal(t, []int64{10, 0, 0}, []int64{ended, failed, remaining})
+	requireStatus(t, m.tryWrite("credentials/revoke", fields{"role": "ci", "all": true}), http.StatusBadRequest, "alone")
+	requireStatus(t, m.tryWrite("credentials/revoke", fields{"rôle": "ci"}), http.StatusBadRequest, "unknown field")
+	requireStatus(t, m.tryWrite("tidy", fields{"role": "ci"}), http.StatusBadRequest, "unknown field")
+	matched, ended, failed := m.endAll(fields{"role": "ci"})
+	assert.Equal(t, []int64{10, 10, 0}, []int64{matched, ended, failed})
 	for _, c := range ofCI {
 		assert.False(t, m.accepts(c.Token))
 	}
@@ -85,8 +96,8 @@ func TestTidyOfARoleAndOfAll(t *testing.T) {
 	m.revoke(ofCI[1])
 	assert.True(t, m.accepts(m.read("ci").Token), "the role goes on")
 
-	ended, failed, remaining = m.tidy(fields{"all": true})
-	assert.Equal(t, []int64{5, 0, 0}, []int64{ended, failed, remaining}, "one of ci, three leased, one shared")
+	matched, ended, failed = m.endAll(fields{"all": true})
+	assert.Equal(t, []int64{5, 5, 0}, []int64{matched, ended, failed}, "one of ci, three leased, one shared")
 	assert.Empty(t, m.livePersonalTokens())
 	for _, c := range ofLeased {
 		assert.False(t, m.accepts(c.Token))
@@ -96,23 +107,23 @@ func TestTidyOfARoleAndOfAll(t *testing.T) {
 	next := m.get("static-creds/app")["access_token"].(string)
 	assert.NotEqual(t, shared, next)
 	assert.True(t, m.accepts(next))
-	ended, _, _ = m.tidy(fields{"all": true})
+	_, ended, _ = m.endAll(fields{"all": true})
 	assert.Equal(t, int64(1), ended)
 }
 
 // What cannot be ended now is said, and stays known.
-func TestTidyWhileProcessMakerIsDown(t *testing.T) {
+func TestEndingAllWhileProcessMakerIsDown(t *testing.T) {
 	t.Parallel()
 	m := newPersonalMount(t)
 	c := m.read("ci")
 	m.pm.GoOffline()
-	ended, failed, _ := m.tidy(fields{"all": true})
+	_, ended, failed := m.endAll(fields{"all": true})
 	assert.Zero(t, ended)
 	assert.Equal(t, int64(1), failed)
 	require.NoError(t, m.pm.GoOnline())
 	assert.True(t, m.accepts(c.Token))
 	eventually(t, "it is ended", func() bool {
-		_, failed, _ := m.tidy(fields{"all": true})
+		_, _, failed := m.endAll(fields{"all": true})
 		return failed == 0
 	})
 	assert.False(t, m.accepts(c.Token))

@@ -38,8 +38,8 @@ func AnOldNodeForgetsNothingThatWasRenewedSince(t *testing.T, mount mounttest.Ma
 		"on demand": func(l *mounttest.Lease) *logical.Request {
 			return &logical.Request{Operation: logical.UpdateOperation, Path: "credentials/" + string(l.Id()) + "/revoke"}
 		},
-		"by tidy": func(*mounttest.Lease) *logical.Request {
-			return &logical.Request{Operation: logical.UpdateOperation, Path: "tidy", Data: map[string]any{"all": true}}
+		"with all": func(*mounttest.Lease) *logical.Request {
+			return &logical.Request{Operation: logical.UpdateOperation, Path: "credentials/revoke", Data: map[string]any{"all": true}}
 		},
 	} {
 		for name, overlap := range overlaps() {
@@ -50,7 +50,7 @@ func AnOldNodeForgetsNothingThatWasRenewedSince(t *testing.T, mount mounttest.Ma
 				c.Clock.Advance(30 * time.Minute)
 				overlap(c, processmakertest.DeleteToken, func() { c.renewOnNext(l) })
 				resp, err := c.onOld(request(l))
-				if how == "by tidy" {
+				if how == "with all" {
 					require.Equal(t, 1, resp.Data["failed"])
 				} else {
 					require.NotEqual(t, 200, mounttest.Status(resp, err), "the credential lives")

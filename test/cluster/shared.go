@@ -76,7 +76,7 @@ func ASharedCredentialWithoutARecordIsNotServed(t *testing.T, mount mounttest.Ma
 	h.MustWrite("credentials/"+first["credential_id"].(string)+"/revoke", nil)
 	require.True(t, h.Pm.Accepts(h.Read("static-creds/ci")["access_token"].(string)))
 
-	h.MustWrite("tidy", map[string]any{"all": true})
+	h.MustWrite("credentials/revoke", map[string]any{"all": true})
 	h.Restart()
 	require.True(t, h.Pm.Accepts(h.Read("static-creds/ci")["access_token"].(string)))
 }

@@ -26,7 +26,7 @@ func ALoginOfTheEnginesOwnIsNeverUnknown(t *testing.T, mount mounttest.Maker) {
 			return false
 		}})
 	}
-	_, err := h.Do(logical.ReadOperation, "status/ci", map[string]any{"foreign": true})
+	_, err := h.Do(logical.ReadOperation, "status/ci", map[string]any{"unmanaged": true})
 	require.NoError(t, err)
 	require.Equal(t, 2, asked)
 	h.MustWrite("roles/ci", map[string]any{"verify": true})

@@ -19,7 +19,7 @@ func ATokenOnItsWayIsNotTakenForDead(t *testing.T, mount mounttest.Maker) {
 	h := mounttest.NewPersonal(t, mount, nil)
 	require.NoError(t, h.Issue(nil).TryRevoke())
 	h.WhileMinting(func() {
-		resp, err := h.Do(logical.UpdateOperation, "tidy", map[string]any{"role": "ci"})
+		resp, err := h.Do(logical.UpdateOperation, "credentials/revoke", map[string]any{"role": "ci"})
 		if err != nil || resp.Data["failed"] != 1 || resp.Data["ended"] != 0 {
 			h.T.Errorf("a tidy while a token is made: %v, %v", resp, err)
 		}

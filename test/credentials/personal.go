@@ -211,7 +211,7 @@ func RevokingPersonalTokensOfADeletedRole(t *testing.T, mount mounttest.Maker) {
 	}
 	resp, err := h.Do(logical.DeleteOperation, "roles/ci", nil)
 	require.NoError(t, err)
-	require.Contains(t, resp.Warnings[0], "tidy role=ci")
+	require.Contains(t, resp.Warnings[0], "credentials/revoke role=ci")
 	require.NoError(t, leased.TryRevoke(), "the lease has the token")
 	require.NoError(t, renewed.TryRevoke(), "and has it after a renewal, which answers none")
 	require.False(t, h.Pm.Accepts(renewed.Token()))

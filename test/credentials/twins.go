@@ -55,7 +55,7 @@ func ATwinIsRefusedWhereverATokenBegins(t *testing.T, mount mounttest.Maker) {
 		"static":             {map[string]any{"rotation_period": "1h"}, logical.ReadOperation, "static-creds/ci", nil},
 		"verify":             {nil, logical.UpdateOperation, "roles/ci", map[string]any{"verify": true, "ttl": "10m"}},
 		"password":           {nil, logical.UpdateOperation, "rotate-role/ci", nil},
-		"list of its tokens": {nil, logical.ReadOperation, "status/ci", map[string]any{"foreign": true}},
+		"list of its tokens": {nil, logical.ReadOperation, "status/ci", map[string]any{"unmanaged": true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

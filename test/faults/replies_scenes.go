@@ -37,7 +37,7 @@ func talkingScenes(mount mounttest.Maker) map[string]func(*testing.T) *scene {
 	}
 	all["list of foreign tokens"] = func(t *testing.T) *scene {
 		s := newScene(mounttest.NewPersonal(t, mount, nil), func(s *scene) {
-			_, _ = s.Do(logical.ReadOperation, "status/ci", map[string]any{"foreign": true})
+			_, _ = s.Do(logical.ReadOperation, "status/ci", map[string]any{"unmanaged": true})
 		})
 		s.lease()
 		return s.age()

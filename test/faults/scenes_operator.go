@@ -33,17 +33,17 @@ func operatorScenes(mount mounttest.Maker) map[string]func(*testing.T) *scene {
 			s.issues()
 		}
 	}
-	tidies := func(data map[string]any) func(*testing.T) *scene {
+	ends := func(path string, data map[string]any) func(*testing.T) *scene {
 		return func(t *testing.T) *scene {
-			s := full(t, func(s *scene) { _, _ = s.Do(logical.UpdateOperation, "tidy", data) })
+			s := full(t, func(s *scene) { _, _ = s.Do(logical.UpdateOperation, path, data) })
 			s.Clock.Advance(10 * time.Minute)
 			return s
 		}
 	}
 	return map[string]func(*testing.T) *scene{
-		"tidy":          tidies(nil),
-		"tidy of all":   tidies(map[string]any{"all": true}),
-		"tidy of roles": tidies(map[string]any{"role": "ci"}),
+		"tidy":          ends("tidy", nil),
+		"end of all":    ends("credentials/revoke", map[string]any{"all": true}),
+		"end of a role": ends("credentials/revoke", map[string]any{"role": "ci"}),
 		"end of a credential": func(t *testing.T) *scene {
 			return full(t, func(s *scene) {
 				_, _ = s.Do(logical.UpdateOperation, "credentials/"+string(s.leases[0].Id())+"/revoke", nil)

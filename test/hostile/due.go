@@ -43,11 +43,11 @@ func ALookUpSaysWhatItCouldNotRead(t *testing.T, mount mounttest.Maker) {
 	h.Damage(recordKey(due), "{}")
 	for path, operation := range map[string]logical.Operation{"credentials/" + string(l.Id()): logical.ReadOperation, "credentials/" + string(l.Id()) + "/revoke": logical.UpdateOperation} {
 		_, err := h.Do(operation, path, map[string]any{})
-		require.ErrorContains(t, err, "credential "+string(l.Id())+" was not found", path)
+		require.ErrorContains(t, err, "there is no credential "+string(l.Id()), path)
 		require.ErrorContains(t, err, "credentials/"+string(due)+"/revoke force=true", path)
 	}
 	_, err := h.Do(logical.UpdateOperation, "credentials/"+string(l.Id())+"/revoke", map[string]any{"force": true})
-	require.ErrorContains(t, err, "was not found")
+	require.ErrorContains(t, err, "there is no credential")
 	require.Equal(t, []ledger.ID{due}, h.RecordIDs(), "force is for the one that is named")
 
 	h.MustWrite("credentials/"+string(due)+"/revoke", map[string]any{"force": true})
@@ -80,9 +80,9 @@ func ForeignTokensOfDamagedRecords(t *testing.T, mount mounttest.Maker) {
 			h := mounttest.NewPersonal(t, mount, nil)
 			l, id := record(h)
 			foreign := func() (*logical.Response, int) {
-				resp, err := h.Request(context.Background(), logical.ReadOperation, "status/ci", map[string]any{"foreign": true})
+				resp, err := h.Request(context.Background(), logical.ReadOperation, "status/ci", map[string]any{"unmanaged": true})
 				require.Equal(t, 200, mounttest.Status(resp, err), mounttest.Message(resp, err))
-				return resp, len(resp.Data["foreign_tokens"].([]map[string]any))
+				return resp, len(resp.Data["unmanaged_tokens"].([]map[string]any))
 			}
 			resp, count := foreign()
 			require.Zero(t, count)
@@ -90,7 +90,7 @@ func ForeignTokensOfDamagedRecords(t *testing.T, mount mounttest.Maker) {
 			h.Damage(recordKey(id), `{"version":1}`)
 			resp, count = foreign()
 			require.Equal(t, 1, count)
-			require.Equal(t, l.Data["token_id"], resp.Data["foreign_tokens"].([]map[string]any)[0]["id"])
+			require.Equal(t, l.Data["token_id"], resp.Data["unmanaged_tokens"].([]map[string]any)[0]["id"])
 			require.Contains(t, strings.Join(resp.Warnings, "\n"), "credentials/"+string(id)+"/revoke force=true")
 		})
 	}
@@ -110,6 +110,6 @@ func ADamagedRecordHidesNoAnswer(t *testing.T, mount mounttest.Maker) {
 	} {
 		resp, err := h.Do(operation, path, nil)
 		require.Equal(t, 404, mounttest.Status(resp, err), mounttest.Message(resp, err))
-		require.Contains(t, mounttest.Message(resp, err), "it was ended already, the id is mistyped, or it is what cannot be read")
+		require.Contains(t, mounttest.Message(resp, err), "it was ended, the id is mistyped, or it is what cannot be read")
 	}
 }

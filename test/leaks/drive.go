@@ -149,15 +149,16 @@ func (l *leakDrive) requests() []request {
 		{logical.ReadOperation, "status", nil},
 		{logical.ReadOperation, "metrics", nil},
 		{logical.ReadOperation, "metrics", func() map[string]any { return map[string]any{"format": "prometheus"} }},
-		{logical.ReadOperation, "status/ci", with("foreign", true)},
-		{logical.ReadOperation, "status/pat", with("foreign", true)},
+		{logical.ReadOperation, "status/ci", with("unmanaged", true)},
+		{logical.ReadOperation, "status/pat", with("unmanaged", true)},
 		{logical.CreateOperation, "roles/turned", func() map[string]any {
 			return map[string]any{"username": "turner", "password": l.Pm.User("turner").Password}
 		}},
 		{logical.UpdateOperation, "rotate-role/turned", nil},
 		{logical.UpdateOperation, "tidy", nil},
-		{logical.UpdateOperation, "tidy", with("role", "pat")},
-		{logical.UpdateOperation, "tidy", with("all", true)},
+		{logical.ListOperation, "credentials/", nil},
+		{logical.UpdateOperation, "credentials/revoke", with("role", "pat")},
+		{logical.UpdateOperation, "credentials/revoke", with("all", true)},
 	}
 }
 

@@ -103,7 +103,7 @@ func (l *leakDrive) driveMistakes() {
 			names = append(names, name)
 		}
 		for operation := range path.Operations {
-			if operation == logical.ListOperation || operation == logical.DeleteOperation {
+			if operation == logical.DeleteOperation || operation == logical.ListOperation && len(path.Fields) == 0 {
 				continue
 			}
 			for _, name := range names {

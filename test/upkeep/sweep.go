@@ -216,29 +216,32 @@ func Tidy(t *testing.T, mount mounttest.Maker) {
 	require.NoError(t, err)
 	other := h.Register("creds/other", resp)
 
-	tidy := func(data map[string]any) map[string]any {
+	does := func(path string, data map[string]any, expected string) {
 		t.Helper()
-		resp, err := h.Do(logical.UpdateOperation, "tidy", data)
+		resp, err := h.Do(logical.UpdateOperation, path, data)
 		require.NoError(t, err)
 		require.False(t, resp.IsError(), "%v", resp)
-		return resp.Data
+		require.Equal(t, resp.Data["failed"], len(resp.Data["failures"].([]map[string]any)))
+		require.Equal(t, resp.Data["failed"] != 0 && path != "tidy", len(resp.Warnings) == 1, "%v", resp.Warnings)
+		delete(resp.Data, "failures")
+		require.Equal(t, expected, fmt.Sprint(resp.Data))
 	}
 	remove := h.Pm.Inject(processmakertest.Fault{On: processmakertest.DeleteToken, Times: -1, Do: processmakertest.Answer(403, mounttest.JsonHeader(), `{}`)})
-	require.Equal(t, map[string]any{"ended": 0, "failed": 1, "remaining_due": 1}, tidy(nil))
-	require.Equal(t, map[string]any{"ended": 0, "failed": 3, "remaining_due": 1}, tidy(map[string]any{"all": true}))
+	does("tidy", nil, "map[ended:0 failed:1 remaining_due:1]")
+	does("credentials/revoke", map[string]any{"all": true}, "map[ended:0 failed:3 matched:3]")
 	remove()
-	require.Equal(t, map[string]any{"ended": 1, "failed": 0, "remaining_due": 0}, tidy(nil))
+	does("credentials/revoke", map[string]any{"all": true, "dry_run": true}, "map[ended:0 failed:0 matched:3]")
+	does("tidy", nil, "map[ended:1 failed:0 remaining_due:0]")
 	require.False(t, h.Pm.Accepts(due.Token()))
 	require.True(t, h.Pm.Accepts(live.Token()))
 
-	require.Equal(t, map[string]any{"ended": 1, "failed": 0, "remaining_due": 0}, tidy(map[string]any{"role": "ci"}))
+	does("credentials/revoke", map[string]any{"role": "ci"}, "map[ended:1 failed:0 matched:1]")
 	require.False(t, h.Pm.Accepts(live.Token()))
 	require.True(t, h.Pm.Accepts(other.Token()))
 	_, err = live.TryRenew(context.Background())
 	require.ErrorContains(t, err, "read the role again")
 
-	require.Equal(t, map[string]any{"ended": 1, "failed": 0, "remaining_due": 0}, tidy(map[string]any{"all": true}))
+	does("credentials/revoke", map[string]any{"all": true}, "map[ended:1 failed:0 matched:1]")
 	require.Empty(t, h.LiveIDs())
-	h.RefusedWrite(logical.UpdateOperation, "tidy", map[string]any{"all": true, "role": "ci"}, "not both")
-	h.RefusedWrite(logical.UpdateOperation, "tidy", map[string]any{"rolle": "ci"}, "unknown field")
+	h.RefusedWrite(logical.UpdateOperation, "tidy", map[string]any{"role": "ci"}, "unknown field")
 }

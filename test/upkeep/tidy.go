@@ -51,7 +51,7 @@ func (s *crowdStorage) Get(ctx context.Context, key string) (*logical.StorageEnt
 
 // What is not of the role is passed over as fast as what is: only the first that
 // is to be ended goes alone.
-func TidyOfARoleReadsManyRecordsAtATime(t *testing.T, mount mounttest.Maker) {
+func EndingARoleReadsManyRecordsAtATime(t *testing.T, mount mounttest.Maker) {
 	t.Parallel()
 	h := mounttest.NewReady(t, mount, nil)
 	h.MustWrite("roles/other", h.RoleData(nil))
@@ -61,8 +61,8 @@ func TidyOfARoleReadsManyRecordsAtATime(t *testing.T, mount mounttest.Maker) {
 	mine := h.Issue(nil)
 	crowd := &crowdStorage{Storage: h.Storage.Storage, waits: reaper.SweepWidth, open: make(chan struct{})}
 	h.Storage.Storage = crowd
-	resp := h.MustWrite("tidy", map[string]any{"role": "ci"})
-	require.Equal(t, map[string]any{"ended": 1, "failed": 0, "remaining_due": 0}, resp.Data)
+	resp := h.MustWrite("credentials/revoke", map[string]any{"role": "ci"})
+	require.Equal(t, map[string]any{"matched": 1, "ended": 1, "failed": 0, "failures": []map[string]any{}}, resp.Data)
 	require.False(t, crowd.late.Load(), "records were read one at a time")
 	require.EqualValues(t, reaper.SweepWidth, crowd.most.Load())
 	require.False(t, h.Pm.Accepts(mine.Token()))
@@ -71,7 +71,7 @@ func TidyOfARoleReadsManyRecordsAtATime(t *testing.T, mount mounttest.Maker) {
 
 // After an outage the first finds out whether ProcessMaker is back, and all others
 // would be refused meanwhile.
-func TidyOfARoleAfterAnOutage(t *testing.T, mount mounttest.Maker) {
+func EndingARoleAfterAnOutage(t *testing.T, mount mounttest.Maker) {
 	t.Parallel()
 	h := mounttest.NewReady(t, mount, nil)
 	h.MustWrite("roles/other", h.RoleData(nil))
@@ -80,10 +80,10 @@ func TidyOfARoleAfterAnOutage(t *testing.T, mount mounttest.Maker) {
 		h.Read("creds/other")
 	}
 	h.GoDown()
-	resp := h.MustWrite("tidy", map[string]any{"role": "ci"})
+	resp := h.MustWrite("credentials/revoke", map[string]any{"role": "ci"})
 	require.Equal(t, 2*reaper.SweepWidth, resp.Data["failed"])
 	require.NoError(t, h.Pm.GoOnline())
 	h.Clock.Advance(time.Minute)
-	resp = h.MustWrite("tidy", map[string]any{"role": "ci"})
-	require.Equal(t, map[string]any{"ended": 2 * reaper.SweepWidth, "failed": 0, "remaining_due": 0}, resp.Data)
+	resp = h.MustWrite("credentials/revoke", map[string]any{"role": "ci"})
+	require.Equal(t, map[string]any{"matched": 2 * reaper.SweepWidth, "ended": 2 * reaper.SweepWidth, "failed": 0, "failures": []map[string]any{}}, resp.Data)
 }
