@@ -135,7 +135,7 @@ release-check: ## build the whole release twice and compare
 BENCH_ARGUMENTS ?= -page docs/performance.md
 
 .PHONY: bench
-bench: bench-programs ## measure against a reference engine, the bare call and the limit, into docs/performance.md (20 minutes)
+bench: bench-programs ## measure against a reference engine, the bare call and the limit, into docs/performance.md (half an hour)
 	@$(STEP) "handlers in process" go test -run '^$$' -bench 'Handlers|Heap' -benchmem -timeout 20m . | tee bin/bench/handlers.txt
 	@vault=$$(scripts/vault-bin.sh); \
 	$(STEP) "through Vault" bin/bench/bench -vault "$$vault" -handlers bin/bench/handlers.txt $(BENCH_ARGUMENTS)

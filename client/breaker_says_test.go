@@ -112,6 +112,54 @@ func TestASlowListHoldsNobodyUp(t *testing.T) {
 	lists.Wait()
 }
 
+// TestASlowKindLeavesRoomToOthers: logins that hang take no room from personal access tokens, nor
+// they from logins, however many wait.
+func TestASlowKindLeavesRoomToOthers(t *testing.T) {
+	t.Parallel()
+	for _, slow := range []processmakertest.Endpoint{processmakertest.PasswordGrant, processmakertest.CreateToken} {
+		t.Run(string(slow), func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			bearer, other := f.sign(t).Access, f.sign(t).Access
+			kinds := map[processmakertest.Endpoint]func() error{
+				processmakertest.PasswordGrant: func() error {
+					_, err := f.client.For(ci).PasswordGrant(context.Background(), f.auth, f.login)
+					return err
+				},
+				processmakertest.CreateToken: func() error {
+					_, err := f.client.CreatePersonalToken(context.Background(), bearer, bearer.UserID, "n")
+					return err
+				},
+				processmakertest.DeleteToken: func() error { return f.client.RevokeToken(context.Background(), other) },
+			}
+			release, arrived := make(chan struct{}), make(chan struct{}, 20)
+			f.pm.Inject(processmakertest.Fault{On: slow, Times: -1, Do: processmakertest.Hold(release), Match: func(*http.Request) bool {
+				arrived <- struct{}{}
+				return true
+			}})
+			var waiting sync.WaitGroup
+			for range 20 {
+				waiting.Go(func() {
+					if err := kinds[slow](); err != nil {
+						t.Errorf("%s", err)
+					}
+				})
+			}
+			for range 6 {
+				<-arrived
+			}
+			for kind, call := range kinds {
+				if kind != slow {
+					require.NoError(t, call(), kind)
+				}
+			}
+			close(release)
+			waiting.Wait()
+			require.Equal(t, 6, f.pm.PeakInFlight(slow), "three quarters of eight")
+		})
+	}
+}
+
 // TestALookSaysNothingToTheBreaker: reading a path keeps nobody from anything,
 // however short the settings' time-out is.
 func TestALookSaysNothingToTheBreaker(t *testing.T) {

@@ -125,7 +125,7 @@ func (call call) saysOfFailure(failure *Error, ranOut outOfTime) verdict {
 	switch {
 	case failure.Status != 0:
 		return answered
-	case call.looking, ranOut == callersTime, ranOut == serversTime && call.lane != foreground:
+	case call.looking, ranOut == callersTime, ranOut == serversTime && !call.lane.isWaitedFor():
 		return unused
 	default:
 		return unreachable

@@ -16,7 +16,7 @@ func TestACallerWhoLeavesStopsWaitingButNotWhatWasSent(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	cfg := configFor(t, f.pm.URL())
-	cfg.MaxConcurrentRequests = 2
+	cfg.MaxConcurrentRequests = 3 // of which token calls have two
 	var err error
 	f.client, err = client.New(cfg, f.clock)
 	require.NoError(t, err)

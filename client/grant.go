@@ -154,7 +154,7 @@ type issuedTokens struct {
 const alreadyRead = `{"access_token":"already read"}`
 
 func (g *grantExchanger) RoundTrip(req *http.Request) (*http.Response, error) {
-	r, err := g.client.exchange(req.Context(), req, call{operation: g.operation, lane: foreground, budgeted: true, caller: g.caller})
+	r, err := g.client.exchange(req.Context(), req, call{operation: g.operation, lane: granting, budgeted: true, caller: g.caller})
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,10 @@ type lane int
 const (
 	// foreground is for exchanges that somebody waits for.
 	foreground lane = iota
+	// granting is for token calls, and creating for personal access tokens that are made: in the
+	// foreground as well, but where one kind takes long it leaves a quarter of the room to others.
+	granting
+	creating
 	// background is for revocations and clean-up. Vault sends up to 180
 	// revocations at once; they get half of the room, so that they cannot
 	// starve the issuing of credentials.
@@ -21,15 +25,23 @@ const (
 	listing
 )
 
+// isWaitedFor tells whether somebody waits for the lane's exchanges.
+func (l lane) isWaitedFor() bool { return l != background && l != listing }
+
 type lanes struct {
 	all        *semaphore.Weighted
+	granting   *semaphore.Weighted
+	creating   *semaphore.Weighted
 	background *semaphore.Weighted
 	listing    *semaphore.Weighted
 }
 
 func newLanes(maxConcurrent int) *lanes {
+	ofOneKind := int64(max(maxConcurrent*3/4, 1))
 	return &lanes{
 		all:        semaphore.NewWeighted(int64(maxConcurrent)),
+		granting:   semaphore.NewWeighted(ofOneKind),
+		creating:   semaphore.NewWeighted(ofOneKind),
 		background: semaphore.NewWeighted(int64(maxConcurrent / 2)),
 		listing:    semaphore.NewWeighted(int64(max(maxConcurrent/4, 1))),
 	}
@@ -38,6 +50,10 @@ func newLanes(maxConcurrent int) *lanes {
 // rooms are those that an exchange of a lane needs one place of each.
 func (l *lanes) rooms(lane lane) []*semaphore.Weighted {
 	switch lane {
+	case granting:
+		return []*semaphore.Weighted{l.granting, l.all}
+	case creating:
+		return []*semaphore.Weighted{l.creating, l.all}
 	case listing:
 		return []*semaphore.Weighted{l.listing, l.background, l.all}
 	case background:

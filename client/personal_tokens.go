@@ -33,7 +33,7 @@ func (c *Client) CreatePersonalToken(ctx context.Context, bearer Token, userID, 
 	if err != nil {
 		return Token{}, &Error{Kind: BadRequest, Operation: createToken, Detail: "the name cannot be encoded", NotSent: true}
 	}
-	r, err := c.askAPI(ctx, bearer, call{method: http.MethodPost, body: body, operation: createToken, lane: foreground}, "users", userID, "tokens")
+	r, err := c.askAPI(ctx, bearer, call{method: http.MethodPost, body: body, operation: createToken, lane: creating}, "users", userID, "tokens")
 	if err != nil {
 		return Token{}, err
 	}

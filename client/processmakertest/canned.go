@@ -27,6 +27,8 @@ type Canned struct {
 	counts cannedCounts
 	// briefly leaves the row out of the answer to a creation.
 	briefly bool
+	// delay is what token calls and creations take.
+	delay time.Duration
 }
 
 type cannedCounts struct {
@@ -46,7 +48,7 @@ type CannedCounts struct {
 }
 
 // StartCanned starts a Canned. Of the config it takes the address, TLS, the
-// seed and the Passport.
+// seed, the Passport, and the delay of a grant, which its creations take too.
 func StartCanned(config Config) (*Canned, error) {
 	config = config.withDefaults()
 	if _, err := worldOf(config.Passport); err != nil {
@@ -56,7 +58,7 @@ func StartCanned(config Config) (*Canned, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Canned{url: "http://" + bound.Addr().String(), briefly: config.Passport == 13}
+	c := &Canned{url: "http://" + bound.Addr().String(), briefly: config.Passport == 13, delay: config.GrantDelay}
 	start := source{seed: []byte("canned " + config.Seed + config.Clock().String())}
 	c.random = start.identifier("run", 0)[:cannedRandom]
 	accepting := bound
@@ -115,6 +117,7 @@ func (c *Canned) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch path := r.URL.Path; {
 	case path == "/oauth/token":
 		c.counts.tokenCalls.Add(1)
+		time.Sleep(c.delay)
 		writeCanned(w, http.StatusOK, c.grantAnswer())
 	case path == "/_test/counts":
 		// A struct of numbers always marshals.
@@ -122,6 +125,7 @@ func (c *Canned) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeCanned(w, http.StatusOK, body)
 	case r.Method == http.MethodPost && strings.HasSuffix(path, "/tokens"):
 		c.counts.creations.Add(1)
+		time.Sleep(c.delay)
 		writeCanned(w, http.StatusOK, c.personalAnswer())
 	case r.Method == http.MethodDelete:
 		c.revoke(w, path)

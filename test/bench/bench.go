@@ -27,10 +27,14 @@ func (b *bench) measure(only string) error {
 		run  func() error
 	}{
 		{"contests", b.contests},
+		{"overhead", b.overhead},
 		{"rates", b.rates},
 		{"limit", b.limit},
 		{"storm", b.storm},
 		{"memory", b.memory},
+		{"scale", b.scale},
+		{"fairness", b.fairness},
+		{"slow", b.slow},
 		{"starts", b.starts},
 	} {
 		if only != "" && only != part.name {

@@ -45,11 +45,17 @@ func (b *bench) personalUnderLimit(s *stage, f *limitFigures) error {
 		return err
 	}
 	f.seconds = append(f.seconds, p.took.Seconds())
+	calls, refused, err := s.tokenCalls()
+	f.tokenCalls, f.throttled = max(f.tokenCalls, calls), max(f.throttled, refused)
+	return err
+}
+
+// tokenCalls are the logins and refreshes that the double has seen, and how many calls it refused.
+func (s *stage) tokenCalls() (calls, refused int, err error) {
 	var exchanges []processmakertest.Exchange
 	if err := s.upstream.ask("/_test/exchanges", &exchanges); err != nil {
-		return err
+		return 0, 0, err
 	}
-	calls, refused := 0, 0
 	for _, exchange := range exchanges {
 		if exchange.Endpoint == processmakertest.PasswordGrant || exchange.Endpoint == processmakertest.RefreshGrant {
 			calls++
@@ -58,8 +64,7 @@ func (b *bench) personalUnderLimit(s *stage, f *limitFigures) error {
 			refused++
 		}
 	}
-	f.tokenCalls, f.throttled = max(f.tokenCalls, calls), max(f.throttled, refused)
-	return nil
+	return calls, refused, nil
 }
 
 // loginsUnderLimit reads a password role as fast as it goes for a while. The

@@ -3,7 +3,7 @@
 // Command bench measures the secrets engine on a real Vault server against
 // engines that do less, against the bare call of ProcessMaker, and against
 // ProcessMaker's limit. `make bench` builds what it needs and runs it; it takes
-// about twenty minutes.
+// about half an hour.
 //
 // It works on Linux only: it reads what processes use out of /proc.
 package main
@@ -55,7 +55,7 @@ func run(arguments []string, output io.Writer) error {
 	vaultBin := flags.String("vault", "", "the Vault server's `program`")
 	bin := flags.String("bin", "bin/bench", "`folder` with the plugins and the double, as `make bench` builds them")
 	quick := flags.Bool("quick", false, "try everything with next to no load: the figures mean nothing")
-	only := flags.String("only", "", "run one `part` alone: contests, rates, limit, storm, memory, starts")
+	only := flags.String("only", "", "run one `part` alone: contests, overhead, rates, limit, storm, memory, scale, fairness, slow, starts")
 	rounds := flags.Int("rounds", 0, "rounds of the contests; 0 means as many as planned, which is more than the least that says something (15)")
 	storage := flags.String("storage", "", "measure contests with one storage alone: in-memory, raft")
 	connections := flags.Int("connections", 0, "measure contests with one `number` of connections alone")

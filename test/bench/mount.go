@@ -28,13 +28,11 @@ func mountOurs(c *caller, v *vault, u *upstream, perMinute int) error {
 	if err := v.api.Sys().Mount(ours, &api.MountInput{Type: product}); err != nil {
 		return err
 	}
-	if err := c.write(ours+"/config", map[string]any{
-		"url": u.URL, "ca_cert": u.CACert, "client_id": u.ClientID, "client_secret": u.ClientSecret,
-		"token_requests_per_minute": perMinute,
-	}); err != nil {
+	s := &stage{vault: v, upstream: u, caller: c}
+	if err := c.write(ours+"/config", s.config(perMinute)); err != nil {
 		return err
 	}
-	word, err := u.passwordOf("alice")
+	login, err := s.loginOf("alice")
 	if err != nil {
 		return err
 	}
@@ -44,13 +42,28 @@ func mountOurs(c *caller, v *vault, u *upstream, perMinute int) error {
 		personal:  {"credential_type": "personal_access_token"},
 		shared:    {"rotation_period": "24h"},
 	} {
-		role := map[string]any{"username": "alice", "password": word, "ttl": "1h", "max_ttl": "24h"}
+		role := maps.Clone(login)
 		maps.Copy(role, more)
 		if err := c.write(ours+"/roles/"+name, role); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// config is what a mount needs to reach the double.
+func (s *stage) config(perMinute int) map[string]any {
+	u := s.upstream
+	return map[string]any{
+		"url": u.URL, "ca_cert": u.CACert, "client_id": u.ClientID, "client_secret": u.ClientSecret,
+		"token_requests_per_minute": perMinute,
+	}
+}
+
+// loginOf is a role that signs in as the user.
+func (s *stage) loginOf(username string) (map[string]any, error) {
+	word, err := s.upstream.passwordOf(username)
+	return map[string]any{"username": username, "password": word, "ttl": "1h", "max_ttl": "24h"}, err
 }
 
 // mountTheirs mounts the engines to measure against, and makes them answer and

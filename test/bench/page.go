@@ -18,21 +18,27 @@ const (
 	figuresEnd   = "<!-- end of the figures -->"
 )
 
-// publish puts the figures into a page and the plots beside it. Plots of parts
-// that were not measured stay as they are.
+// publish puts what a reader decides by into a page, and the plots and all
+// figures into a folder beside it. Plots of parts that were not measured stay as
+// they are.
 func (f *figures) publish(page string) error {
 	text, err := os.ReadFile(page)
 	if err != nil {
 		return err
 	}
-	var tables bytes.Buffer
-	f.print(&tables)
+	var tables, all bytes.Buffer
+	f.printPage(&tables)
 	text, err = replaceFigures(text, tables.Bytes())
 	if err != nil {
 		return fmt.Errorf("%s: %w", page, err)
 	}
 	folder := strings.TrimSuffix(page, filepath.Ext(page))
 	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
+	fmt.Fprintf(&all, "# All figures of the measurements\n\nWritten by `make bench`. What they mean, and which of them to decide by, is on [the page](../%s).\n\n", filepath.Base(page))
+	f.print(&all)
+	if err := os.WriteFile(filepath.Join(folder, "figures.md"), all.Bytes(), 0o644); err != nil {
 		return err
 	}
 	for name, c := range f.charts() {

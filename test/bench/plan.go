@@ -31,7 +31,17 @@ type plan struct {
 	// reloads how often with each.
 	leases  []int
 	reloads int
-	starts  int
+	// roles and mounts are how many of each are measured, scaleCalls how often their calls are
+	// timed, idle how long nobody asks for anything.
+	roles, mounts, scaleCalls int
+	idle                      time.Duration
+	// overheadReads are those of a round against a server that takes its time.
+	overheadRounds, overheadReads int
+	fairWindow                    time.Duration
+	// slowTime is how long the slow thing takes, slowCalls how often each operation is timed.
+	slowTime  time.Duration
+	slowCalls int
+	starts    int
 }
 
 var fullPlan = plan{
@@ -53,6 +63,10 @@ var fullPlan = plan{
 	limited: 1000, limitRuns: 3, limitWindow: time.Minute,
 	storm: 10_000, stormLead: 5 * time.Second,
 	leases: []int{0, 10_000, 100_000}, reloads: 5,
+	roles: 10_000, mounts: 100, scaleCalls: 21, idle: time.Minute,
+	overheadRounds: 15, overheadReads: 9,
+	fairWindow: 2 * time.Minute,
+	slowTime:   14 * time.Second, slowCalls: 3,
 	starts: 5,
 }
 
@@ -66,5 +80,9 @@ var quickPlan = plan{
 	limited: 20, limitRuns: 1, limitWindow: 0,
 	storm: 20, stormLead: 10 * time.Second,
 	leases: []int{0, 20}, reloads: 1,
+	roles: 3, mounts: 2, scaleCalls: 1, idle: 10 * time.Millisecond,
+	overheadRounds: 1, overheadReads: 2,
+	fairWindow: 100 * time.Millisecond,
+	slowTime:   200 * time.Millisecond, slowCalls: 1,
 	starts: 1,
 }

@@ -7,16 +7,19 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"time"
 )
 
-// storm lets many leases expire in the same second.
+// stormRoles are whose leases expire together, in equal parts.
+var stormRoles = []string{password, extending, personal}
+
+// storm lets many leases of all kinds expire in the same second.
 func (b *bench) storm() error {
 	return b.onStage(inMemory, 0, cannedDouble, func(s *stage) error {
-		path := ours + "/creds/" + extending
 		// Twice as long as the reads are likely to take. The leases of the trial
 		// stay.
-		_, trial, err := s.caller.leases(ours+"/creds/"+password, max(b.plan.storm/50, 1))
+		_, trial, err := s.caller.leases(ours+"/creds/"+shared, max(b.plan.storm/50, 1))
 		if err != nil {
 			return err
 		}
@@ -25,12 +28,12 @@ func (b *bench) storm() error {
 			return err
 		}
 		until := time.Now().Add(b.plan.stormLead + time.Duration(2*float64(b.plan.storm)/trial.perSecond()*float64(time.Second)))
-		_, err = drive(16, b.plan.storm, func(int) error {
+		_, err = drive(16, b.plan.storm, func(i int) error {
 			left := int(math.Ceil(time.Until(until).Seconds()))
 			if left < 1 {
 				return errors.New("the leases expire before all of them are there")
 			}
-			_, err := s.caller.lease(fmt.Sprintf("%s?ttl=%d", path, left))
+			_, err := s.caller.lease(fmt.Sprintf("%s/creds/%s?ttl=%d", ours, stormRoles[i%len(stormRoles)], left))
 			return err
 		})
 		if err != nil {
@@ -67,16 +70,25 @@ func (b *bench) watchStorm(s *stage, until time.Time, before int64) (*stormFigur
 		return nil, err
 	}
 	f.irrevocable = fmt.Sprint(irrevocable.Data["lease_count"])
-	// A revocation that goes on at the other side is waited for.
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
-		if _, err = s.caller.do("LIST", "sys/leases/lookup/"+ours+"/creds/"+extending+"/", nil); err != nil {
-			break
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	var refused *errRefused
-	if f.gone = errors.As(err, &refused) && refused.status == http.StatusNotFound; f.gone {
-		err = nil
-	}
+	f.gone, err = s.leasesGone()
 	return f, err
+}
+
+// leasesGone waits until no lease of the storm is left: a revocation may go on at the other side.
+func (s *stage) leasesGone() (bool, error) {
+	left := slices.Clone(stormRoles)
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		_, err := s.caller.do("LIST", "sys/leases/lookup/"+ours+"/creds/"+left[0]+"/", nil)
+		var refused *errRefused
+		switch {
+		case err == nil:
+		case !errors.As(err, &refused) || refused.status != http.StatusNotFound:
+			return false, err
+		default:
+			if left = left[1:]; len(left) == 0 {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
 }

@@ -10,17 +10,41 @@ import (
 	"time"
 )
 
-// print writes the figures as Markdown.
+// print writes all figures as Markdown.
 func (f *figures) print(w io.Writer) {
-	fmt.Fprintf(w, "Run of %s: %s.\n", f.setting.begin.UTC().Format(time.DateOnly), f.setting.String())
-	f.printRatios(w)
+	f.printSetting(w)
+	f.printRatios(w, func(contestFigures) bool { return true })
 	f.printContests(w)
+	f.printDecisive(w)
 	f.printRates(w)
-	f.printLimit(w)
-	f.printStorm(w)
 	f.printMemory(w)
 	f.printStarts(w)
 	f.printHandlers(w)
+}
+
+// printPage writes what a reader decides by.
+func (f *figures) printPage(w io.Writer) {
+	f.printSetting(w)
+	f.printRatios(w, func(c contestFigures) bool { return c.width == boundedWidth })
+	f.printDecisive(w)
+}
+
+func (f *figures) printSetting(w io.Writer) {
+	fmt.Fprintf(w, "Run of %s: %s.\n", f.setting.begin.UTC().Format(time.DateOnly), f.setting.String())
+	missed := "All bounds are held."
+	if names := f.missed(); len(names) > 0 {
+		missed = fmt.Sprintf("Bounds that are not held: %s.", strings.Join(names, "; "))
+	}
+	fmt.Fprintf(w, "%s\n", missed)
+}
+
+func (f *figures) printDecisive(w io.Writer) {
+	f.printOverhead(w)
+	f.printSlow(w)
+	f.printFairness(w)
+	f.printLimit(w)
+	f.printStorm(w)
+	f.printScale(w)
 }
 
 // table writes a Markdown table, after a blank line.
@@ -36,7 +60,7 @@ func table(w io.Writer, title string, head []string, rows [][]string) {
 	}
 }
 
-func (f *figures) printRatios(w io.Writer) {
+func (f *figures) printRatios(w io.Writer, wanted func(contestFigures) bool) {
 	var rows [][]string
 	row := func(where string, r ratio) {
 		held := ""
@@ -51,6 +75,9 @@ func (f *figures) printRatios(w io.Writer) {
 		})
 	}
 	for _, contest := range f.contests {
+		if !wanted(contest) {
+			continue
+		}
 		for _, r := range contest.ratios {
 			row(fmt.Sprintf("%s, %d", contest.storage, contest.width), r)
 		}

@@ -49,7 +49,7 @@ func run(ctx context.Context, arguments []string, output io.Writer) error {
 	flags.BoolVar(&config.UnmendedPersonalClient, "unmended-personal-client", false, "leave the personal access client without an owner under Passport 13")
 	flags.StringVar(&config.Seed, "seed", "", "`text` that ids, tokens and secrets are derived from")
 	flags.DurationVar(&config.GrantDelay, "grant-delay", 0, "`time` that a token call takes")
-	canned := flags.Bool("canned", false, "answer at once and refuse nobody, for measurements; of the other flags only -address, -tls, -ca-out and -passport count, and of what it knows only /_test/counts")
+	canned := flags.Bool("canned", false, "answer at once and refuse nobody, for measurements; of the other flags only -address, -tls, -ca-out, -passport and -grant-delay (for creations, too) count, and of what it knows only /_test/counts")
 	caOut := flags.String("ca-out", "", "`file` to write the certificate of the authority to, with -tls")
 	if err := flags.Parse(arguments); err != nil {
 		return err
