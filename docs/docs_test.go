@@ -162,3 +162,21 @@ func TestTroubleshootingQuotesRealMessages(t *testing.T) {
 		require.Contains(t, source, message[1])
 	}
 }
+
+// Where nobody has a shell on ProcessMaker's server, each command of the pages and
+// of the product's own messages has a way round.
+func TestEveryCommandOnProcessMakersServerHasAWayRound(t *testing.T) {
+	t.Parallel()
+	table := sectionOf(t, "docs/instances.md", "Hosted ProcessMaker")
+	pages, err := filepath.Glob("docs/*.md")
+	require.NoError(t, err)
+	text := sourceOf(t, false, ".", "engine/*", "client")
+	for _, page := range append(pages, "README.md") {
+		text += mounttest.TextOf(t, page)
+	}
+	found := regexp.MustCompile(`php artisan ([a-z:-]+)`).FindAllStringSubmatch(text, -1)
+	require.NotEmpty(t, found)
+	for _, command := range found {
+		require.Regexp(t, "(?m)^\\| `php artisan "+command[1]+"[ `]", table, "no way round for the command")
+	}
+}

@@ -43,6 +43,9 @@ func specialPages() map[string]docPage {
 	return map[string]docPage{
 		"README.md":                    readmePage,
 		"docs/grants.md":               grantsPage,
+		"docs/ci.md":                   ciPage,
+		"docs/install.md":              installPage,
+		"docs/instances.md":            instancesPage,
 		"docs/consumers.md":            consumersPage,
 		"docs/upgrading.md":            upgradePage,
 		"docs/compatibility.md":        compatibilityPage,
