@@ -68,7 +68,7 @@ func newChaos(t *testing.T, plan chaosPlan, options ...mountOption) *chaos {
 	// What a client that died has not read stays alive: the census says which.
 	m.leftovers = true
 	m.client.SetClientTimeout(loadPatience)
-	m.writeConfig(fields{"token_requests_per_minute": 0, "request_timeout": "2s"})
+	m.writeConfig(fields{"token_requests_per_minute": 0, "request_timeout": chaosTimeout.String()})
 	for name, role := range chaosRoles(m) {
 		m.write("roles/"+name, role)
 	}
