@@ -5,6 +5,7 @@ package acceptance
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -134,9 +135,12 @@ func snapshotIsRestored(t *testing.T, server *Server) {
 	}
 	m.revoke(revoked)
 
-	foreign := d.run("vault read processmaker/status/jobs unmanaged=true")
-	assert.Contains(t, foreign, named.TokenID)
-	assert.NotContains(t, foreign, kept.TokenID)
+	_, err = m.client.Logical().Read(m.at("credentials/" + named.CredentialID))
+	requireStatus(t, err, http.StatusNotFound, "backup")
+	requireStatus(t, m.tryWrite("credentials/"+named.CredentialID+"/revoke", nil), http.StatusNotFound, "unmanaged=true")
+	unmanaged := d.run("vault read processmaker/status/jobs unmanaged=true")
+	assert.Contains(t, unmanaged, named.TokenID)
+	assert.NotContains(t, unmanaged, kept.TokenID)
 	d.fill("user_id", fmt.Sprint(m.pm.User("alice").ID))
 	d.fill("token_id", named.TokenID)
 	d.run(deleteByHand)

@@ -3,6 +3,9 @@
 package acceptance
 
 import (
+	"bytes"
+	"encoding/json"
+	"os"
 	"testing"
 
 	"github.com/hashicorp/vault/api"
@@ -10,15 +13,24 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// leaseIDs are the leases that the audit log shows for reads of a path.
-func (q *auditQueries) leaseIDs(path string) (ids []string) {
-	q.t.Helper()
-	for _, line := range q.lines() {
-		entry := line.(map[string]any)
-		request, _ := entry["request"].(map[string]any)
-		response, _ := entry["response"].(map[string]any)
-		secret, _ := response["secret"].(map[string]any)
-		if id, ok := secret["lease_id"].(string); ok && request["path"] == path {
+// leaseIDsInLog are the leases that the audit log shows for reads of a path.
+func (m *mount) leaseIDsInLog(path string) (ids []string) {
+	m.t.Helper()
+	log, err := os.ReadFile(m.server.AuditPath)
+	require.NoError(m.t, err)
+	for line := range bytes.Lines(log) {
+		var entry struct {
+			Request struct {
+				Path string `json:"path"`
+			} `json:"request"`
+			Response struct {
+				Secret struct {
+					LeaseID string `json:"lease_id"`
+				} `json:"secret"`
+			} `json:"response"`
+		}
+		require.NoError(m.t, json.Unmarshal(line, &entry))
+		if id := entry.Response.Secret.LeaseID; id != "" && entry.Request.Path == path {
 			ids = append(ids, id)
 		}
 	}
@@ -33,10 +45,9 @@ func TestWhoRenewsAnExtendLeaseSeesNoToken(t *testing.T) {
 	m.writeConfig(nil)
 	m.writeRole("pat", personal)
 	m.writeRole("steady", fields{"renew_mode": "extend"})
-	log := &auditQueries{t: t, log: m.server.AuditPath}
 	for _, role := range []string{"pat", "steady"} {
 		read := m.read(role)
-		ids := log.leaseIDs(m.at("creds/" + role))
+		ids := m.leaseIDsInLog(m.at("creds/" + role))
 		require.Equal(t, []string{read.LeaseID}, ids)
 
 		secret, err := m.client.Auth().Token().Create(&api.TokenCreateRequest{Policies: []string{"default"}})
