@@ -29,7 +29,7 @@ STEP := scripts/step.sh
 .PHONY: help
 help: ## this list
 	@echo "Targets:"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "PASSPORT=13 has the tests and the demo talk to the next ProcessMaker."
 	@echo "VAULT_BIN=<path> names the Vault server to use; else one is found on PATH, or built once."
 

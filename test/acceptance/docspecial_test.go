@@ -125,6 +125,7 @@ var compatibilityPage = docPage{cannot: map[string]string{
 	"make compat COMPAT_RUN=.":                              "it runs these tests",
 	"VAULT_BIN=/usr/local/bin/vault make acceptance":        "it runs these tests",
 	"ACCEPTANCE_OPENBAO_BIN=/usr/local/bin/bao make compat": "it runs these tests",
+	"make passport13 PASSPORT13_RUN=.":                      "it runs these tests, and `make test` runs the demo",
 }}
 
 var performancePage = docPage{cannot: map[string]string{
