@@ -105,6 +105,7 @@ func TestMetricsTellOfTrouble(t *testing.T) {
 	h.Tick()
 	got := scrape(h)
 	require.EqualValues(t, 1, valueOf(t, got["processmaker_overdue_credentials"]))
+	require.Contains(t, h.Read("status")["overdue_reason"], "may still live: token revocation: unavailable")
 	require.Greater(t, valueOf(t, got["processmaker_oldest_due_seconds"]), 600.0)
 	require.EqualValues(t, 0, valueOf(t, got["processmaker_reachable"]))
 	require.EqualValues(t, 1, valueOf(t, got["processmaker_breaker_state"], "open"))

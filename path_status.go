@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -96,7 +97,12 @@ func (b *backend) addOverdue(ctx context.Context, resp *logical.Response) error 
 	if err != nil {
 		return err
 	}
-	resp.Data["overdue"], resp.Data["oldest_due"] = len(late.IDs), timeText(late.Oldest)
+	resp.Data["overdue"], resp.Data["oldest_due"], resp.Data["overdue_reason"] = len(late.IDs), timeText(late.Oldest), ""
+	if len(late.IDs) > 0 {
+		if why := b.engine.Credentials.Attempts.Why(slices.Min(late.IDs)); why != nil {
+			resp.Data["overdue_reason"] = why.Error()
+		}
+	}
 	if !late.Complete {
 		resp.AddWarning("there is more overdue than was counted")
 	}
@@ -212,6 +218,7 @@ func statusAnswerFields() map[string]*framework.FieldSchema {
 		"token_requests_remaining": always(framework.TypeInt, "Calls of the token endpoint that are possible now; -1 where nothing is known to limit them."),
 		"overdue":                  always(framework.TypeInt, "Credentials that should be dead and are not known to be."),
 		"oldest_due":               alwaysText("When the oldest of them should have been (RFC 3339)."),
+		"overdue_reason":           alwaysText("Why the oldest of them could not be ended, as its latest try since the plugin started tells."),
 		"unaccounted":              always(framework.TypeInt64, "Tokens that may live and that nothing here knows, since the plugin started."),
 		"counters":                 always(framework.TypeMap, "What has happened since the plugin started."),
 	}
