@@ -115,6 +115,9 @@ func (c *Canned) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// A body that is left unread would end the connection.
 	_, _ = io.Copy(io.Discard, r.Body)
 	switch path := r.URL.Path; {
+	case path == "/oauth/token" && r.ContentLength == 0:
+		// What asks without a grant wants to know whether this is the token endpoint.
+		writeCanned(w, http.StatusBadRequest, []byte(`{"error":"unsupported_grant_type","error_description":"The authorization grant type is not supported by the authorization server."}`))
 	case path == "/oauth/token":
 		c.counts.tokenCalls.Add(1)
 		time.Sleep(c.delay)

@@ -47,6 +47,7 @@ func TestCannedAnswersAreTheProducts(t *testing.T) {
 	c, auth := engineClient(t, pm), client.AuthClient{ID: "3", Secret: "any"}
 
 	require.NoError(t, c.CheckConnection(t.Context()))
+	require.NoError(t, c.CheckTokenEndpoint(t.Context()))
 	first, err := c.For(client.Caller{}).PasswordGrant(t.Context(), auth, client.Login{Username: "any", Password: "any"})
 	require.NoError(t, err)
 	second, err := c.For(client.Caller{}).RefreshGrant(t.Context(), auth, first.Refresh)
