@@ -147,6 +147,18 @@ func BenchmarkHandlers(b *testing.B) {
 	}
 }
 
+// BenchmarkScrape tells what Prometheus costs a mount with many roles, each in use.
+func BenchmarkScrape(b *testing.B) {
+	m := newHotMount(b, mounttest.NewForgetful())
+	for i := range 1000 {
+		m.backend.engine.Report.Health.Of("role-" + strconv.Itoa(i)).Issued(time.Now())
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		m.must(logical.ReadOperation, "metrics", map[string]any{"format": "prometheus"})
+	}
+}
+
 // leasesInMemory are the numbers of live leases that the heap is measured with.
 var leasesInMemory = []int{0, 10_000, 100_000}
 
