@@ -5,6 +5,7 @@ package acceptance
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -54,7 +55,11 @@ var pathParameter = regexp.MustCompile(`\\\{\w+\\\}`)
 
 // check says what is wrong with a command, nothing if it fits the engine.
 func (doc openAPI) check(command vaultCommand) string {
-	for template, path := range doc.Paths {
+	// A path without a name in it comes before one that has a name in its place.
+	templates := slices.Sorted(maps.Keys(doc.Paths))
+	slices.SortStableFunc(templates, func(a, b string) int { return strings.Count(a, "{") - strings.Count(b, "{") })
+	for _, template := range templates {
+		path := doc.Paths[template]
 		// A name that stands for another is in a page <name> or $name.
 		pattern := pathParameter.ReplaceAllString(regexp.QuoteMeta(strings.Trim(template, "/")), `[^/]+`)
 		if !regexp.MustCompile("^" + pattern + "$").MatchString(strings.Trim(command.path, "/")) {
