@@ -31,7 +31,7 @@ var slowThings = []struct {
 	load string
 }{
 	{"nothing", "", ""},
-	{"lists of tokens", processmakertest.ListTokens, "/status/" + personal + "?foreign=true"},
+	{"lists of tokens", processmakertest.ListTokens, "/status/" + personal + "?unmanaged=true"},
 	{"creation of PATs", processmakertest.CreateToken, "/creds/" + personal},
 	{"logins", processmakertest.PasswordGrant, "/creds/" + password},
 }
