@@ -163,7 +163,7 @@ func (b *backend) listCredentials(ctx context.Context, _ *logical.Request, data 
 		}
 	}
 	if limit < 1 || limit > largestPage {
-		return nil, problem.Refusef("limit must be between 1 and %d", largestPage)
+		return nil, problem.Refusef("field \"limit\" expects a whole number from 1 to %d", largestPage)
 	}
 	page, next, err := b.engine.Reaper.Inventory(ctx, selected(data), after, limit)
 	if err != nil {
