@@ -148,8 +148,8 @@ func TestCredentialsAreListed(t *testing.T) {
 		with map[string]any
 		says string
 	}{
-		{map[string]any{"limit": 0}, "between 1 and 10000"},
-		{map[string]any{"limit": 10001}, "between 1 and 10000"},
+		{map[string]any{"limit": 0}, "from 1 to 10000"},
+		{map[string]any{"limit": 10001}, "from 1 to 10000"},
 		{map[string]any{"after": "x"}, "22 characters"},
 		{map[string]any{"rolle": "ci"}, "unknown field"},
 	} {

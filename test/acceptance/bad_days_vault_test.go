@@ -135,7 +135,7 @@ func snapshotIsRestored(t *testing.T, server *Server) {
 	}
 	m.revoke(revoked)
 
-	_, err = m.client.Logical().Read(m.at("credentials/" + named.CredentialID))
+	_, err = m.client.Logical().ReadRaw(m.at("credentials/" + named.CredentialID))
 	requireStatus(t, err, http.StatusNotFound, "backup")
 	requireStatus(t, m.tryWrite("credentials/"+named.CredentialID+"/revoke", nil), http.StatusNotFound, "unmanaged=true")
 	unmanaged := d.run("vault read processmaker/status/jobs unmanaged=true")
