@@ -183,7 +183,7 @@ func TestAPanicEndsTheRequestAlone(t *testing.T) {
 	_, _, err = h.Backend.HandleExistenceCheck(context.Background(), &logical.Request{Operation: logical.CreateOperation, Path: "config", Storage: h.Storage})
 	require.ErrorIs(t, err, telemetry.ErrPanicked)
 	_, _, err = h.Backend.HandleExistenceCheck(context.Background(), &logical.Request{Operation: logical.CreateOperation, Path: "config", Storage: h.Storage, Data: map[string]any{"client_secret": []any{"S3CRET"}}})
-	require.ErrorContains(t, err, "must be a text")
+	require.ErrorContains(t, err, "expects a text")
 	require.NotContains(t, err.Error(), "S3CRET")
 }
 
