@@ -506,3 +506,7 @@ func TestAListHoldsNothingElseUp(t *testing.T) {
 func TestEveryExchangeMayBeCarriedOutLate(t *testing.T) {
 	faults.EveryExchangeMayBeCarriedOutLate(t, thisMount)
 }
+
+func TestARefusedTwinIsNotAnsweredLater(t *testing.T) {
+	credentials.ARefusedTwinIsNotAnsweredLater(t, thisMount)
+}

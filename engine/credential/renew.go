@@ -9,12 +9,10 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"vault-plugin-secrets-processmaker/client"
-	"vault-plugin-secrets-processmaker/engine/instance"
 	"vault-plugin-secrets-processmaker/engine/lease"
 	"vault-plugin-secrets-processmaker/engine/ledger"
 	"vault-plugin-secrets-processmaker/engine/role"
 	"vault-plugin-secrets-processmaker/engine/token"
-	"vault-plugin-secrets-processmaker/internal/problem"
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
@@ -150,17 +148,16 @@ func (s *Service) refresh(ctx, workCtx context.Context, r *renewal) (*Credential
 	if err != nil {
 		return nil, err
 	}
+	if err := s.try(workCtx, r, bound); err != nil {
+		return nil, err
+	}
 	age := r.Now.Sub(r.record.TokenReceivedAt)
 	doubt := s.doubtOf(r.record)
 	idle := !r.Grows() || age < bound.RefreshMinAge || s.host.Tainted()
 	if !doubt.Doubtful && idle {
 		return r.extend()
 	}
-	err = ctx.Err()
-	if err == nil && r.token.Twin() {
-		err = bound.Gate.Rejected(r.Now)
-	}
-	if err != nil {
+	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("role %q: %w", r.record.Role, err)
 	}
 	outcome, err := s.Broker.Refresh(workCtx, token.Holding{
@@ -173,6 +170,7 @@ func (s *Service) refresh(ctx, workCtx context.Context, r *renewal) (*Credential
 		Store: func(grant *client.Grant) error {
 			next := *r.record
 			next.Hold(grant)
+			next.Untried = grant.Access.Twin()
 			if err := s.Ledger.Update(r.record, &next, r.Now); err != nil {
 				return err
 			}
@@ -189,11 +187,8 @@ func (s *Service) refresh(ctx, workCtx context.Context, r *renewal) (*Credential
 	}
 	s.doubts.Delete(r.record.ID)
 	r.token = r.record.Token()
-	if err := token.Accepts(workCtx, bound, r.token); err != nil {
-		if client.KindOf(err) == client.TwinRefused {
-			bound.Gate.Reject(err, s.Clock.Now())
-		}
-		return nil, fmt.Errorf("role %q: %w", r.record.Role, err)
+	if err := s.try(workCtx, r, bound); err != nil {
+		return nil, err
 	}
 	warnings := outcome.Warnings
 	if age < r.record.TTL/youngShare {
@@ -213,45 +208,6 @@ func (s *Service) keep(r *renewal, outcome token.Outcome) (*Credential, error) {
 		end = most
 	}
 	return r.extendWithin(end, outcome.Warnings...)
-}
-
-// doubtOf is what is open about the token of a record. What memory has is newer than the record.
-func (s *Service) doubtOf(record *ledger.Record) ledger.Doubt {
-	if unstored, ok := s.doubts.Load(record.ID); ok {
-		return unstored.(ledger.Doubt)
-	}
-	return record.Doubt
-}
-
-// keepDoubt stores, or at least remembers, what is open about the token of a record.
-func (s *Service) keepDoubt(record *ledger.Record, doubt ledger.Doubt) {
-	if doubt == s.doubtOf(record) {
-		return
-	}
-	next := *record
-	next.Doubt = doubt
-	if err := s.Ledger.Update(record, &next, time.Time{}); err != nil {
-		if !problem.IsConflict(err) {
-			s.doubts.Store(record.ID, doubt)
-			s.Report.Log(hclog.Warn, record.Subject(), "the doubt about a token is remembered in memory alone", "error", err)
-		}
-		return
-	}
-	s.doubts.Delete(record.ID)
-	*record = next
-}
-
-// countUnseen counts the pair that a refresh may have made unseen, at the end of the token that it
-// was to replace. lived tells that the token had not been killed before.
-func (s *Service) countUnseen(record *ledger.Record, inst *instance.Instance, lived bool) {
-	doubt := s.doubtOf(record)
-	if doubt.Unseen && (!lived || token.MayComeLate(doubt, inst, s.Clock.Now())) {
-		s.NoteUnseen(record.Role, record.TokenID, token.ErrGivenUp)
-	}
-	if doubt.Unseen {
-		doubt.Unseen = false
-		s.doubts.Store(record.ID, doubt) // until the record is deleted
-	}
 }
 
 // sameRole binds the role of a record if it still is what it was at issue.

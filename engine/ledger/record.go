@@ -99,8 +99,11 @@ type Record struct {
 	RefreshToken string `json:"refresh_token,omitempty"`
 }
 
-// Doubt is what refreshes whose answers were lost have left open.
+// Doubt is what refreshes have left open about a token.
 type Doubt struct {
+	// Untried: a refresh made the token, ProcessMaker may refuse it as that of a twin, and nobody has
+	// it before it was tried.
+	Untried bool `json:"untried,omitempty"`
 	// Doubtful: a refresh failed in a way that may have killed the token.
 	Doubtful bool `json:"doubtful,omitempty"`
 	// DoubtfulSince is when the last refresh was given up that may yet be carried out; zero for none.

@@ -411,3 +411,39 @@ func ATwinOnTrialIsNeverUnknown(t *testing.T, mount mounttest.Maker) {
 	h.Issue(nil)
 	require.Greater(t, trials, 6)
 }
+
+// ARefusedTwinIsNotAnsweredLater by a renewal that keeps the token: it is young, or the lease would
+// not grow, or ProcessMaker has no time for a refresh.
+func ARefusedTwinIsNotAnsweredLater(t *testing.T, mount mounttest.Maker) {
+	t.Parallel()
+	for name, after := range map[string]func(h *mounttest.Mount){
+		"the token is young": func(h *mounttest.Mount) { h.MustWrite("roles/ci", map[string]any{"refresh_min_age": "30m"}) },
+		"the token is young, and the login may be tried again": func(h *mounttest.Mount) {
+			h.MustWrite("roles/ci", map[string]any{"refresh_min_age": "30m"})
+			h.Clock.Advance(2 * time.Minute)
+		},
+		"ProcessMaker throttles": func(h *mounttest.Mount) {
+			h.Clock.Advance(2 * time.Minute)
+			h.Pm.Inject(processmakertest.Fault{On: processmakertest.RefreshGrant, Times: 1, Do: processmakertest.Throttled(30)})
+		},
+	} {
+		for _, trial := range []string{"refused", "failed"} {
+			t.Run(name+", the trial "+trial, func(t *testing.T) {
+				t.Parallel()
+				h := mounttest.NewTwin(t, mount, nil)
+				h.Pm.SetClientOwner(3, 1)
+				l := h.Issue(nil)
+				h.Clock.Advance(40 * time.Minute)
+				h.Pm.SetClientOwner(3, 0)
+				if trial == "failed" {
+					h.Pm.Inject(processmakertest.Fault{On: processmakertest.ShowToken, Times: 1, Do: processmakertest.HTMLPage(502)})
+				}
+				_, err := l.TryRenew(context.Background())
+				require.Error(t, err)
+				after(h)
+				_, err = l.TryRenew(context.Background())
+				require.Error(t, err, "the renewal answers a token that ProcessMaker refuses")
+			})
+		}
+	}
+}
