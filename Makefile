@@ -27,40 +27,48 @@ RACE_NOTE = if [ -z "$(RACE)" ]; then echo "NOTE: no C compiler, so without the 
 STEP := scripts/step.sh
 
 .PHONY: help
-help: ## this list
-	@echo "Targets:"
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "PASSPORT=13 has the tests and the demo talk to the next ProcessMaker."
-	@echo "VAULT_BIN=<path> names the Vault server to use; else one is found on PATH, or built once."
+help:
+	@awk -F ':.*## ' '/^##@ / { printf "%s%s\n", blank, substr($$0, 5); blank = "\n" } \
+		/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "Variables"
+	@echo "  PASSPORT=13       the tests and the demo use a ProcessMaker with Laravel Passport 13"
+	@echo "  VAULT_BIN=<path>  the Vault server to use; without it, a vault of the PATH, or one that is built once"
+
+##@ Try it
+
+.PHONY: demo
+demo: build ## issue, renew and revoke tokens through a real Vault, and find their readers
+	@scripts/demo.sh
+
+.PHONY: dev
+dev: build ## run Vault and a simulated ProcessMaker, configured, until Ctrl-C
+	@scripts/dev.sh
+
+##@ Build
 
 .PHONY: build
 build: ## build the static plugin binary into bin/
 	@$(STEP) "build bin/$(PLUGIN)" env CGO_ENABLED=0 go build -trimpath -o bin/$(PLUGIN) .
 
-.PHONY: demo
-demo: build ## show issue, renewal, revocation and who had which token, then stop
-	@scripts/demo.sh
+.PHONY: generate
+generate: ## write the generated files: test/testdata/openapi.json, the tables of docs/api.md, the stored forms
+	@$(STEP) "go generate" go generate ./...
+	@$(STEP) "OpenAPI and the tables of docs/api.md" go test -count=1 -run '^Test(OpenAPI|APIPage)' . -update
+	@$(STEP) "the stored forms of this version" env UPDATE_UPGRADE_FILES=1 go test -count=1 -run '^TestTheStoredFormIsKept$$' .
 
-.PHONY: dev
-dev: build ## run Vault and a ProcessMaker double, set up and ready, until Ctrl-C
-	@scripts/dev.sh
+.PHONY: fmt
+fmt: ## format the Go files
+	@scripts/lint-tool.sh goimports -w .
 
-.PHONY: test
-test: lint unit $(if $(filter true 1,$(CI)),fuzz) demo-check reproducible acceptance passport13 compat ## all checks and tests (with CI=true the fuzz targets too)
-	@echo "==> all passed"
+.PHONY: clean
+clean: ## remove the built files (not the cached Vault server)
+	@rm -rf bin dist coverage.out
 
-.PHONY: lint
-lint: ## vet, staticcheck, format, tidy modules, generated files
-	@$(STEP) "vet" go vet ./...
-	@$(STEP) "vet of the tools" sh -c 'go -C tools/terraform vet ./... && go -C tools/image vet ./...'
-	@$(STEP) "staticcheck" scripts/lint-tool.sh staticcheck ./...
-	@$(STEP) "known vulnerabilities" scripts/vulncheck.sh
-	@$(STEP) "format" scripts/check-fmt.sh
-	@$(STEP) "every go.mod and go.sum is tidy" scripts/check-tidy.sh
-	@$(STEP) "generated files" scripts/check-generated.sh
+##@ Test
 
 .PHONY: unit
-unit: ## unit tests with the race detector, and their coverage
+unit: ## unit tests with the race detector, and their coverage (a second run is cached)
 	@$(RACE_NOTE)
 	@$(STEP) "unit tests" scripts/gotest.sh $(RACE) -timeout 20m -coverpkg=.,./client,./engine/...,./internal/... -coverprofile=coverage.out \
 		$$(go list ./... | grep -v '/acceptance$$')
@@ -69,15 +77,20 @@ unit: ## unit tests with the race detector, and their coverage
 	@$(STEP) "coverage" scripts/coverage.sh coverage.out $(COVERAGE_MIN)
 	@$(STEP) "unit tests with Passport 13" env PROCESSMAKERTEST_PASSPORT=13 scripts/gotest.sh $(RACE) -timeout 20m . ./client ./scripts/authorize
 
-.PHONY: generate
-generate: ## write what can be generated: the OpenAPI file, the tables of docs/api.md, the stored forms
-	@$(STEP) "go generate" go generate ./...
-	@$(STEP) "OpenAPI and the tables of docs/api.md" go test -count=1 -run '^Test(OpenAPI|APIPage)' . -update
-	@$(STEP) "the stored forms of this version" env UPDATE_UPGRADE_FILES=1 go test -count=1 -run '^TestTheStoredFormIsKept$$' .
+.PHONY: lint
+lint: ## vet, staticcheck, vulnerabilities, format, words, tidy modules, generated files
+	@$(STEP) "vet" go vet ./...
+	@$(STEP) "vet of the tools" sh -c 'go -C tools/terraform vet ./... && go -C tools/image vet ./...'
+	@$(STEP) "staticcheck" scripts/lint-tool.sh staticcheck ./...
+	@$(STEP) "known vulnerabilities" scripts/vulncheck.sh
+	@$(STEP) "format" scripts/check-fmt.sh
+	@$(STEP) "words" go test ./test/architecture -run 'Clumsy'
+	@$(STEP) "every go.mod and go.sum is tidy" scripts/check-tidy.sh
+	@$(STEP) "generated files" scripts/check-generated.sh
 
-.PHONY: fuzz
-fuzz: ## every fuzz target for FUZZTIME (10s)
-	@$(STEP) "fuzz targets, $(FUZZTIME) each" scripts/fuzz.sh $(FUZZTIME)
+.PHONY: test
+test: lint unit $(if $(filter true 1,$(CI)),fuzz) demo-check reproducible acceptance passport13 compat ## all checks and tests (with CI=true the fuzz targets too)
+	@echo "==> all passed"
 
 .PHONY: demo-check
 demo-check: build
@@ -98,20 +111,11 @@ acceptance: acceptance-plugin ## tests through a real Vault server
 
 .PHONY: passport13
 passport13: export PROCESSMAKERTEST_PASSPORT := 13
-passport13: acceptance-plugin ## the main acceptance tests with a ProcessMaker on Passport 13
+passport13: acceptance-plugin ## the main acceptance tests with a ProcessMaker on Laravel Passport 13
 	$(call acceptance_tests,acceptance tests with Passport 13,-timeout 30m -run '$(PASSPORT13_RUN)',./test/acceptance/...)
 
-.PHONY: chaos
-chaos: export CHAOS := long
-chaos: acceptance-plugin ## kill plugin, server and active node under load, at length (CHAOS_SEED=<n> repeats a run)
-	$(call acceptance_tests,chaos tests,-timeout 90m -run '^TestChaos$$',./test/acceptance/...)
-
-.PHONY: acceptance-plugin
-acceptance-plugin:
-	@$(STEP) "build the plugin for the acceptance tests" go build $(RACE) -o bin/acceptance/$(PLUGIN) .
-
 .PHONY: compat
-compat: acceptance-plugin ## the main acceptance tests through older Vault servers, and ACCEPTANCE_OPENBAO_BIN
+compat: acceptance-plugin ## the main acceptance tests with Vault 1.19, and with the OpenBao of ACCEPTANCE_OPENBAO_BIN
 	@openbao=$${ACCEPTANCE_OPENBAO_BIN:-}; \
 	[ -n "$$openbao" ] || echo "NOTE: ACCEPTANCE_OPENBAO_BIN is not set, so without OpenBao"; \
 	for server in tools/vault-* $$openbao; do \
@@ -120,22 +124,29 @@ compat: acceptance-plugin ## the main acceptance tests through older Vault serve
 			$(STEP) "acceptance tests with $$vault" scripts/gotest.sh $(RACE) -count=1 -timeout 30m -run '$(COMPAT_RUN)' ./test/acceptance/...; \
 	done
 
+.PHONY: acceptance-plugin
+acceptance-plugin:
+	@$(STEP) "build the plugin for the acceptance tests" go build $(RACE) -o bin/acceptance/$(PLUGIN) .
+
+.PHONY: chaos
+chaos: export CHAOS := long
+chaos: acceptance-plugin ## the long run of kills and outages under load (CHAOS_SEED=<n> repeats a run)
+	$(call acceptance_tests,chaos tests,-timeout 90m -run '^TestChaos$$',./test/acceptance/...)
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME (10s)
+	@$(STEP) "fuzz targets, $(FUZZTIME) each" scripts/fuzz.sh $(FUZZTIME)
+
 .PHONY: reproducible
 reproducible:
 	@$(STEP) "two builds are equal" scripts/release-check.sh "$$(go env GOOS)/$$(go env GOARCH)"
 
-.PHONY: release
-release: ## binaries for all platforms, an image, checksums and bills of materials into dist/ (PLATFORM=linux/amd64: that one alone)
-	@$(STEP) "release into dist/" scripts/release.sh dist $(PLATFORM)
-
-.PHONY: release-check
-release-check: ## build the whole release twice and compare
-	@$(STEP) "two builds of the release are equal" scripts/release-check.sh
+##@ Measure
 
 BENCH_ARGUMENTS ?= -page docs/performance.md
 
 .PHONY: bench
-bench: bench-programs ## measure against a reference engine, the bare call and the limit, into docs/performance.md (half an hour)
+bench: bench-programs ## measure and write docs/performance.md (half an hour)
 	@$(STEP) "handlers in process" go test -run '^$$' -bench 'Handlers|Heap' -benchmem -timeout 20m . | tee bin/bench/handlers.txt
 	@vault=$$(scripts/vault-bin.sh); \
 	$(STEP) "through Vault" bin/bench/bench -vault "$$vault" -handlers bin/bench/handlers.txt $(BENCH_ARGUMENTS)
@@ -145,10 +156,12 @@ bench-programs:
 	@$(STEP) "build what is measured" env CGO_ENABLED=0 go build -trimpath -o bin/bench/ . \
 		./test/bench ./test/bench/cmd/engines ./client/processmakertest/cmd/processmakertest
 
-.PHONY: fmt
-fmt: ## format the Go files
-	@scripts/lint-tool.sh goimports -w .
+##@ Release
 
-.PHONY: clean
-clean: ## remove what the other targets made (not the cached Vault server)
-	@rm -rf bin dist coverage.out
+.PHONY: release
+release: ## binaries, image, checksums and bills of materials into dist/ (PLATFORM=linux/amd64: one platform)
+	@$(STEP) "release into dist/" scripts/release.sh dist $(PLATFORM)
+
+.PHONY: release-check
+release-check: ## build the whole release twice and compare
+	@$(STEP) "two builds of the release are equal" scripts/release-check.sh
