@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"maps"
 	"net/http"
 	"time"
@@ -30,8 +31,25 @@ func answerTo(req *logical.Request, err error) (*logical.Response, error) {
 	case http.StatusBadRequest:
 		return logical.ErrorResponse("%s", err), nil
 	default:
-		return nil, logical.CodedError(status, err.Error())
+		return answerOfStatus(req, status, err.Error())
 	}
+}
+
+// answerOfStatus is an error in Vault's own form, as the plain text: before an error that is
+// returned Vault puts "1 error occurred:", and what is not a 400 has no other way. The audit log
+// shows its text under the key of a 400's.
+func answerOfStatus(req *logical.Request, status int, text string) (*logical.Response, error) {
+	body, err := json.Marshal(map[string][]string{"errors": {text}})
+	if err != nil || req.WrapInfo != nil && req.WrapInfo.TTL > 0 {
+		// Vault wraps whatever is no error, and the reader would take it for a token.
+		return nil, logical.CodedError(status, text)
+	}
+	return &logical.Response{Data: map[string]any{
+		"error":                 text,
+		logical.HTTPStatusCode:  status,
+		logical.HTTPContentType: "application/json",
+		logical.HTTPRawBody:     body,
+	}}, nil
 }
 
 // statusOf is 400 where it is the operator's or the reader's turn, 404 where nothing has that name,

@@ -79,6 +79,10 @@ func TestEveryKindOfErrorHasItsStatus(t *testing.T) {
 			resp, err := answerTo(&logical.Request{Operation: logical.ReadOperation}, test.err)
 			require.Equal(t, test.status, mounttest.Status(resp, err))
 			require.Equal(t, test.err.Error(), mounttest.Message(resp, err))
+			wrapped := &logical.Request{Operation: logical.ReadOperation, WrapInfo: &logical.RequestWrapInfo{TTL: time.Minute}}
+			resp, err = answerTo(wrapped, test.err)
+			require.Equal(t, test.status, mounttest.Status(resp, err))
+			require.True(t, err != nil || resp.IsError(), "Vault would wrap it")
 			_, err = answerTo(&logical.Request{Operation: logical.RenewOperation}, test.err)
 			require.Equal(t, test.err, err, "Vault makes every error about a lease a 400")
 		})

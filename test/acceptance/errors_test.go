@@ -24,6 +24,12 @@ func requireStatus(t *testing.T, err error, status int, parts ...string) {
 	require.ErrorAs(t, err, &answer)
 	text := strings.Join(answer.Errors, "\n")
 	require.Equal(t, status, answer.StatusCode, text)
+	switch status {
+	case http.StatusNotFound, http.StatusConflict, http.StatusBadGateway, http.StatusServiceUnavailable:
+		assert.Len(t, answer.Errors, 1)
+		assert.NotContains(t, text, "error occurred", "Vault's words for an error that is returned")
+		assert.NotContains(t, text, "\n")
+	}
 	for _, part := range parts {
 		assert.Contains(t, strings.ToLower(text), strings.ToLower(part))
 	}
@@ -104,6 +110,44 @@ func TestErrorsWhileProcessMakerIsDown(t *testing.T) {
 	_, err := m.tryRead("ci")
 	requireStatus(t, err, http.StatusBadGateway)
 	require.NoError(t, m.pm.GoOnline())
+}
+
+// An error whose answer was to be wrapped is an error, and no token that holds one.
+func TestErrorsAreNotWrapped(t *testing.T) {
+	t.Parallel()
+	m := newReadyMount(t)
+	m.pm.GoOffline()
+	wrapping := m.anonymous()
+	wrapping.SetToken(m.client.Token())
+	wrapping.SetWrappingLookupFunc(func(string, string) string { return "60s" })
+	secret, err := wrapping.Logical().Read(m.at("creds/ci"))
+	require.Nil(t, secret)
+	var answer *api.ResponseError
+	require.ErrorAs(t, err, &answer)
+	assert.Equal(t, http.StatusBadGateway, answer.StatusCode)
+	assert.Contains(t, err.Error(), "ProcessMaker cannot be reached")
+	require.NoError(t, m.pm.GoOnline())
+}
+
+// Two requests that exclude each other: the one that lost is told so.
+func TestErrorsOfAConflict(t *testing.T) {
+	t.Parallel()
+	m := newReadyMount(t)
+	m.writeRole("jobs", fields{"credential_type": "personal_access_token"})
+	seen, release := make(chan struct{}), make(chan struct{})
+	m.pm.Inject(processmakertest.Fault{On: processmakertest.PasswordGrant, Times: 1, Do: processmakertest.HoldAnswer(release), Match: func(*http.Request) bool {
+		close(seen)
+		return true
+	}})
+	failed := make(chan error, 1)
+	go func() {
+		_, err := m.tryRead("jobs")
+		failed <- err
+	}()
+	<-seen
+	m.delete("config")
+	close(release)
+	requireStatus(t, <-failed, http.StatusConflict, "the config was taken away or moved by another request")
 }
 
 // ProcessMaker's own limit is passed on with the time to wait, whether the

@@ -39,13 +39,13 @@ func newCluster(h *mounttest.Mount) *cluster {
 // onOld makes a request of the node that has lost the mount.
 func (c *cluster) onOld(req *logical.Request) (*logical.Response, error) {
 	req.Storage = c.view
-	return c.Backend.HandleRequest(context.Background(), req)
+	return mounttest.Heard(c.Backend.HandleRequest(context.Background(), req))
 }
 
 // onNext makes a request of the node that has taken over.
 func (c *cluster) onNext(req *logical.Request) (*logical.Response, error) {
 	req.Storage = c.Storage
-	return c.next.HandleRequest(context.Background(), req)
+	return mounttest.Heard(c.next.HandleRequest(context.Background(), req))
 }
 
 // overlaps is when the new node does its part, which is given, while the old

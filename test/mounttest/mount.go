@@ -2,6 +2,7 @@ package mounttest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"maps"
@@ -163,9 +164,28 @@ func (h *Mount) Request(ctx context.Context, operation logical.Operation, path s
 		EntityID:    "entity-1",
 		DisplayName: "token-ci",
 	})
+	resp, err = Heard(resp, err)
 	h.checkAnswer(operation, path, resp, err)
 	h.tell(path, resp, err)
 	return resp, err
+}
+
+// Heard is what a client of Vault makes of an answer: one that brings its own status of a failure
+// is an error.
+func Heard(resp *logical.Response, err error) (*logical.Response, error) {
+	if err != nil || resp == nil {
+		return resp, err
+	}
+	status, _ := resp.Data[logical.HTTPStatusCode].(int)
+	if status < 400 {
+		return resp, nil
+	}
+	var answer struct{ Errors []string }
+	body, _ := resp.Data[logical.HTTPRawBody].([]byte)
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return nil, err
+	}
+	return nil, logical.CodedError(status, strings.Join(answer.Errors, "\n"))
 }
 
 // checkAnswer compares every answer of every test with what the path says that
@@ -276,6 +296,7 @@ func (h *Mount) ForgetAll() {
 
 // Status is the HTTP status that Vault would give.
 func Status(resp *logical.Response, err error) int {
+	resp, err = Heard(resp, err)
 	var coded logical.HTTPCodedError
 	switch {
 	case errors.As(err, &coded):
@@ -290,6 +311,7 @@ func Status(resp *logical.Response, err error) int {
 }
 
 func Message(resp *logical.Response, err error) string {
+	resp, err = Heard(resp, err)
 	if err != nil {
 		return err.Error()
 	}
