@@ -180,3 +180,62 @@ func TestEveryCommandOnProcessMakersServerHasAWayRound(t *testing.T) {
 		require.Regexp(t, "(?m)^\\| `php artisan "+command[1]+"[ `]", table, "no way round for the command")
 	}
 }
+
+var (
+	roleBlock   = regexp.MustCompile("vault write processmaker/roles/([a-z]+) ((?:[^\\n`]*\\\\\\n)*[^\\n`]*)")
+	rolePayload = regexp.MustCompile(`(?m)^\{"username": ?"vault-([a-z]+)", ?("password":.*)\}$`)
+	roleField   = regexp.MustCompile(`\b(grant_type|credential_type|renew_mode|rotation_period)(?:=|": ?")([\w.]+)`)
+)
+
+// The settings that a reader's consumers depend on are the same wherever a role is
+// written, so that nobody who follows a second page breaks what the first one set up.
+func TestOneStoryOfRoles(t *testing.T) {
+	t.Parallel()
+	story := map[string]string{
+		"ci":     "password access_token none ",
+		"app":    "password access_token extend ",
+		"worker": "password access_token refresh ",
+		"jobs":   "password personal_access_token extend ",
+		"shared": "password personal_access_token extend 1h",
+	}
+	pages, err := filepath.Glob("docs/*.md")
+	require.NoError(t, err)
+	written := map[string]bool{}
+	for _, page := range append(pages, "README.md", "examples/go-client/README.md", "examples/roles/roles.sh") {
+		text := mounttest.TextOf(t, page)
+		for _, found := range append(roleBlock.FindAllStringSubmatch(text, -1), rolePayload.FindAllStringSubmatch(text, -1)...) {
+			name, given := found[1], map[string]string{}
+			for _, field := range roleField.FindAllStringSubmatch(found[2], -1) {
+				given[field[1]] = field[2]
+			}
+			begun := strings.Contains(found[0], "username") && page != "docs/reliability.md"
+			if !begun && len(given) == 0 {
+				continue // it changes another setting of a role that is there
+			}
+			settings := settingsOf(given)
+			if expected, ok := story[name]; ok {
+				require.Equal(t, expected, settings, "%s writes the role %s in another way: %s", page, name, found[0])
+			}
+			story[name] = settings
+			written[name] = true
+		}
+	}
+	for name := range story {
+		require.True(t, written[name], "no page writes the role %s", name)
+	}
+}
+
+// settingsOf are a role's settings with the product's defaults.
+func settingsOf(given map[string]string) string {
+	or := func(field, otherwise string) string {
+		if value := given[field]; value != "" {
+			return value
+		}
+		return otherwise
+	}
+	kind, mode := or("credential_type", "access_token"), "refresh"
+	if kind == "personal_access_token" {
+		mode = "extend"
+	}
+	return strings.Join([]string{or("grant_type", "password"), kind, or("renew_mode", mode), given["rotation_period"]}, " ")
+}

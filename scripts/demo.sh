@@ -17,8 +17,8 @@ echo "ProcessMaker (a double of it with Passport ${PROCESSMAKERTEST_PASSPORT:-12
 step "An operator mounts the engine, tells it where ProcessMaker is, and makes a role."
 set_up
 
-step "A pipeline reads a credential: an access token and a lease of one hour."
-try vault read processmaker/creds/ci
+step "A program reads a credential: an access token and a lease of one hour."
+try vault read processmaker/creds/worker
 first=$(column access_token)
 lease=$(column lease_id)
 pm_user_id=$(column user_id)
@@ -46,7 +46,7 @@ echo "  tokens alive at ProcessMaker: $alive"
 
 step "A person, carol, logs in to Vault and reads a named token."
 let_carol_in
-VAULT_TOKEN=$carol_token try vault read processmaker/creds/people
+VAULT_TOKEN=$carol_token try vault read processmaker/creds/jobs
 third=$(column access_token)
 outcome "$third" 200
 
@@ -60,8 +60,8 @@ try vault write -f processmaker/credentials/"$credential"/revoke
 outcome "$third" 401
 
 step "An auditor finds a line in Vault's audit log. Two commands: whose is it, and end it."
-VAULT_TOKEN=$carol_token vault read -field=access_token processmaker/creds/people >"$work/token"
-grep '"path":"processmaker/creds/people"' "$work/audit.log" | tail -n 1 >"$work/line.json"
+VAULT_TOKEN=$carol_token vault read -field=access_token processmaker/creds/jobs >"$work/token"
+grep '"path":"processmaker/creds/jobs"' "$work/audit.log" | tail -n 1 >"$work/line.json"
 entity=$(tool field "$work/line.json" auth entity_id)
 credential=$(tool field "$work/line.json" response data credential_id)
 echo "  auth.entity_id: $entity"
@@ -72,7 +72,7 @@ try vault read -field=name identity/entity/id/"$entity"
 try vault write -f processmaker/credentials/"$credential"/revoke
 outcome "$(<"$work/token")" 401
 
-vault delete processmaker/sessions/people >/dev/null
+vault delete processmaker/sessions/jobs >/dev/null
 alive=$(live_tokens)
 echo
 echo "Tokens alive at ProcessMaker in the end: $alive"

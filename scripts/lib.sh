@@ -158,8 +158,8 @@ let_carol_in() {
 	keys=(credential_id token_id user_id username client_id role credential_type renew_mode error)
 	vault audit enable file file_path="$work/audit.log" >/dev/null
 	vault secrets tune "${keys[@]/#/-audit-non-hmac-response-keys=}" processmaker/ >/dev/null
-	vault write processmaker/roles/people credential_type=personal_access_token username="$pm_username" password="$pm_password" >/dev/null
-	vault policy write people - >/dev/null <<<'path "processmaker/creds/people" { capabilities = ["read"] }'
+	vault write processmaker/roles/jobs credential_type=personal_access_token username="$pm_username" password="$pm_password" >/dev/null
+	vault policy write people - >/dev/null <<<'path "processmaker/creds/jobs" { capabilities = ["read"] }'
 	vault auth enable userpass >/dev/null
 	vault write auth/userpass/users/carol password=carol-password token_policies=people >/dev/null
 	carol=$(vault write -field=id identity/entity name=carol)
@@ -168,12 +168,12 @@ let_carol_in() {
 	carol_token=$(vault write -field=token auth/userpass/login/carol password=carol-password)
 }
 
-# set_up makes mount, config and the role ci.
+# set_up makes mount, config and the role worker.
 set_up() {
 	try vault secrets enable -path=processmaker "$plugin"
 	try vault write processmaker/config url="$pm_url" ca_cert=@"$pm_ca" \
 		client_id="$pm_client_id" client_secret="$pm_client_secret"
-	try vault write processmaker/roles/ci username="$pm_username" password="$pm_password" ttl=1h max_ttl=24h
+	try vault write processmaker/roles/worker username="$pm_username" password="$pm_password" renew_mode=refresh ttl=1h max_ttl=24h
 }
 
 # live_tokens asks the double itself, not the engine, how many tokens are alive.

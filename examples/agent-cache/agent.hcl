@@ -1,9 +1,9 @@
-# Vault Agent as a local cache, with a template beside it. Run with Vault 1.21.1.
+# Vault Agent as a local cache, and a template beside it. To read from the cache:
 #
 #   curl http://127.0.0.1:8100/v1/processmaker/creds/app?renew_mode=extend
 #
-# The template says "none" here: the cache also answers renewals, with the
-# answer it had before, so a template behind it can overlook that its lease ends.
+# The template has renew_mode=none. The cache answers renewals with an old answer,
+# so that a template with "extend" can miss the end of its lease.
 
 vault {
   address = "https://vault.example.com:8200"

@@ -1,4 +1,4 @@
-# Vault Agent keeps a live token in a file. Run with Vault 1.21.1.
+# Vault Agent keeps a live token in a file.
 
 vault {
   address = "https://vault.example.com:8200"

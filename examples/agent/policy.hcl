@@ -1,5 +1,5 @@
-# What Vault Agent, Vault Proxy or consul-template needs to keep one token alive.
-# The default policy of Vault allows the two lower paths too, for every lease.
+# The policy for Vault Agent, Vault Proxy and consul-template. The default policy
+# of Vault allows the two lower paths too, for the leases of all mounts.
 
 path "processmaker/creds/app" {
   capabilities = ["read"]

@@ -1,6 +1,5 @@
-# consul-template keeps a live token in a file. Written from the source of
-# consul-template 0.41.1. The Vault token comes from VAULT_TOKEN; give it a
-# period, so that consul-template can renew it without end.
+# consul-template keeps a live token in a file. The Vault token comes from
+# VAULT_TOKEN. It needs a period, so that consul-template can always renew it.
 
 vault {
   address     = "https://vault.example.com:8200"

@@ -1,5 +1,4 @@
-// Calls ProcessMaker's API with a token from Vault, by what Node.js brings alone.
-// Run with Vault 1.21.1 and Node.js 20 by the tests of this repository.
+// Calls ProcessMaker's API with a token from Vault. Needs Node.js only.
 //
 //     const pm = new ProcessMaker("https://bpm.example.com")
 //     try {
@@ -8,10 +7,11 @@
 //       await pm.close()
 //     }
 //
-// The token is read with renew_mode=none, kept until shortly before its lease
-// ends, read again once where ProcessMaker refuses it, and ended with the program.
-// Vault is where VAULT_ADDR says; VAULT_TOKEN is not needed where that is a Vault
-// Proxy that signs in by itself. NODE_EXTRA_CA_CERTS names authorities to add.
+// The class reads a token with renew_mode=none and keeps it until shortly before its
+// lease ends. It reads again once when ProcessMaker refuses the token, and close()
+// revokes the token. VAULT_ADDR is the address of Vault. VAULT_TOKEN is not needed if
+// that is a Vault Proxy with auto-auth. NODE_EXTRA_CA_CERTS adds certificate
+// authorities.
 
 import { createInterface } from "node:readline"
 import { pathToFileURL } from "node:url"
@@ -22,28 +22,28 @@ export class ProcessMaker {
   #token
   #again = 0 // when to read again
   #end = 0 // when the lease ends
-  #young = 0 // until when a refused token is not replaced
-  #leases = new Map() // what has to be ended, with its end
-  #reading // one read at a time: the others wait for its token
+  #young = 0 // a refused token is not replaced before this time
+  #leases = new Map() // leases to revoke, and their ends
+  #reading // one read at a time, the others wait
 
-  constructor(url, creds = "processmaker/creds/service") {
+  constructor(url, creds = "processmaker/creds/app") {
     this.#api = url.replace(/\/+$/, "") + "/api/1.0"
     this.#creds = creds
   }
 
-  // Gives the status and the decoded JSON, undefined where there is none.
+  // Returns the status and the decoded JSON, or undefined without JSON.
   async call(method, path, body) {
     const token = await this.#live()
     let result = await this.#send(method, path, body, token)
     if (result.status === 401) {
-      // Nothing was done for this call: with another token it is sent again.
+      // ProcessMaker did nothing for this call: send it again with another token.
       const other = await this.#live(token)
       if (other !== token) result = await this.#send(method, path, body, other)
     }
     return result
   }
 
-  // Ends the tokens at ProcessMaker; with sync Vault waits for that.
+  // Revokes the tokens at ProcessMaker. With sync Vault waits for that.
   async close() {
     await this.#reading?.catch(() => {})
     const leases = [...this.#leases.keys()]
@@ -57,7 +57,7 @@ export class ProcessMaker {
 
   async #live(refused) {
     const now = performance.now() / 1000
-    // A token that was just read and is refused would be refused again.
+    // After a refusal of a token that was just read, another read does not help.
     const dead = refused !== undefined && refused === this.#token && now >= this.#young
     if (this.#token === undefined || now >= this.#again || dead) {
       this.#reading ??= this.#read(now).finally(() => (this.#reading = undefined))
@@ -65,7 +65,7 @@ export class ProcessMaker {
         await this.#reading
       } catch (problem) {
         if (this.#token === undefined || now >= this.#end || dead) throw problem
-        // The token has some time left: the next call tries again.
+        // The token is still valid: the next call tries again.
       }
     }
     return this.#token
@@ -79,7 +79,7 @@ export class ProcessMaker {
     this.#again = now + seconds - margin
     this.#end = now + seconds
     this.#young = now + margin
-    // The lease before is left to its end, for calls that are under way.
+    // The previous lease runs to its end, for calls that are under way.
     for (const [lease, end] of this.#leases) if (end <= now) this.#leases.delete(lease)
     this.#leases.set(secret.lease_id, this.#end)
   }
@@ -117,7 +117,7 @@ async function exchange(method, url, headers, body) {
   return { status: response.status, answer }
 }
 
-// Asks for each path that comes in, such as /users/42.
+// Calls each path of the standard input, such as /users/42.
 async function main() {
   const pm = new ProcessMaker(process.env.PROCESSMAKER_URL, process.env.PROCESSMAKER_CREDS)
   const lines = createInterface({ input: process.stdin })

@@ -1,7 +1,6 @@
-# A Nomad task with a live token in its secrets folder. Written from Nomad's
-# documentation of the vault and template blocks (1.7 or later, for role). The task
-# reads the file for each call, or handles the signal; a token in its environment
-# would be that of the start for ever.
+# A Nomad task with a live token in its secrets folder. The task reads the file for
+# each call, or handles the signal. A token in the task's environment would never
+# change after the start.
 
 job "reports" {
   group "reports" {

@@ -1,15 +1,15 @@
 <?php
-// Calls ProcessMaker's API with a token from Vault, by PHP's own streams alone.
-// Run with Vault 1.21.1 and PHP 8.2 by the tests of this repository.
+// Calls ProcessMaker's API with a token from Vault. Needs PHP's own streams only.
 //
 //     $pm = new ProcessMaker('https://bpm.example.com');
 //     [$status, $user] = $pm->call('GET', '/users/42');
 //
-// The token is read with renew_mode=none, kept until shortly before its lease
-// ends, read again once where ProcessMaker refuses it, and ended with the program,
-// behind a web server with the request. Vault is where VAULT_ADDR says; VAULT_TOKEN
-// is not needed where that is a Vault Proxy that signs in by itself. SSL_CERT_FILE
-// names other authorities than the system's.
+// The class reads a token with renew_mode=none and keeps it until shortly before its
+// lease ends. It reads again once when ProcessMaker refuses the token, and revokes the
+// token at the end of the program; behind a web server that is the end of the request.
+// VAULT_ADDR is the address of Vault. VAULT_TOKEN is not needed if that is a Vault
+// Proxy with auto-auth. SSL_CERT_FILE replaces the certificate authorities of the
+// system.
 
 declare(strict_types=1);
 
@@ -19,22 +19,22 @@ final class ProcessMaker
     private ?string $token = null;
     private float $again = 0; // when to read again
     private float $end = 0; // when the lease ends
-    private float $young = 0; // until when a refused token is not replaced
-    private array $leases = []; // what has to be ended, with its end
+    private float $young = 0; // a refused token is not replaced before this time
+    private array $leases = []; // leases to revoke, and their ends
 
-    public function __construct(string $url, private string $creds = 'processmaker/creds/service')
+    public function __construct(string $url, private string $creds = 'processmaker/creds/app')
     {
         $this->api = rtrim($url, '/') . '/api/1.0';
         register_shutdown_function($this->close(...));
     }
 
-    /** Gives the status and the decoded JSON, null where there is none. */
+    /** Returns the status and the decoded JSON, or null without JSON. */
     public function call(string $method, string $path, ?array $body = null): array
     {
         $token = $this->live();
         $result = $this->send($method, $path, $body, $token);
         if ($result[0] === 401) {
-            // Nothing was done for this call: with another token it is sent again.
+            // ProcessMaker did nothing for this call: send it again with another token.
             $other = $this->live($token);
             if ($other !== $token) {
                 $result = $this->send($method, $path, $body, $other);
@@ -43,7 +43,7 @@ final class ProcessMaker
         return $result;
     }
 
-    /** Ends the tokens at ProcessMaker; with sync Vault waits for that. */
+    /** Revokes the tokens at ProcessMaker. With sync Vault waits for that. */
     public function close(): void
     {
         [$leases, $this->leases, $this->token] = [$this->leases, [], null];
@@ -59,7 +59,7 @@ final class ProcessMaker
     private function live(?string $refused = null): string
     {
         $now = hrtime(true) / 1e9;
-        // A token that was just read and is refused would be refused again.
+        // After a refusal of a token that was just read, another read does not help.
         $dead = $refused !== null && $refused === $this->token && $now >= $this->young;
         if ($this->token === null || $now >= $this->again || $dead) {
             try {
@@ -68,7 +68,7 @@ final class ProcessMaker
                 if ($this->token === null || $now >= $this->end || $dead) {
                     throw $problem;
                 }
-                // The token has some time left: the next call tries again.
+                // The token is still valid: the next call tries again.
             }
         }
         return $this->token;
@@ -127,7 +127,7 @@ final class ProcessMaker
     }
 }
 
-// Run as a program it asks for each path that comes in, such as /users/42.
+// As a program it calls each path of the standard input, such as /users/42.
 if (PHP_SAPI === 'cli' && realpath($_SERVER['argv'][0]) === __FILE__) {
     if (function_exists('pcntl_signal')) {
         pcntl_async_signals(true);

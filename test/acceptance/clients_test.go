@@ -50,12 +50,12 @@ type clientRun struct {
 	said    *bytes.Buffer
 }
 
-// clientMount has the role service with leases of this length.
+// clientMount has the role app with leases of this length.
 func clientMount(t *testing.T, ttl string) *mount {
 	t.Helper()
 	m := newMount(t)
 	m.writeConfig(fields{"token_requests_per_minute": 0})
-	m.writeRole("service", fields{"renew_mode": "none", "ttl": ttl})
+	m.writeRole("app", fields{"renew_mode": "extend", "ttl": ttl})
 	return m
 }
 
@@ -76,9 +76,9 @@ func (m *mount) startClient(t *testing.T, language string) *clientRun {
 	file, err := filepath.Abs(filepath.Join("..", "..", "examples", client.file))
 	require.NoError(t, err)
 	cmd := exec.Command(interpreter(t, client.interpreter), file)
-	policy := exampleText(t, "pipeline/policy.hcl", "processmaker/creds/ci", m.at("creds/service"))
+	policy := exampleText(t, "pipeline/policy.hcl", "processmaker/creds/ci", m.at("creds/app"))
 	cmd.Env = m.clientEnvironment(t, "VAULT_TOKEN="+m.tokenWithOnly(policy), "PYTHONDONTWRITEBYTECODE=1",
-		"PROCESSMAKER_URL="+m.pm.URL(), "PROCESSMAKER_CREDS="+m.at("creds/service"))
+		"PROCESSMAKER_URL="+m.pm.URL(), "PROCESSMAKER_CREDS="+m.at("creds/app"))
 	run := &clientRun{m: m, said: &bytes.Buffer{}}
 	cmd.Stderr = run.said
 	run.in, err = cmd.StdinPipe()
@@ -187,9 +187,9 @@ func TestScriptTask(t *testing.T) {
 	php := interpreter(t, "php")
 	m := clientMount(t, "10m")
 	dir := t.TempDir()
-	policy := exampleText(t, "pipeline/policy.hcl", "processmaker/creds/ci", m.at("creds/service"))
+	policy := exampleText(t, "pipeline/policy.hcl", "processmaker/creds/ci", m.at("creds/app"))
 	auth := m.appRole(dir, policy, fields{"token_ttl": "5m"})
-	script := exampleText(t, "script-task/script.php", "auth/approle", auth, "processmaker/creds/service", m.at("creds/service"))
+	script := exampleText(t, "script-task/script.php", "auth/approle", auth, "processmaker/creds/app", m.at("creds/app"))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "script.php"), []byte(script), 0o600))
 	id, err := os.ReadFile(filepath.Join(dir, "role-id"))
 	require.NoError(t, err)

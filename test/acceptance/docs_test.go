@@ -115,7 +115,7 @@ func newDocMount(t *testing.T) *docRun {
 	server := ownServer(t)
 	m := newMount(t, onServer(server), asDocumented(pm))
 	m.writeConfig(nil)
-	m.write("roles/ci", fields{"username": "vault-ci", "password": documentedPassword})
+	m.write("roles/ci", fields{"username": "vault-ci", "password": documentedPassword, "renew_mode": "none"})
 	d := newDocRun(t, server, pm, t.TempDir())
 	d.mount = m
 	d.writeSecrets()

@@ -20,7 +20,7 @@ import (
 
 // readmePage begins with an empty catalog: see followReadme.
 var readmePage = docPage{follow: followReadme, cannot: map[string]string{
-	"make demo   # a real Vault hands out, renews and ends ProcessMaker tokens, and tells whose they were, step by step": "`make test` runs the demo, and is what runs this",
+	"make demo   # a real Vault issues, renews and revokes ProcessMaker tokens, step by step": "`make test` runs the demo, and is what runs this",
 }}
 
 // followReadme follows the README on a server as an operator has it, from the

@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -67,7 +66,7 @@ func TestExamplesNeverRefresh(t *testing.T) {
 	for _, found := range roleWrite.FindAllStringSubmatch(exampleText(t, "roles/roles.sh"), -1) {
 		modes[found[1]] = found[2]
 	}
-	require.Equal(t, map[string]string{"app": "extend", "ci": "none", "service": "none", "worker": "refresh"}, modes)
+	require.Equal(t, map[string]string{"app": "extend", "ci": "none", "worker": "refresh"}, modes)
 	for _, name := range exampleFiles(t) {
 		text := commentLine.ReplaceAllString(exampleText(t, name), "")
 		for _, read := range credsPath.FindAllStringSubmatch(text, -1) {
@@ -77,7 +76,30 @@ func TestExamplesNeverRefresh(t *testing.T) {
 	}
 }
 
-// What is not run here is at least well-formed, and says what it was written from.
+var (
+	triedRow  = regexp.MustCompile("(?m)^\\| (`[^|]+`) \\| (?:Run with Vault 1\\.|Written from )")
+	triedNote = regexp.MustCompile(`(?s)Written[\s#/]+from|Run[\s#/]+with|commits? [0-9a-f]{7}`)
+)
+
+// The page says of each example what it was tried with or written from. The files
+// themselves, which people copy, do not.
+func TestConsumersPageSaysWhatWasTried(t *testing.T) {
+	t.Parallel()
+	_, table, found := strings.Cut(repositoryText(t, "docs/consumers.md"), "\n## Tried with\n")
+	require.True(t, found)
+	named := []string{"agent/policy.hcl", "pipeline/policy.hcl", "roles/roles.sh"}
+	for _, row := range triedRow.FindAllStringSubmatch(table, -1) {
+		for _, code := range inlineCode.FindAllStringSubmatch(row[1], -1) {
+			named = append(named, code[1])
+		}
+	}
+	assert.ElementsMatch(t, exampleFiles(t), named)
+	for _, name := range exampleFiles(t) {
+		assert.NotRegexp(t, triedNote, exampleText(t, name), name)
+	}
+}
+
+// What is not run here is at least well-formed.
 func TestExamplesAreWellFormed(t *testing.T) {
 	t.Parallel()
 	for _, name := range exampleFiles(t) {
@@ -103,9 +125,6 @@ func TestExamplesAreWellFormed(t *testing.T) {
 		default: // Java and Groovy, for which there is no parser here
 			assert.Contains(t, []string{"spring/ProcessMakerToken.java", "jenkins/Jenkinsfile"}, name)
 			assert.Equal(t, strings.Count(text, "{"), strings.Count(text, "}"), name)
-		}
-		if !slices.Contains([]string{"agent/policy.hcl", "pipeline/policy.hcl", "roles/roles.sh"}, name) {
-			assert.Regexp(t, `(?s)Written[\s#/]+from|Run[\s#/]+with Vault 1\.`, text, name)
 		}
 	}
 }
@@ -202,7 +221,7 @@ func TestRolesExample(t *testing.T) {
 	require.NoError(t, os.Symlink(m.server.vaultBin, filepath.Join(dir, "vault")))
 	alice := m.pm.User("alice")
 	marks := []string{"processmaker/roles", m.at("roles")}
-	for _, role := range []string{"app", "ci", "service", "worker"} {
+	for _, role := range []string{"app", "ci", "jobs", "shared", "worker"} {
 		marks = append(marks, "username=vault-"+role, "username="+alice.Username)
 		require.NoError(t, os.WriteFile(filepath.Join(dir, role+"-password.txt"), []byte(alice.Password), 0o600))
 	}
@@ -213,9 +232,12 @@ func TestRolesExample(t *testing.T) {
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	require.NoError(t, cmd.Run(), output.String())
-	for role, mode := range map[string]string{"app": "extend", "ci": "none", "service": "none", "worker": "refresh"} {
+	for role, mode := range map[string]string{"app": "extend", "ci": "none", "jobs": "extend", "worker": "refresh"} {
 		c := m.read(role)
 		assert.Equal(t, mode, c.Data["renew_mode"], role)
 		assert.Equal(t, 3600, c.LeaseDuration, role)
 	}
+	shared, err := m.client.Logical().Read(m.at("static-creds/shared"))
+	require.NoError(t, err)
+	assert.NotEmpty(t, shared.Data["access_token"])
 }

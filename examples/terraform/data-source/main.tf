@@ -1,7 +1,6 @@
-# The same where ephemeral resources are not to be had. Written from the
-# documentation of the Vault provider (commit 06b9e32). The token is stored in the
-# state, and in a saved plan, where it is dead soon: run `terraform apply` without a
-# saved plan, and keep the state as one keeps a password.
+# A token for one Terraform run, without ephemeral resources. Terraform stores the
+# token in the state and in a saved plan. A token in a saved plan is soon invalid, so
+# run `terraform apply` without one. Protect the state like a password.
 
 terraform {
   required_providers {

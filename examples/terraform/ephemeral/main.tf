@@ -1,7 +1,5 @@
-# A token for one Terraform run, never in the state. Written from the source and
-# the documentation of the Vault provider (commits 33c8cb8 and 88398b1: a release
-# that has the ephemeral vault_generic_secret); needs Terraform 1.10 or later. The
-# role is one with renew_mode=none: the path cannot carry parameters here.
+# A token for one Terraform run, which is never stored in the state. The role needs
+# renew_mode=none, because the path here cannot have parameters.
 
 terraform {
   required_version = ">= 1.10"
@@ -15,8 +13,8 @@ terraform {
   }
 }
 
-# The provider works with a child token of this life, and what was read dies with
-# it: it has to cover the longest run. The default is 20 minutes.
+# The provider uses a child token with this ttl, and the end of that token ends the
+# lease. The ttl has to cover the longest run. The default is 20 minutes.
 provider "vault" {
   max_lease_ttl_seconds = 3600
 }

@@ -1,9 +1,8 @@
 # The mount, its config and two roles, with the generic resources of the Vault
-# provider. Written from their documentation (provider 5); the tests of this
-# repository make and destroy them in Terraform's order, with live credentials.
+# provider. The plugin has to be registered before.
 #
-# The plugin is registered already. The secrets are stored in Terraform's state:
-# keep that as one keeps a password, or write config and roles by hand.
+# Terraform stores the secrets in its state. Protect the state like a password, or
+# write config and roles without Terraform.
 
 terraform {
   required_version = ">= 1.3"
@@ -35,8 +34,8 @@ resource "vault_mount" "processmaker" {
   type = "vault-plugin-secrets-processmaker"
 }
 
-# Secrets are never read back: ignore_absent_fields keeps Terraform from taking
-# that for a change. Times are seconds, as they are read back.
+# Vault never returns a secret. With ignore_absent_fields Terraform does not take
+# that for a change. Times are in seconds, as Vault returns them.
 resource "vault_generic_endpoint" "config" {
   path                 = "${vault_mount.processmaker.path}/config"
   ignore_absent_fields = true
@@ -47,16 +46,16 @@ resource "vault_generic_endpoint" "config" {
   })
 }
 
-# depends_on, so that roles are made after the config and destroyed before it.
-# What has been handed out ends with the mount, which is destroyed last.
+# With depends_on Terraform creates roles after the config, and destroys them before
+# it. It destroys the mount last, and that revokes all tokens of the mount.
 resource "vault_generic_endpoint" "ci" {
   path                 = "${vault_mount.processmaker.path}/roles/ci"
   ignore_absent_fields = true
   data_json = jsonencode({
-    username = "vault-ci"
-    password = var.password
-    ttl      = 3600
-    max_ttl  = 86400
+    username   = "vault-ci"
+    password   = var.password
+    renew_mode = "none"
+    ttl        = 3600
   })
   depends_on = [vault_generic_endpoint.config]
 }
