@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 )
 
@@ -44,14 +45,20 @@ func (c *callback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ended {
-		showTrouble(w, errors.New("this sign-in is over already"))
+		page{
+			Title: "This sign-in has ended", Detail: "The browser came here a second time.",
+			Next: "The terminal shows the result. You can close this window.",
+		}.show(w, http.StatusBadRequest)
 		return
 	}
 	code, err := readRedirect(r.URL.Query(), c.begun)
 	if errors.Is(err, errOtherSignIn) {
 		// Any page can send the browser here, which must not end the sign-in.
-		fmt.Fprintf(c.output, "Refused: %s. Still waiting.\n", err)
-		showTrouble(w, err)
+		fmt.Fprintf(c.output, "Refused: %s. Still waiting for the sign-in.\n", err)
+		page{
+			Title: "Not signed in yet", Detail: sentence(err),
+			Next: "The program still waits. Open the address that it printed last, and sign in there. If that fails too, stop the program with Ctrl-C and run it again.",
+		}.show(w, http.StatusBadRequest)
 		return
 	}
 	c.ended = true
@@ -62,9 +69,23 @@ func (c *callback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		who, err = c.finish(code)
 	}
 	if err != nil {
-		showTrouble(w, err)
+		page{
+			Title: "The sign-in failed", Detail: sentence(err),
+			Next: "The program has ended. Run it again in the terminal, and open the new address.",
+		}.show(w, http.StatusBadRequest)
 	} else {
-		showPage(w, http.StatusOK, "You can close this window.")
+		page{
+			Title:   "Signed in",
+			Detail:  fmt.Sprintf("You signed in to ProcessMaker as %s. Vault keeps the session for role %s.", who.username, c.begun.role),
+			Next:    fmt.Sprintf("You can close this window. The readers of the role now get tokens of %s with this command:", who.username),
+			Command: "vault read " + c.begun.mount + "/creds/" + c.begun.role,
+		}.show(w, http.StatusOK)
 	}
 	c.done <- result{who, err}
+}
+
+// sentence is an error as a page has it.
+func sentence(err error) string {
+	text := err.Error()
+	return strings.ToUpper(text[:1]) + text[1:] + "."
 }

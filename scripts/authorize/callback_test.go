@@ -25,7 +25,7 @@ func (c *codes) finish(code string) (person, error) {
 }
 
 func theAttempt() attempt {
-	return attempt{authorizationURL: "https://pm.example/", state: theState, redirectURI: theLocation}
+	return attempt{mount: "pm", role: "reports", authorizationURL: "https://pm.example/", state: theState, redirectURI: theLocation}
 }
 
 func visit(c *callback, method, target string) *httptest.ResponseRecorder {
@@ -42,13 +42,17 @@ func TestTheCallbackHandsTheCodeOverOnce(t *testing.T) {
 	assert.Equal(t, http.StatusMethodNotAllowed, visit(c, "HEAD", "/oauth/callback?code=x&state="+theState).Code)
 	got := visit(c, "GET", "/oauth/callback?code=the-code&state="+theState)
 	assert.Equal(t, http.StatusOK, got.Code)
-	assert.Contains(t, got.Body.String(), "You can close this window.")
+	assert.Contains(t, got.Body.String(), "You signed in to ProcessMaker as alice. Vault keeps the session for role reports.")
+	assert.Contains(t, got.Body.String(), "You can close this window. The readers of the role now get tokens of alice with this command:")
+	assert.Contains(t, got.Body.String(), "<pre>vault read pm/creds/reports</pre>")
+	assert.NotContains(t, got.Body.String(), theCode)
 	assert.Equal(t, "no-store", got.Header().Get("Cache-Control"))
 	assert.Equal(t, "no-referrer", got.Header().Get("Referrer-Policy"))
 	assert.Equal(t, result{who: person{"alice", "2"}}, <-c.done)
 
 	again := visit(c, "GET", "/oauth/callback?code=the-code&state="+theState)
-	assert.Contains(t, again.Body.String(), "over already")
+	assert.Contains(t, again.Body.String(), "This sign-in has ended")
+	assert.Contains(t, again.Body.String(), "The terminal shows the result.")
 	assert.Equal(t, []string{theCode}, seen.got)
 }
 
@@ -57,14 +61,19 @@ func TestAnotherStateIsRefusedAndNotTheEnd(t *testing.T) {
 	var seen codes
 	var output strings.Builder
 	c := newCallback("/oauth/callback", theAttempt(), seen.finish, &output)
-	for _, query := range []string{"code=evil&state=other", "code=evil", "error=access_denied&state=other", "", "state=" + theState[:3]} {
+	for _, query := range []string{
+		"code=evil&state=other", "code=evil", "error=access_denied&state=other", "error=access_denied", "error=evil%1b[31m", "", "state=" + theState[:3],
+	} {
 		got := visit(c, "GET", "/oauth/callback?"+query)
 		assert.Equal(t, http.StatusBadRequest, got.Code)
-		assert.Contains(t, got.Body.String(), "not the one of this sign-in")
+		assert.Contains(t, got.Body.String(), "does not belong to the sign-in that waits")
+		assert.Contains(t, got.Body.String(), "Open the address that it printed last, and sign in there.")
+		assert.Empty(t, c.done, query)
 	}
 	assert.Empty(t, seen.got)
 	assert.Empty(t, c.done)
-	assert.NotContains(t, output.String(), "evil")
+	assert.NotContains(t, output.String(), "code=")
+	assert.NotContains(t, output.String(), "\x1b")
 	assert.NotContains(t, output.String(), theState)
 	visit(c, "GET", "/oauth/callback?code=the-code&state="+theState)
 	assert.NoError(t, (<-c.done).err)
@@ -73,17 +82,18 @@ func TestAnotherStateIsRefusedAndNotTheEnd(t *testing.T) {
 func TestErrorsAreShownToThePerson(t *testing.T) {
 	t.Parallel()
 	for query, words := range map[string]string{
-		"error=access_denied&state=" + theState:                                  "did not approve",
-		"error=invalid_scope&hint=Check+the+%60x%60+scope&error_description=Bad": `refused the sign-in with "invalid_scope"; it says: "Bad", "Check the`,
-		"error=%1b[31m<b>":  `"\x1b[31m<b>"`,
-		"state=" + theState: "no code",
+		"error=access_denied&state=" + theState:                                                    "not approved",
+		"error=invalid_scope&hint=Check+the+%60x%60+scope&error_description=Bad&state=" + theState: `refused the sign-in with "invalid_scope": "Bad", "Check the`,
+		"error=%1b[31m<b>&state=" + theState:                                                       `with "\x1b[31m<b>"`,
+		"state=" + theState:                                                                        "no code",
 	} {
 		var seen codes
 		c := newCallback("/oauth/callback", theAttempt(), seen.finish, io.Discard)
 		got := visit(c, "GET", "/oauth/callback?"+query)
 		require.ErrorContains(t, (<-c.done).err, words)
 		assert.Equal(t, http.StatusBadRequest, got.Code)
-		assert.Contains(t, got.Body.String(), "The sign-in failed: ")
+		assert.Contains(t, got.Body.String(), "The sign-in failed")
+		assert.Contains(t, got.Body.String(), "Run it again in the terminal")
 		assert.NotContains(t, got.Body.String(), "<b>")
 		assert.Empty(t, seen.got)
 	}
@@ -123,12 +133,14 @@ func TestWhatIsPasted(t *testing.T) {
 		{theLocation + "?code=the-code&state=" + theState + "\n", ""},
 		{"  " + theLocation + "/?code=the-code&state=" + theState, ""},
 		{"", "nothing was pasted"},
-		{"\n", "nothing was pasted"},
-		{"the-code\n", "copy all of the browser's address line"},
-		{"https://pm.example/oauth/authorize?code=the-code&state=" + theState, "copy all"},
-		{"http://[", "copy all"},
-		{theLocation + "?code=evil&state=other\n", "not the one of this sign-in"},
-		{theLocation + "?error=access_denied&state=" + theState, "did not approve"},
+		{"\n", "copy the whole address"},
+		{"the-code\n", "copy the whole address"},
+		{"https://pm.example/oauth/authorize?code=the-code&state=" + theState, "copy the whole address"},
+		{"http://[", "copy the whole address"},
+		{theLocation + "?code=evil&state=other\n", "does not belong to the sign-in that waits"},
+		{theLocation + "?error=access_denied\n", "not approved"},
+		{theLocation + "?error=access_denied&state=" + theState, "not approved"},
+		{"wrong\n\n" + theLocation + "?code=evil&state=other\n" + theLocation + "?error=x\n" + theLocation + "?code=the-code&state=" + theState + "\n", ""},
 	}
 	for _, test := range cases {
 		var seen codes
@@ -145,8 +157,10 @@ func TestWhatIsPasted(t *testing.T) {
 		assert.Equal(t, person{"alice", "2"}, who)
 		assert.Equal(t, []string{theCode}, seen.got)
 	}
-	_, err := pastedQuery("x", "http://[")
-	require.Error(t, err)
+	bad := theAttempt()
+	bad.redirectURI = "http://["
+	_, err := paste(t.Context(), bad, nil, strings.NewReader("x"), io.Discard)
+	require.ErrorContains(t, err, "redirect_uri is not an address")
 	_, err = readRedirect(url.Values{}, theAttempt())
 	require.ErrorIs(t, err, errOtherSignIn)
 }

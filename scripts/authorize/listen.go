@@ -48,7 +48,7 @@ func listen(ctx context.Context, begun attempt, finish func(code string) (person
 func loopback(redirectURI string) (address, path string, err error) {
 	parsed, err := url.Parse(redirectURI)
 	if err != nil {
-		return "", "", fmt.Errorf("the role's redirect_uri is no address: %w", err)
+		return "", "", fmt.Errorf("the role's redirect_uri is not an address: %w", err)
 	}
 	host := parsed.Hostname()
 	ip := net.ParseIP(host)

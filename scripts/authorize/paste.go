@@ -13,44 +13,59 @@ import (
 // paste takes the address that the browser ended at from the person.
 func paste(ctx context.Context, begun attempt, finish func(code string) (person, error), input io.Reader, output io.Writer) (person, error) {
 	fmt.Fprintf(output, "Open this address in any browser and sign in:\n\n%s\n\n", begun.authorizationURL)
-	fmt.Fprintf(output, "The browser ends at an address that begins with %s; it is no matter if that page cannot be shown.\n", begun.redirectURI)
-	fmt.Fprint(output, "Paste that address here: ")
-
-	lines := make(chan string, 1)
-	go func() {
-		// A last line without an end is a line as well, and so is none at all.
-		line, _ := bufio.NewReader(input).ReadString('\n')
-		lines <- line
-	}()
-	var line string
-	select {
-	case line = <-lines:
-	case <-ctx.Done():
-		return person{}, context.Cause(ctx)
-	}
-	query, err := pastedQuery(strings.TrimSpace(line), begun.redirectURI)
+	fmt.Fprintf(output, "The browser ends at an address that begins with %s; an error that the page cannot be shown does not matter.\n", begun.redirectURI)
+	expected, err := url.Parse(begun.redirectURI)
 	if err != nil {
-		return person{}, err
+		return person{}, fmt.Errorf("the role's redirect_uri is not an address: %w", err)
 	}
-	code, err := readRedirect(query, begun)
-	if err != nil {
-		return person{}, err
+	refused := errors.New("nothing was pasted")
+	lines := readLines(ctx, input)
+	for {
+		fmt.Fprint(output, "Paste that address here: ")
+		select {
+		case line, more := <-lines:
+			if !more {
+				return person{}, refused
+			}
+			code, err := pastedCode(line, expected, begun)
+			if err == nil {
+				return finish(code)
+			}
+			if !errors.Is(err, errNotTheAddress) && !errors.Is(err, errOtherSignIn) {
+				return person{}, err
+			}
+			// A wrong line must not end the sign-in that still waits.
+			refused = err
+			fmt.Fprintf(output, "Refused: %s. Still waiting for the sign-in.\n", err)
+		case <-ctx.Done():
+			return person{}, context.Cause(ctx)
+		}
 	}
-	return finish(code)
 }
 
-// pastedQuery keeps what was pasted out of its errors: it may hold a code.
-func pastedQuery(pasted, redirectURI string) (url.Values, error) {
-	expected, err := url.Parse(redirectURI)
-	if err != nil {
-		return nil, fmt.Errorf("the role's redirect_uri is no address: %w", err)
-	}
-	if pasted == "" {
-		return nil, errors.New("nothing was pasted")
-	}
-	got, err := url.Parse(pasted)
+// readLines gives the lines of an input, until it ends or nobody waits.
+func readLines(ctx context.Context, input io.Reader) <-chan string {
+	lines := make(chan string)
+	go func() {
+		defer close(lines)
+		for scanner := bufio.NewScanner(input); scanner.Scan(); {
+			select {
+			case lines <- scanner.Text():
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return lines
+}
+
+var errNotTheAddress = errors.New("this is not the address that the browser ended at")
+
+// pastedCode keeps the pasted line out of its errors: it may hold a code.
+func pastedCode(line string, expected *url.URL, begun attempt) (string, error) {
+	got, err := url.Parse(strings.TrimSpace(line))
 	if err != nil || got.Scheme != expected.Scheme || got.Host != expected.Host || strings.Trim(got.Path, "/") != strings.Trim(expected.Path, "/") {
-		return nil, fmt.Errorf("what was pasted is not an address that begins with %s: copy all of the browser's address line, after signing in", redirectURI)
+		return "", fmt.Errorf("%w: after the sign-in, copy the whole address from the browser; it begins with %s", errNotTheAddress, begun.redirectURI)
 	}
-	return got.Query(), nil
+	return readRedirect(got.Query(), begun)
 }

@@ -10,30 +10,35 @@ import (
 
 // errOtherSignIn is the refusal of an answer that belongs to another sign-in,
 // or that somebody made up to slip the person a code of theirs (RFC 6749 §10.12).
-var errOtherSignIn = errors.New("the answer's state is not the one of this sign-in: use the newest address, and only that")
+var errOtherSignIn = errors.New("this answer does not belong to the sign-in that waits: its state is missing or wrong")
 
-// readRedirect gives the code out of the query of ProcessMaker's redirect.
+// readRedirect gives the code out of the query of ProcessMaker's redirect. Only
+// an answer with the state of this sign-in can end it. ProcessMaker leaves the
+// state out of some errors: those are shown, and the sign-in goes on, because
+// anybody can send a browser to such an address.
 func readRedirect(query url.Values, begun attempt) (string, error) {
 	state := query.Get("state")
 	ours := subtle.ConstantTimeCompare([]byte(state), []byte(begun.state)) == 1
+	refused := query.Get("error") != ""
 	switch {
-	case query.Get("error") != "" && (ours || state == ""):
-		// ProcessMaker leaves the state out of some errors.
-		return "", refusalInWords(query)
+	case !ours && state == "" && refused:
+		return "", fmt.Errorf("%w; it says: %w", errOtherSignIn, refusal(query))
 	case !ours:
 		return "", errOtherSignIn
+	case refused:
+		return "", refusal(query)
 	case query.Get("code") == "":
-		return "", errors.New("ProcessMaker sent no code back")
+		return "", errors.New("ProcessMaker's answer has no code")
 	}
 	return query.Get("code"), nil
 }
 
-// refusalInWords quotes what anybody could have put into the address, so that
-// it cannot play with the terminal.
-func refusalInWords(query url.Values) error {
+// refusal quotes the parameters, so that an address that somebody made up cannot
+// send control characters to the terminal.
+func refusal(query url.Values) error {
 	kind := query.Get("error")
 	if kind == "access_denied" {
-		return errors.New("the person did not approve the request at ProcessMaker, so there is nobody signed in (access_denied)")
+		return errors.New("the request was not approved at ProcessMaker (access_denied)")
 	}
 	var details []string
 	for _, name := range []string{"error_description", "hint"} {
@@ -41,5 +46,8 @@ func refusalInWords(query url.Values) error {
 			details = append(details, fmt.Sprintf("%q", detail))
 		}
 	}
-	return fmt.Errorf("ProcessMaker refused the sign-in with %q; it says: %s", kind, strings.Join(details, ", "))
+	if len(details) == 0 {
+		return fmt.Errorf("ProcessMaker refused the sign-in with %q", kind)
+	}
+	return fmt.Errorf("ProcessMaker refused the sign-in with %q: %s", kind, strings.Join(details, ", "))
 }

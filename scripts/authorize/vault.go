@@ -19,6 +19,7 @@ type vault struct {
 
 // attempt is a sign-in that Vault waits for.
 type attempt struct {
+	mount, role      string
 	authorizationURL string
 	state            string
 	redirectURI      string
@@ -69,12 +70,14 @@ func (v *vault) begin(ctx context.Context) (attempt, error) {
 		return attempt{}, err
 	}
 	begun := attempt{
+		mount:            v.mount,
+		role:             v.role,
 		authorizationURL: text(answer, "authorization_url"),
 		state:            text(answer, "state"),
 		redirectURI:      text(answer, "redirect_uri"),
 	}
 	if begun.authorizationURL == "" || begun.state == "" || begun.redirectURI == "" {
-		return attempt{}, fmt.Errorf("what answers at %s does not know where to sign in: check -mount", path)
+		return attempt{}, fmt.Errorf("%s answered without an authorization_url: check that -mount is the path of the ProcessMaker secrets engine", path)
 	}
 	return begun, nil
 }

@@ -99,7 +99,7 @@ func TestVaultIsCalledWithThePersonsOwnToken(t *testing.T) {
 	require.NoError(t, err)
 	begun, err := v.begin(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, attempt{f.authorizationURL, theState, theLocation}, begun)
+	assert.Equal(t, attempt{mount: "pm", role: "reports", authorizationURL: f.authorizationURL, state: theState, redirectURI: theLocation}, begun)
 	who, err := v.complete(t.Context(), begun, theCode)
 	require.NoError(t, err)
 	assert.Equal(t, person{"alice", "2"}, who)
@@ -137,7 +137,7 @@ func TestTheTokenOfVaultLogin(t *testing.T) {
 
 func TestWhatVaultRefuses(t *testing.T) {
 	f := newFakeVault(t)
-	for mount, trouble := range map[string]string{"elsewhere": "permission denied", "kv": "check -mount"} {
+	for mount, trouble := range map[string]string{"elsewhere": "permission denied", "kv": "check that -mount"} {
 		v, err := connect(mount, "reports")
 		require.NoError(t, err)
 		_, err = v.begin(t.Context())

@@ -70,21 +70,8 @@ func (d *docRun) bringRefreshToken() {
 
 var grantsPage = docPage{
 	instead: map[string]func(d *docRun, block docBlock) string{
-		"go run ./scripts/authorize -mount processmaker people": func(d *docRun, _ docBlock) string {
-			// The page's port may be taken on this machine.
-			port, err := freeport.Choose()
-			require.NoError(d.t, err)
-			registered := d.mount.get("roles/people")["redirect_uri"]
-			d.mount.write("roles/people", fields{"redirect_uri": fmt.Sprintf("http://127.0.0.1:%d/oauth/callback", port)})
-			program := d.mount.authorize("people")
-			response, err := http.Get(d.approve(program.address()).String())
-			require.NoError(d.t, err)
-			require.NoError(d.t, response.Body.Close())
-			said := program.end()
-			assert.Contains(d.t, said, "carol (ProcessMaker user 42) is signed in")
-			d.mount.write("roles/people", fields{"redirect_uri": registered})
-			return said
-		},
+		"processmaker-authorize -mount processmaker people":     runAuthorize,
+		"go run ./scripts/authorize -mount processmaker people": runAuthorize,
 		"vault write -f processmaker/authorize/people": func(d *docRun, block docBlock) string {
 			printed := d.run(block)
 			found := regexp.MustCompile(`(?m)^authorization_url +(\S+)$`).FindStringSubmatch(printed)
@@ -95,6 +82,23 @@ var grantsPage = docPage{
 			return printed
 		},
 	},
+}
+
+// runAuthorize is the program at work, as it is built for a release or run by Go.
+func runAuthorize(d *docRun, _ docBlock) string {
+	// The page's port may be taken on this machine.
+	port, err := freeport.Choose()
+	require.NoError(d.t, err)
+	registered := d.mount.get("roles/people")["redirect_uri"]
+	d.mount.write("roles/people", fields{"redirect_uri": fmt.Sprintf("http://127.0.0.1:%d/oauth/callback", port)})
+	program := d.mount.authorize("people")
+	response, err := http.Get(d.approve(program.address()).String())
+	require.NoError(d.t, err)
+	require.NoError(d.t, response.Body.Close())
+	said := program.end()
+	assert.Contains(d.t, said, "carol (ProcessMaker user 42) is signed in")
+	d.mount.write("roles/people", fields{"redirect_uri": registered})
+	return said
 }
 
 // approve is the person of the page in a browser.
