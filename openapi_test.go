@@ -43,13 +43,14 @@ func TestOpenAPIIsAsPublished(t *testing.T) {
 
 const apiPage = "docs/api.md"
 
-// generatedPart is a part of the page that is made from the code: the marker's
-// word names the path, or the answer of one.
-var generatedPart = regexp.MustCompile(`(?s)<!-- (parameters|answer) of ([^ ]+) -->\n.*?<!-- end -->`)
+// generatedPart is a part of the page that is made from the code. The marker says
+// what it shows of which path: its methods, its parameters, after a colon some of
+// them, or its answer.
+var generatedPart = regexp.MustCompile(`(?s)<!-- (?:(method) ([A-Z ]+) |(parameters|answer) of )([^ ]+?)(?:: ([^>]+))? -->\n.*?<!-- end -->`)
 
 // TestAPIPageIsComplete: every path, method, parameter and answer stands on the
-// page as the code has it. After a wanted change, run
-// "go test . -run APIPage -update".
+// page as the code has it, and every method has a sample request in its section.
+// After a wanted change, run "go test . -run APIPage -update".
 func TestAPIPageIsComplete(t *testing.T) {
 	t.Parallel()
 	paths := map[string]*framework.Path{}
@@ -58,29 +59,83 @@ func TestAPIPageIsComplete(t *testing.T) {
 	}
 	page := mounttest.TextOf(t, apiPage)
 	described := map[string]bool{}
-	generated := generatedPart.ReplaceAllStringFunc(page, func(part string) string {
-		found := generatedPart.FindStringSubmatch(part)
-		kind, name := found[1], found[2]
-		path := paths[name]
-		require.NotNil(t, path, "the page tells of a path %q that is not there", name)
-		described[kind+" of "+name] = true
-		text := parametersOf(name, path)
-		if kind == "answer" {
-			text = answerOf(path)
-		}
-		return fmt.Sprintf("<!-- %s of %s -->\n%s<!-- end -->", kind, name, text)
-	})
+	var generated []string
+	for _, section := range strings.SplitAfter(page, "\n## ") {
+		samples := sampleRequests(section)
+		generated = append(generated, generatedPart.ReplaceAllStringFunc(section, func(part string) string {
+			marker, _, _ := strings.Cut(part, "\n")
+			found := generatedPart.FindStringSubmatch(part)
+			methods, kind, name := strings.Fields(found[2]), found[1]+found[3], found[4]
+			path := paths[name]
+			require.NotNil(t, path, "the page tells of a path %q that is not there", name)
+			for _, method := range methods {
+				require.True(t, hasMethod(path, method), "the page tells of %s %s, which is not there", method, name)
+				require.True(t, slices.ContainsFunc(samples, func(sample sampleRequest) bool {
+					return sample.method == method && samplePath(name).MatchString(sample.path)
+				}), "its section has no sample request of %s %s", method, name)
+				described[method+" "+name] = true
+			}
+			text := map[string]func() string{
+				"method":     func() string { return methodsOf(name, methods) },
+				"parameters": func() string { return parametersOf(t, name, path, strings.Fields(found[5])) },
+				"answer":     func() string { return answerOf(path) },
+			}[kind]()
+			for _, parameter := range describedParameters.FindAllStringSubmatch(text, -1) {
+				described[kind+" "+name+" "+parameter[1]] = true
+			}
+			return marker + "\n" + text + "<!-- end -->"
+		}))
+	}
 	for name, path := range paths {
-		require.True(t, described["parameters of "+name], "the page leaves out %q", name)
-		if answerOf(path) != "" {
-			require.True(t, described["answer of "+name], "the page leaves out the answer of %q", name)
+		for _, method := range methods {
+			require.True(t, !hasMethod(path, method.name) || described[method.name+" "+name], "the page leaves out %s %s", method.name, name)
+		}
+		for field := range path.Fields {
+			require.True(t, described["parameters "+name+" "+field], "the page leaves out the parameter %s of %s", field, name)
+		}
+		for field := range answerFieldsOf(path) {
+			require.True(t, described["answer "+name+" "+field], "the page leaves out the field %s of the answer of %s", field, name)
 		}
 	}
 	if *update {
-		require.NoError(t, os.WriteFile(apiPage, []byte(generated), 0o644))
+		require.NoError(t, os.WriteFile(apiPage, []byte(strings.Join(generated, "")), 0o644))
 		return
 	}
-	require.Equal(t, generated, page)
+	require.Equal(t, strings.Join(generated, ""), page)
+}
+
+// describedParameters finds the names in a generated list.
+var describedParameters = regexp.MustCompile("(?m)^- `([a-z_]+)`")
+
+// sampleRequest is a call of curl on the page.
+type sampleRequest struct{ method, path string }
+
+var (
+	curlBlock  = regexp.MustCompile("(?ms)^```sh\n(curl .*?)^```$")
+	curlMethod = regexp.MustCompile(`--request ([A-Z]+)`)
+	curlPath   = regexp.MustCompile(`/v1/processmaker/([^?"\s]+)(\?\S*list=true)?`)
+)
+
+func sampleRequests(section string) (samples []sampleRequest) {
+	for _, block := range curlBlock.FindAllStringSubmatch(section, -1) {
+		sample := sampleRequest{method: "GET"}
+		if found := curlMethod.FindStringSubmatch(block[1]); found != nil {
+			sample.method = found[1]
+		}
+		if found := curlPath.FindStringSubmatch(block[1]); found != nil {
+			sample.path = found[1]
+			if found[2] != "" {
+				sample.method = "LIST"
+			}
+		}
+		samples = append(samples, sample)
+	}
+	return samples
+}
+
+// samplePath matches the paths that a name of the page stands for.
+func samplePath(name string) *regexp.Regexp {
+	return regexp.MustCompile("^" + regexp.MustCompile(`:[a-z_]+`).ReplaceAllString(name, "[^/]+") + "$")
 }
 
 // pagePath writes a path's pattern as Vault's pages do: creds/:name.
@@ -125,31 +180,56 @@ var methods = []struct {
 	{"DELETE", []logical.Operation{logical.DeleteOperation}},
 }
 
-func parametersOf(name string, path *framework.Path) string {
-	var text strings.Builder
-	text.WriteString("| Method | Path | |\n| :- | :- | :- |\n")
+func hasMethod(path *framework.Path, name string) bool {
 	for _, method := range methods {
-		for _, operation := range method.operations {
-			if handler := path.Operations[operation]; handler != nil {
-				fmt.Fprintf(&text, "| `%s` | `/processmaker/%s` | %s |\n", method.name, name, handler.Properties().Summary)
-				break
-			}
+		if method.name == name {
+			return slices.ContainsFunc(method.operations, func(operation logical.Operation) bool { return path.Operations[operation] != nil })
 		}
 	}
-	if len(path.Fields) == 0 {
-		return text.String()
+	return false
+}
+
+func methodsOf(name string, methods []string) string {
+	var text strings.Builder
+	text.WriteString("| Method | Path |\n| :- | :- |\n")
+	for _, method := range methods {
+		fmt.Fprintf(&text, "| `%s` | `/processmaker/%s` |\n", method, name)
 	}
-	text.WriteString("\n")
+	return text.String()
+}
+
+// parametersOf lists the parameters of a path, or those that are wanted.
+func parametersOf(t *testing.T, name string, path *framework.Path, wanted []string) string {
+	t.Helper()
+	for _, field := range wanted {
+		require.Contains(t, path.Fields, field, "%s has no such parameter", name)
+	}
+	var text strings.Builder
 	for _, field := range sortedFields(path.Fields, name) {
+		if len(wanted) > 0 && !slices.Contains(wanted, field) {
+			continue
+		}
 		schema := path.Fields[field]
-		fmt.Fprintf(&text, "- `%s` `(%s: %s)` - %s\n", field, pageType(schema), pageDefault(schema), pageDescription(schema))
+		fmt.Fprintf(&text, "- `%s` `(%s: %s)` - %s", field, pageType(schema), pageDefault(schema), pageDescription(schema))
+		if inPath(name, field) {
+			text.WriteString(" It is part of the URL.")
+		}
+		text.WriteString("\n")
 	}
 	return text.String()
 }
 
 // answerOf lists the fields of the richest answer of a path.
 func answerOf(path *framework.Path) string {
-	var fields map[string]*framework.FieldSchema
+	fields := answerFieldsOf(path)
+	var text strings.Builder
+	for _, field := range sortedFields(fields, "") {
+		fmt.Fprintf(&text, "- `%s` `(%s)` - %s\n", field, answerType(fields[field]), fields[field].Description)
+	}
+	return text.String()
+}
+
+func answerFieldsOf(path *framework.Path) (fields map[string]*framework.FieldSchema) {
 	for _, handler := range path.Operations {
 		for _, responses := range handler.Properties().Responses {
 			for _, response := range responses {
@@ -159,15 +239,11 @@ func answerOf(path *framework.Path) string {
 			}
 		}
 	}
-	if fields == nil {
-		return ""
-	}
-	var text strings.Builder
-	for _, field := range sortedFields(fields, "") {
-		fmt.Fprintf(&text, "- `%s` `(%s)` - %s\n", field, answerType(fields[field]), fields[field].Description)
-	}
-	return text.String()
+	return fields
 }
+
+// inPath tells whether a field stands in a path of the page.
+func inPath(path, field string) bool { return slices.Contains(strings.Split(path, "/"), ":"+field) }
 
 // sortedFields puts what stands in the path first.
 func sortedFields(fields map[string]*framework.FieldSchema, path string) []string {
@@ -175,12 +251,11 @@ func sortedFields(fields map[string]*framework.FieldSchema, path string) []strin
 	for name := range fields {
 		names = append(names, name)
 	}
-	inPath := func(name string) bool { return strings.Contains(path, ":"+name) }
 	slices.SortFunc(names, func(a, b string) int {
 		switch {
-		case inPath(a) && !inPath(b), fields[a].Required && !fields[b].Required:
+		case inPath(path, a) && !inPath(path, b), fields[a].Required && !fields[b].Required:
 			return -1
-		case inPath(b) && !inPath(a), fields[b].Required && !fields[a].Required:
+		case inPath(path, b) && !inPath(path, a), fields[b].Required && !fields[a].Required:
 			return 1
 		default:
 			return strings.Compare(a, b)

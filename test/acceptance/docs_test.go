@@ -42,6 +42,7 @@ type docPage struct {
 func specialPages() map[string]docPage {
 	return map[string]docPage{
 		"README.md":                    readmePage,
+		"docs/api.md":                  apiPage,
 		"docs/grants.md":               grantsPage,
 		"docs/ci.md":                   ciPage,
 		"docs/install.md":              installPage,
