@@ -20,6 +20,7 @@ import (
 // settings are another Client.
 type Client struct {
 	base      *url.URL
+	tokenURL  string
 	userAgent string
 	timeout   time.Duration
 	// tokenLimit is the limit of the settings; budget may be older than they.
@@ -44,6 +45,7 @@ func New(cfg Config, clk clock.Clock) (*Client, error) {
 	}
 	return &Client{
 		base:       cfg.BaseURL,
+		tokenURL:   cfg.BaseURL.JoinPath("oauth", "token").String(),
 		userAgent:  cfg.UserAgent,
 		timeout:    cfg.RequestTimeout,
 		tokenLimit: cfg.TokenRequestsPerMinute,

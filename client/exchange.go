@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -185,7 +186,8 @@ func (c *Client) send(ctx context.Context, req *http.Request, call call) (*reply
 		}
 	}
 
-	req = req.Clone(sendCtx)
+	req = req.WithContext(sendCtx)
+	req.Header = maps.Clone(req.Header)
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", c.userAgent)
 

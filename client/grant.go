@@ -111,7 +111,7 @@ func (g Grants) grant(ctx context.Context, operation string, auth AuthClient, sc
 		ClientID:     auth.ID,
 		ClientSecret: auth.Secret,
 		Scopes:       scopes,
-		Endpoint:     oauth2.Endpoint{TokenURL: g.client.endpoint("oauth", "token"), AuthStyle: style},
+		Endpoint:     oauth2.Endpoint{TokenURL: g.client.tokenURL, AuthStyle: style},
 	}
 	exchanger := &grantExchanger{Grants: g, operation: operation}
 	token, err := request(context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: exchanger}), cfg)
@@ -148,10 +148,13 @@ type issuedTokens struct {
 	Refresh string `json:"refresh_token"`
 }
 
-// alreadyRead is what x/oauth2 gets to read. It would go through the answer
-// twice, and refuse the whole of it for an expires_in that it does not like, and
-// with it a token that lives.
-const alreadyRead = `{"access_token":"already read"}`
+// alreadyRead is what x/oauth2 gets to read, in the shorter of the two forms that
+// it knows. It would go through the answer twice, and refuse the whole of it for
+// an expires_in that it does not like, and with it a token that lives.
+const (
+	alreadyRead     = "access_token=already+read"
+	alreadyReadForm = "application/x-www-form-urlencoded"
+)
 
 func (g *grantExchanger) RoundTrip(req *http.Request) (*http.Response, error) {
 	r, err := g.client.exchange(req.Context(), req, call{operation: g.operation, lane: granting, budgeted: true, caller: g.caller})
@@ -173,7 +176,7 @@ func (g *grantExchanger) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	return &http.Response{
 		StatusCode: r.status,
-		Header:     r.header,
+		Header:     http.Header{"Content-Type": {alreadyReadForm}},
 		Body:       io.NopCloser(strings.NewReader(alreadyRead)),
 		Request:    req,
 	}, nil

@@ -5,12 +5,12 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"math"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Token is an access token with its claims.
@@ -119,22 +119,27 @@ func (t Token) Audience() string {
 // §3.1). A library for JOSE does that too, but takes the rest apart as well,
 // signature included, at a tenth of the cost of a whole login.
 func signedPayload(value string) (payload []byte, ok bool) {
-	parts := strings.Split(value, ".")
-	if len(parts) != 3 || parts[2] == "" {
+	header, rest, _ := strings.Cut(value, ".")
+	encoded, signature, _ := strings.Cut(rest, ".")
+	if signature == "" || strings.Contains(signature, ".") {
 		return nil, false
 	}
-	header, err := base64.RawURLEncoding.DecodeString(parts[0])
-	if err != nil {
+	if header != passportHeader && !isRS256(header) {
 		return nil, false
 	}
+	payload, err := base64.RawURLEncoding.DecodeString(encoded)
+	return payload, err == nil
+}
+
+// passportHeader is {"typ":"JWT","alg":"RS256"}, as Passport writes it.
+const passportHeader = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9"
+
+func isRS256(header string) bool {
 	var protected struct {
 		Algorithm string `json:"alg"`
 	}
-	if json.Unmarshal(header, &protected) != nil || protected.Algorithm != "RS256" {
-		return nil, false
-	}
-	payload, err = base64.RawURLEncoding.DecodeString(parts[1])
-	return payload, err == nil
+	decoded, err := base64.RawURLEncoding.DecodeString(header)
+	return err == nil && json.Unmarshal(decoded, &protected) == nil && protected.Algorithm == "RS256"
 }
 
 type claims struct {
@@ -211,15 +216,24 @@ func (d *optionalDate) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// textOrNumber reads a value that encoding/json has found to be valid.
 func textOrNumber(data []byte) (string, error) {
 	if len(data) > 0 && data[0] == '"' {
+		if inner := data[1 : len(data)-1]; !bytes.ContainsFunc(inner, needsUnquoting) {
+			return string(inner), nil
+		}
 		var s string
 		err := json.Unmarshal(data, &s)
 		return s, err
 	}
-	var n json.Number
-	if err := json.Unmarshal(data, &n); err != nil {
-		return "", fmt.Errorf("neither text nor number: %w", err)
+	switch {
+	case string(data) == "null":
+		return "", nil
+	case len(data) == 0 || data[0] != '-' && (data[0] < '0' || data[0] > '9'):
+		return "", errors.New("neither text nor number")
 	}
-	return n.String(), nil
+	return string(data), nil
 }
+
+// needsUnquoting: the rest of a text stands for itself.
+func needsUnquoting(r rune) bool { return r == '\\' || r >= utf8.RuneSelf }
