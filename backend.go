@@ -12,6 +12,7 @@ import (
 
 	"vault-plugin-secrets-processmaker/engine"
 	"vault-plugin-secrets-processmaker/internal/clock"
+	"vault-plugin-secrets-processmaker/internal/replication"
 )
 
 const backendHelp = `
@@ -89,13 +90,15 @@ func specialPaths() *logical.Paths {
 
 // Setup makes the engine of what Vault tells of the mount.
 func (b *backend) Setup(ctx context.Context, conf *logical.BackendConfig) error {
+	own := *conf
 	if conf.Logger != nil && conf.BackendUUID != "" {
 		// The mounts of a process share its logger, whose name is that of whichever came first.
-		named := *conf
-		named.Logger = conf.Logger.With("mount_id", engine.ShortID(conf.BackendUUID))
-		conf = &named
+		own.Logger = conf.Logger.With("mount_id", engine.ShortID(conf.BackendUUID))
 	}
-	if err := b.Backend.Setup(ctx, conf); err != nil {
+	if conf.System != nil {
+		own.System = replication.NewView(conf.System, b.clock)
+	}
+	if err := b.Backend.Setup(ctx, &own); err != nil {
 		return err
 	}
 	b.engine = engine.New(engine.Mount{

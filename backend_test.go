@@ -122,6 +122,7 @@ func TestWritersAreForwarded(t *testing.T) {
 		}
 	}
 	h.System.ReplicationStateVal = consts.ReplicationPerformanceStandby
+	h.Clock.Advance(time.Second)
 	for _, path := range []string{"creds/ci"} {
 		_, err := h.Do(logical.ReadOperation, path, nil)
 		require.ErrorIs(t, err, logical.ErrReadOnly)

@@ -28,7 +28,7 @@ const module = "vault-plugin-secrets-processmaker"
 // floors, and none of its own floor.
 var floors = [][]string{
 	{"internal/background", "internal/clock", "internal/fields", "internal/keylock", "internal/metrics", "internal/problem"},
-	{"internal/logingate", "internal/store", "internal/telemetry"},
+	{"internal/logingate", "internal/replication", "internal/store", "internal/telemetry"},
 	{"client", "engine/lease"},
 	{"engine/ledger"},
 	{"engine/instance"},
