@@ -183,7 +183,7 @@ func TestEveryCommandOnProcessMakersServerHasAWayRound(t *testing.T) {
 
 var (
 	roleBlock   = regexp.MustCompile("vault write processmaker/roles/([a-z]+) ((?:[^\\n`]*\\\\\\n)*[^\\n`]*)")
-	rolePayload = regexp.MustCompile(`(?m)^\{"username": ?"vault-([a-z]+)", ?("password":.*)\}$`)
+	rolePayload = regexp.MustCompile(`\{\s*"username": ?"vault-([a-z]+)",\s*("password":[^}]*)\}`)
 	roleField   = regexp.MustCompile(`\b(grant_type|credential_type|renew_mode|rotation_period)(?:=|": ?")([\w.]+)`)
 )
 
