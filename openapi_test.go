@@ -43,69 +43,85 @@ func TestOpenAPIIsAsPublished(t *testing.T) {
 
 const apiPage = "docs/api.md"
 
-// generatedPart is a part of the page that is made from the code. The marker says
-// what it shows of which path: its methods, its parameters, after a colon some of
-// them, or its answer.
+// generatedPart is a part of the page that is made from the code. Its marker names
+// a path, and one of these: some methods, the parameters (after a colon some of
+// them), or the answer.
 var generatedPart = regexp.MustCompile(`(?s)<!-- (?:(method) ([A-Z ]+) |(parameters|answer) of )([^ ]+?)(?:: ([^>]+))? -->\n.*?<!-- end -->`)
+
+// apiPageParts makes the generated parts of the page and notes what they describe.
+type apiPageParts struct {
+	t         *testing.T
+	paths     map[string]*framework.Path
+	described map[string]bool
+}
 
 // TestAPIPageIsComplete: every path, method, parameter and answer stands on the
 // page as the code has it, and every method has a sample request in its section.
 // After a wanted change, run "go test . -run APIPage -update".
 func TestAPIPageIsComplete(t *testing.T) {
 	t.Parallel()
-	paths := map[string]*framework.Path{}
+	parts := apiPageParts{t: t, paths: map[string]*framework.Path{}, described: map[string]bool{}}
 	for _, path := range newHarness(t).Backend.Framework().Paths {
-		paths[pagePath(path.Pattern)] = path
+		parts.paths[pagePath(path.Pattern)] = path
 	}
-	page := mounttest.TextOf(t, apiPage)
-	described := map[string]bool{}
-	var generated []string
+	page, generated := mounttest.TextOf(t, apiPage), ""
 	for _, section := range strings.SplitAfter(page, "\n## ") {
-		samples := sampleRequests(section)
-		generated = append(generated, generatedPart.ReplaceAllStringFunc(section, func(part string) string {
-			marker, _, _ := strings.Cut(part, "\n")
-			found := generatedPart.FindStringSubmatch(part)
-			methods, kind, name := strings.Fields(found[2]), found[1]+found[3], found[4]
-			path := paths[name]
-			require.NotNil(t, path, "the page tells of a path %q that is not there", name)
-			for _, method := range methods {
-				require.True(t, hasMethod(path, method), "the page tells of %s %s, which is not there", method, name)
-				require.True(t, slices.ContainsFunc(samples, func(sample sampleRequest) bool {
-					return sample.method == method && samplePath(name).MatchString(sample.path)
-				}), "its section has no sample request of %s %s", method, name)
-				described[method+" "+name] = true
-			}
-			text := map[string]func() string{
-				"method":     func() string { return methodsOf(name, methods) },
-				"parameters": func() string { return parametersOf(t, name, path, strings.Fields(found[5])) },
-				"answer":     func() string { return answerOf(path) },
-			}[kind]()
-			for _, parameter := range describedParameters.FindAllStringSubmatch(text, -1) {
-				described[kind+" "+name+" "+parameter[1]] = true
-			}
-			return marker + "\n" + text + "<!-- end -->"
-		}))
+		generated += parts.generate(section)
 	}
-	for name, path := range paths {
+	for name, path := range parts.paths {
 		for _, method := range methods {
-			require.True(t, !hasMethod(path, method.name) || described[method.name+" "+name], "the page leaves out %s %s", method.name, name)
+			require.True(t, !hasMethod(path, method.name) || parts.described["method "+name+" "+method.name], "the page leaves out %s %s", method.name, name)
 		}
 		for field := range path.Fields {
-			require.True(t, described["parameters "+name+" "+field], "the page leaves out the parameter %s of %s", field, name)
+			require.True(t, parts.described["parameters "+name+" "+field], "the page leaves out the parameter %s of %s", field, name)
 		}
 		for field := range answerFieldsOf(path) {
-			require.True(t, described["answer "+name+" "+field], "the page leaves out the field %s of the answer of %s", field, name)
+			require.True(t, parts.described["answer "+name+" "+field], "the page leaves out the field %s of the answer of %s", field, name)
 		}
 	}
 	if *update {
-		require.NoError(t, os.WriteFile(apiPage, []byte(strings.Join(generated, "")), 0o644))
+		require.NoError(t, os.WriteFile(apiPage, []byte(generated), 0o644))
 		return
 	}
-	require.Equal(t, strings.Join(generated, ""), page)
+	require.Equal(t, generated, page)
 }
 
-// describedParameters finds the names in a generated list.
-var describedParameters = regexp.MustCompile("(?m)^- `([a-z_]+)`")
+// generate makes the generated parts of a section as the code has them.
+func (p apiPageParts) generate(section string) string {
+	samples := sampleRequests(section)
+	return generatedPart.ReplaceAllStringFunc(section, func(part string) string {
+		marker, _, _ := strings.Cut(part, "\n")
+		found := generatedPart.FindStringSubmatch(part)
+		kind, name, chosen := found[1]+found[3], found[4], strings.Fields(found[2]+found[5])
+		path := p.paths[name]
+		require.NotNil(p.t, path, "the page tells of a path %q that is not there", name)
+		var text string
+		switch kind {
+		case "method":
+			for _, method := range chosen {
+				require.True(p.t, hasMethod(path, method), "the page tells of %s %s, which is not there", method, name)
+				isSample := func(sample sampleRequest) bool { return sample.isOf(method, name) }
+				require.True(p.t, slices.ContainsFunc(samples, isSample), "its section has no sample request of %s %s", method, name)
+				p.described["method "+name+" "+method] = true
+			}
+			text = methodsOf(name, chosen)
+		case "parameters":
+			for _, field := range chosen {
+				require.Contains(p.t, path.Fields, field, "%s has no such parameter", name)
+			}
+			text = parametersOf(name, path, chosen)
+		case "answer":
+			text = answerOf(path)
+		}
+		for _, field := range describedField.FindAllStringSubmatch(text, -1) {
+			p.described[kind+" "+name+" "+field[1]] = true
+		}
+		return marker + "\n" + text + "<!-- end -->"
+	})
+}
+
+// describedField finds the names in a generated list.
+var describedField = regexp.MustCompile("(?m)^- `([a-z_]+)`")
 
 // sampleRequest is a call of curl on the page.
 type sampleRequest struct{ method, path string }
@@ -133,9 +149,10 @@ func sampleRequests(section string) (samples []sampleRequest) {
 	return samples
 }
 
-// samplePath matches the paths that a name of the page stands for.
-func samplePath(name string) *regexp.Regexp {
-	return regexp.MustCompile("^" + regexp.MustCompile(`:[a-z_]+`).ReplaceAllString(name, "[^/]+") + "$")
+// isOf tells whether a sample is of a method of a path, as the page names it.
+func (r sampleRequest) isOf(method, name string) bool {
+	pattern := regexp.MustCompile(`:[a-z_]+`).ReplaceAllString(name, "[^/]+")
+	return r.method == method && regexp.MustCompile("^"+pattern+"$").MatchString(r.path)
 }
 
 // pagePath writes a path's pattern as Vault's pages do: creds/:name.
@@ -198,15 +215,11 @@ func methodsOf(name string, methods []string) string {
 	return text.String()
 }
 
-// parametersOf lists the parameters of a path, or those that are wanted.
-func parametersOf(t *testing.T, name string, path *framework.Path, wanted []string) string {
-	t.Helper()
-	for _, field := range wanted {
-		require.Contains(t, path.Fields, field, "%s has no such parameter", name)
-	}
+// parametersOf lists the parameters of a path, or those that are chosen.
+func parametersOf(name string, path *framework.Path, chosen []string) string {
 	var text strings.Builder
 	for _, field := range sortedFields(path.Fields, name) {
-		if len(wanted) > 0 && !slices.Contains(wanted, field) {
+		if len(chosen) > 0 && !slices.Contains(chosen, field) {
 			continue
 		}
 		schema := path.Fields[field]

@@ -31,8 +31,9 @@ type apiCall struct {
 	answer  *docBlock // nil where nothing is answered
 }
 
-// apiCalls puts together what belongs together. Deletions come last and bottom
-// up, because the page shows each beside the object that later samples need.
+// apiCalls joins each request with the payload before it and the answer after it.
+// Deletions come last and bottom up, because the page shows them beside objects
+// that later samples need.
 func apiCalls(t *testing.T, blocks []docBlock) (calls []apiCall) {
 	t.Helper()
 	var payload *docBlock
@@ -43,6 +44,7 @@ func apiCalls(t *testing.T, blocks []docBlock) (calls []apiCall) {
 		switch {
 		case block.language == "sh":
 			next := apiCall{payload: payload, request: *block}
+			require.Equal(t, payload != nil, strings.Contains(block.text, "--data @payload.json"), "%s:%d: the payload before a request is the one that it sends", block.page, block.line)
 			payload = nil
 			if strings.Contains(block.text, "--request DELETE") {
 				deletions = append(deletions, next)
@@ -53,6 +55,7 @@ func apiCalls(t *testing.T, blocks []docBlock) (calls []apiCall) {
 			last = &calls[len(calls)-1]
 		case block.file != "":
 			require.Nil(t, payload, "%s:%d: no request sends the payload before this one", block.page, block.line)
+			require.Equal(t, "payload.json", block.file, "%s:%d", block.page, block.line)
 			payload = block
 		default:
 			require.Nil(t, last.answer, "%s:%d: the request before has an answer already", block.page, block.line)
@@ -65,7 +68,7 @@ func apiCalls(t *testing.T, blocks []docBlock) (calls []apiCall) {
 	return append(calls, deletions...)
 }
 
-// What the page has in the place of what only this run knows.
+// The page's texts for values that only a run knows.
 const (
 	apiPageServer       = "http://127.0.0.1:8200"
 	apiPageToken        = "X-Vault-Token: ..."
@@ -112,8 +115,8 @@ func (d *docRun) value(name string) string {
 	return d.run(docBlock{page: "a test", text: "printf %s \"$" + name + "\""})
 }
 
-// withoutVaultsOwn is an answer as the page shows it: without what Vault puts
-// around every answer and what says nothing of this one.
+// withoutVaultsOwn leaves out of an answer what the page leaves out: the fields
+// that Vault puts around each, as far as they are empty or name the request.
 func withoutVaultsOwn(answer map[string]any) map[string]any {
 	answer = maps.Clone(answer)
 	delete(answer, "request_id")
