@@ -50,6 +50,7 @@ func (m *mount) badDay(title string) *badDay {
 	require.NotEmpty(m.t, d.commands, "%s shows no commands under %q", reliabilityPage, title)
 	require.NoError(m.t, os.Symlink(m.server.vaultBin, filepath.Join(d.dir, "vault")))
 	d.file("ca.pem", m.pm.CACertPEM())
+	m.writeRole("worker", fields{"renew_mode": "refresh"})
 	m.t.Cleanup(d.complete)
 	return d
 }

@@ -44,12 +44,12 @@ func TestEveryBadDayIsPlayed(t *testing.T) {
 // The page's own rules: each bad day says the four things that a reader needs.
 func TestBadDaysSayWhatToDo(t *testing.T) {
 	t.Parallel()
-	_, days, found := strings.Cut(repositoryText(t, reliabilityPage), "\n## On a bad day\n")
+	_, days, found := strings.Cut(repositoryText(t, reliabilityPage), "\n## Troubleshooting\n")
 	require.True(t, found)
 	for _, title := range pageTitles.FindAllStringSubmatch(days, -1) {
 		_, section, _ := strings.Cut(days, title[0]+"\n")
 		section, _, _ = strings.Cut(section, "\n##")
-		for _, heading := range []string{"**Symptom.**", "**By itself.**", "**What to do.**", "**Over when.**"} {
+		for _, heading := range []string{"**Symptom.**", "**Automatic recovery.**", "**What to do.**", "**Resolved when** "} {
 			assert.Contains(t, section, heading, title[1])
 		}
 	}

@@ -29,13 +29,13 @@ func TestBadDayDamagedRecord(t *testing.T) {
 	m.writeRole("jobs", personal)
 	d := m.badDay("A record is damaged")
 	d.fill("admin token", requestForms[0].signInAs(m, "admin").AccessToken)
-	login, named := m.read("ci"), m.read("jobs")
+	login, named := m.read("worker"), m.read("jobs")
 	damage := func(c credential) {
 		m.damageRecord(c.CredentialID)
 		d.fill("lease_id", c.LeaseID)
 		d.hears(d.fails("vault lease renew -increment=2h <lease_id>"))
 	}
-	held := m.read("ci")
+	held := m.read("worker")
 	damage(held)
 	d.run("vault lease revoke <lease_id>")
 	eventually(t, "Vault revokes the lease, which it has only queued", func() bool { return !m.accepts(held.Token) })

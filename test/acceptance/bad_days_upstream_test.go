@@ -31,11 +31,11 @@ func TestBadDayProcessMakerIsDown(t *testing.T) {
 	t.Parallel()
 	m := newReadyMount(t)
 	d := m.badDay("ProcessMaker is down")
-	kept, expiring := m.read("ci"), m.read("ci", "ttl", "2")
+	kept, expiring := m.read("worker"), m.read("worker", "ttl", "2")
 	d.fill("lease_id", kept.LeaseID)
 	m.pm.GoOffline()
 
-	d.hears(d.fails("vault read processmaker/creds/ci"))
+	d.hears(d.fails("vault read processmaker/creds/worker"))
 	d.hears(d.run("vault read processmaker/status"))
 	d.hears(d.run("vault lease renew -increment=2h <lease_id>"))
 	d.hears(d.fails("vault lease revoke -sync <lease_id>"))
@@ -56,17 +56,17 @@ func TestBadDayProcessMakerIsDown(t *testing.T) {
 	d.run("vault lease revoke -sync <lease_id>")
 	d.hears(d.run("vault read sys/leases/count type=irrevocable"))
 	assert.Empty(t, m.pm.LiveTokens())
-	d.run("vault read processmaker/creds/ci")
+	d.run("vault read processmaker/creds/worker")
 }
 
 func TestBadDayMaintenance(t *testing.T) {
 	t.Parallel()
 	m := newReadyMount(t)
 	d := m.badDay("ProcessMaker is in maintenance mode")
-	kept := m.read("ci")
+	kept := m.read("worker")
 	d.fill("lease_id", kept.LeaseID)
 	up := m.pm.Inject(processmakertest.Fault{On: processmakertest.Any, Times: -1, Do: processmakertest.Maintenance(0)})
-	d.hears(d.fails("vault read processmaker/creds/ci"))
+	d.hears(d.fails("vault read processmaker/creds/worker"))
 	d.hears(d.run("vault lease renew -increment=2h <lease_id>"))
 	d.hears(d.fails("vault lease revoke -sync <lease_id>"))
 	d.hears(d.run("vault read processmaker/status"))
@@ -75,17 +75,17 @@ func TestBadDayMaintenance(t *testing.T) {
 	d.hears(d.run("vault read processmaker/status"))
 	d.run("vault lease revoke -sync <lease_id>")
 	assert.Empty(t, m.pm.LiveTokens())
-	d.run("vault read processmaker/creds/ci")
+	d.run("vault read processmaker/creds/worker")
 }
 
 func TestBadDayBadGateway(t *testing.T) {
 	t.Parallel()
 	m := newReadyMount(t)
 	d := m.badDay("The web server answers 502")
-	kept := m.read("ci")
+	kept := m.read("worker")
 	d.fill("lease_id", kept.LeaseID)
 	start := m.pm.Inject(processmakertest.Fault{On: processmakertest.Any, Times: -1, Do: processmakertest.BadGateway()})
-	d.hears(d.fails("vault read processmaker/creds/ci"))
+	d.hears(d.fails("vault read processmaker/creds/worker"))
 	d.hears(d.run("vault read processmaker/status"))
 	eventually(t, "one request may try", func() bool { return m.get("status")["breaker"] == "half_open" })
 	d.hears(d.run("vault lease renew -increment=2h <lease_id>"))
@@ -97,22 +97,21 @@ func TestBadDayBadGateway(t *testing.T) {
 	renewed := m.renew(kept, 7200)
 	assert.True(t, m.accepts(renewed.Token))
 	assert.NotContains(t, strings.Join(renewed.Warnings, " "), "could not be")
-	d.run("vault read processmaker/creds/ci")
+	d.run("vault read processmaker/creds/worker")
 }
 
 func TestBadDayTokenCallsUsedUp(t *testing.T) {
 	t.Parallel()
 	m := newMount(t, throttled(2))
-	d := m.badDay("The token calls are used up")
 	m.writeConfig(fields{"token_requests_per_minute": 2})
-	m.writeRole("ci", nil)
-	m.read("ci")
-	m.read("ci")
-	d.hears(d.fails("vault read processmaker/creds/ci"))
+	d := m.badDay("The token calls are used up")
+	m.read("worker")
+	m.read("worker")
+	d.hears(d.fails("vault read processmaker/creds/worker"))
 	d.hears(d.run("vault read processmaker/status"))
 	// This server does not allow more: it is ProcessMaker that says so now.
 	d.run("vault write processmaker/config token_requests_per_minute=600")
-	d.hears(d.fails("vault read processmaker/creds/ci"))
+	d.hears(d.fails("vault read processmaker/creds/worker"))
 	assert.Equal(t, 1, m.statuses(processmakertest.PasswordGrant)[http.StatusTooManyRequests])
 }
 
@@ -120,9 +119,9 @@ func TestBadDayLostAnswer(t *testing.T) {
 	t.Parallel()
 	m := newReadyMount(t)
 	d := m.badDay("The answer to a login was lost")
-	kept := m.read("ci")
+	kept := m.read("worker")
 	m.pm.Inject(processmakertest.Fault{On: processmakertest.PasswordGrant, Times: 1, Do: processmakertest.LoseAnswer()})
-	d.fails("vault read processmaker/creds/ci")
+	d.fails("vault read processmaker/creds/worker")
 	d.hears(d.run("vault read processmaker/status"))
 	eventually(t, "the log tells", func() bool {
 		return d.heardIn(strings.Join(m.loggedLines("unaccounted"), " ")) || d.heardIn(strings.Join(m.loggedLines("lost"), " "))
@@ -138,7 +137,7 @@ func TestBadDayLostAnswer(t *testing.T) {
 	assert.Empty(t, m.pm.LiveTokens())
 	_, err := m.client.Sys().Renew(kept.LeaseID, 7200)
 	requireStatus(t, err, http.StatusBadRequest, "read the role again")
-	d.run("vault read processmaker/creds/ci")
+	d.run("vault read processmaker/creds/worker")
 }
 
 // revokedByConsole does what ProcessMaker's console command does with the tokens
@@ -153,12 +152,12 @@ func (d *badDay) revokedByConsole(client int64) {
 
 func TestBadDayMountCannotBeDisabled(t *testing.T) {
 	t.Parallel()
-	m := newSharingMount(t, fields{"rotation_period": "1h"})
-	m.writeRole("ci", nil)
+	m := newSessionMount(t)
+	m.writeRole("shared", fields{"rotation_period": "1h"})
 	m.writeRole("jobs", personal)
 	d := m.badDay("The mount cannot be disabled")
-	leased, named := m.read("ci"), m.read("jobs")
-	m.get("static-creds/app")
+	leased, named := m.read("worker"), m.read("jobs")
+	m.get("static-creds/shared")
 	session := m.sessionToken("jobs")
 	m.pm.GoOffline()
 	d.hears(d.fails("vault secrets disable processmaker"))

@@ -30,7 +30,7 @@ func TestBadDaysOfVault(t *testing.T) {
 func pluginCrashes(t *testing.T, server *Server) {
 	m := newReadyMount(t, onServer(server))
 	d := m.badDay("The plugin crashes or does not start")
-	c := m.read("ci")
+	c := m.read("worker")
 	kill := func() {
 		pids, err := server.PluginPIDs()
 		require.NoError(t, err)
@@ -47,13 +47,13 @@ func pluginCrashes(t *testing.T, server *Server) {
 	away := plugin + ".away"
 	require.NoError(t, os.Rename(plugin, away))
 	kill()
-	d.hears(d.fails("vault read processmaker/creds/ci"))
+	d.hears(d.fails("vault read processmaker/creds/worker"))
 	require.NoError(t, os.WriteFile(plugin, []byte("#!/bin/sh\n"), 0o700))
-	d.hears(d.fails("vault read processmaker/creds/ci"))
+	d.hears(d.fails("vault read processmaker/creds/worker"))
 	require.NoError(t, os.Rename(away, plugin))
 	d.run("vault plugin list -detailed secret")
 	d.run("vault plugin reload -plugin vault-plugin-secrets-processmaker")
-	d.run("vault read processmaker/creds/ci")
+	d.run("vault read processmaker/creds/worker")
 	assert.True(t, m.accepts(m.renew(c, 7200).Token))
 	assert.Empty(t, m.unaccounted())
 }
@@ -66,16 +66,16 @@ func (m *mount) tryStatus() error {
 func vaultIsSealed(t *testing.T, server *Server) {
 	m := newReadyMount(t, onServer(server))
 	d := m.badDay("Vault was sealed")
-	kept, expiring := m.read("ci"), m.read("ci", "ttl", "2")
+	kept, expiring := m.read("worker"), m.read("worker", "ttl", "2")
 	require.NoError(t, m.client.Sys().Seal())
-	d.hears(d.fails("vault read processmaker/creds/ci"))
+	d.hears(d.fails("vault read processmaker/creds/worker"))
 	d.fill("unseal key", server.raft.unsealKey)
 	d.run("vault operator unseal <unseal key>")
 	require.NoError(t, server.waitActive())
 	eventually(t, "what expired is ended", func() bool { return !m.accepts(expiring.Token) })
 	d.hears(d.run("vault read processmaker/status"))
 	assert.True(t, m.accepts(m.renew(kept, 7200).Token))
-	d.run("vault read processmaker/creds/ci")
+	d.run("vault read processmaker/creds/worker")
 }
 
 // markIrrevocable does what Vault does with a lease that it gives up on, as that
@@ -100,15 +100,15 @@ func (m *mount) markIrrevocable(server *Server, leaseID string) {
 func leaseIsGivenUp(t *testing.T, server *Server) {
 	m := newReadyMount(t, onServer(server))
 	d := m.badDay("Vault has given up on a lease")
-	c := m.read("ci")
+	c := m.read("worker")
 	d.fill("lease_id", c.LeaseID)
 	m.markIrrevocable(server, c.LeaseID)
 	d.hears(d.run("vault read sys/leases type=irrevocable"))
 	d.run("vault lease lookup <lease_id>")
 	assert.True(t, m.accepts(c.Token))
-	d.hears(d.run("vault write processmaker/credentials/revoke role=ci"))
+	d.hears(d.run("vault write processmaker/credentials/revoke role=worker"))
 	assert.False(t, m.accepts(c.Token))
-	d.run("vault lease revoke -force -prefix processmaker/creds/ci")
+	d.run("vault lease revoke -force -prefix processmaker/creds/worker")
 	d.hears(d.run("vault read sys/leases type=irrevocable"))
 }
 
@@ -117,12 +117,12 @@ func snapshotIsRestored(t *testing.T, server *Server) {
 	m.writeRole("jobs", personal)
 	d := m.badDay("Vault was restored from a snapshot")
 	d.fill("admin token", requestForms[0].signInAs(m, "admin").AccessToken)
-	refreshed, revoked, kept := m.read("ci"), m.read("ci"), m.read("jobs")
+	refreshed, revoked, kept := m.read("worker"), m.read("worker"), m.read("jobs")
 	_, err := server.CLI("operator", "raft", "snapshot", "save", filepath.Join(d.dir, "snapshot.snap"))
 	require.NoError(t, err)
 	after := m.renew(refreshed, 7200)
 	m.revoke(revoked)
-	lost, named := m.read("ci"), m.read("jobs")
+	lost, named := m.read("worker"), m.read("jobs")
 
 	d.run("vault operator raft snapshot restore snapshot.snap")
 	eventually(t, "the restore, which goes on after its command, is over", func() bool {
@@ -154,6 +154,6 @@ func snapshotIsRestored(t *testing.T, server *Server) {
 	assert.False(t, m.accepts(after.Token) || m.accepts(lost.Token))
 	d.run("vault write processmaker/credentials/revoke all=true")
 	assert.Empty(t, m.livePersonalTokens())
-	d.run("vault read processmaker/creds/ci")
+	d.run("vault read processmaker/creds/worker")
 	assert.True(t, m.accepts(m.read("jobs").Token))
 }

@@ -17,9 +17,29 @@ import (
 
 // notYet are the files whose sentences are still to be rewritten.
 var notYet = []string{
-	"CHANGELOG.md", "docs/api.md", "docs/architecture.md", "docs/audit.md", "docs/index.md", "docs/instances.md", "docs/messages.md", "docs/monitoring.md", "docs/performance.md", "docs/performance/figures.md", "docs/reliability.md",
-	"engine/metrics.go", "engine/reaper/find.go", "engine/session/sign_in.go", "engine/upkeep.go",
-	"path_config.go", "path_credentials.go", "path_creds.go", "path_roles.go", "path_rotate_role.go", "path_sessions.go", "path_static_creds.go", "path_status.go", "path_tidy.go",
+	"CHANGELOG.md",
+	"docs/api.md",
+	"docs/architecture.md",
+	"docs/audit.md",
+	"docs/index.md",
+	"docs/instances.md",
+	"docs/messages.md",
+	"docs/monitoring.md",
+	"docs/performance.md",
+	"docs/performance/figures.md",
+	"engine/metrics.go",
+	"engine/reaper/find.go",
+	"engine/session/sign_in.go",
+	"engine/upkeep.go",
+	"path_config.go",
+	"path_credentials.go",
+	"path_creds.go",
+	"path_roles.go",
+	"path_rotate_role.go",
+	"path_sessions.go",
+	"path_static_creds.go",
+	"path_status.go",
+	"path_tidy.go",
 }
 
 // sentence is a piece of text for people, and where it stands.
