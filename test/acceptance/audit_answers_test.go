@@ -16,7 +16,7 @@ import (
 
 func (a *auditedDays) testFailures(t *testing.T) {
 	failed := func(name string) []map[string]any {
-		return a.queries.run("Which reads of a person failed", map[string]string{"entity": a.entity[name]})
+		return a.queries.run("Find the failed reads of a person", map[string]string{"entity": a.entity[name]})
 	}
 	forbidden := failed("frank")
 	require.Len(t, forbidden, 1)
@@ -37,7 +37,7 @@ func (a *auditedDays) testNames(t *testing.T) {
 		}
 	}
 	require.Len(t, names, 1, "dave's alone lives")
-	found := a.queries.run("Whose is a personal access token", map[string]string{"name": names[0]})
+	found := a.queries.run("Find the reader of a personal access token", map[string]string{"name": names[0]})
 	require.Len(t, found, 1)
 	assert.Equal(t, a.entity["dave"], found[0]["entity_id"])
 	assert.Equal(t, a.read["dave"].LeaseID, found[0]["lease_id"])
