@@ -21,20 +21,20 @@ func pageLog(l *madelog.Log) {
 		l.Now, _ = time.Parse(time.DateTime, "2026-03-01 "+clock)
 	}
 	carol, dave, admin, frank := l.Login("userpass", "carol"), l.Login("userpass", "dave"), l.Login("oidc", "olga"), l.Login("userpass", "frank")
-	l.Do(madelog.Exchange{By: admin, Operation: "update", Path: "processmaker/roles/ci", Data: map[string]any{"ttl": "2h", "max_ttl": "24h"}})
+	l.Do(madelog.Exchange{By: admin, Operation: "update", Path: "processmaker/roles/worker", Data: map[string]any{"ttl": "2h", "max_ttl": "24h"}})
 	at("09:10:00")
 	job := l.Login("approle", "builder")
 	job.Who = "approle"
-	built := l.Read(job, "ci", "vault-ci", 24*time.Hour)
+	built := l.Read(job, "worker", "vault-worker", 24*time.Hour)
 	at("09:14:00")
 	l.Revoke(job, "revoke/"+built.LeaseID, false)
 	l.Ended(built, job, "lease")
 	at("10:30:00")
-	wrapped := l.ReadWrapped(carol, "ci", "vault-ci", 24*time.Hour)
+	wrapped := l.ReadWrapped(carol, "worker", "vault-worker", 24*time.Hour)
 	at("10:30:20")
 	l.Unwrap(dave, wrapped)
 	at("11:00:00")
-	left := l.Read(dave, "ci", "vault-ci", 24*time.Hour)
+	left := l.Read(dave, "worker", "vault-worker", 24*time.Hour)
 	at("11:30:00")
 	l.Renew(dave, left, "another")
 	l.Do(madelog.Exchange{By: frank, Operation: "read", Path: "processmaker/creds/ci", Error: "1 error occurred:\n\t* permission denied\n\n"})
@@ -44,7 +44,7 @@ func pageLog(l *madelog.Log) {
 	l.Do(madelog.Exchange{By: admin, Operation: "update", Path: "processmaker/credentials/" + wrapped.ID + "/revoke", Took: 20 * time.Millisecond})
 	l.Now = l.Now.Add(-5 * time.Millisecond)
 	l.Line("credential ended", map[string]any{
-		"mount": "processmaker/", "role": "ci", "credential_id": wrapped.ID, "token_id": wrapped.TokenID, "reason": "operator", "entity_id": carol.EntityID, "display_name": carol.Who,
+		"mount": "processmaker/", "role": "worker", "credential_id": wrapped.ID, "token_id": wrapped.TokenID, "reason": "operator", "entity_id": carol.EntityID, "display_name": carol.Who,
 	})
 	at("13:30:00")
 	l.Ended(left, dave, "lease")
