@@ -171,7 +171,6 @@ func TestEachEndIsOneLine(t *testing.T) { leaks.EachEndIsOneLine(t, thisMount) }
 func TestTheEndOfASharedCredentialIsOneLine(t *testing.T) {
 	leaks.TheEndOfASharedCredentialIsOneLine(t, thisMount)
 }
-func TestNobodyLogsPastTheLog(t *testing.T) { leaks.NobodyLogsPastTheLog(t, thisMount) }
 
 func TestReadersDoNotWaitForRevocations(t *testing.T) {
 	load.ReadersDoNotWaitForRevocations(t, thisMount)

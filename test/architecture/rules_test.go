@@ -185,6 +185,16 @@ func TestFilesStayShort(t *testing.T) {
 	})
 }
 
+// All lines go through one place, which says where they belong.
+func TestNobodyLogsPastTheLog(t *testing.T) {
+	t.Parallel()
+	walkProduct(t, func(path, text string) {
+		if path != "backend.go" {
+			require.NotContains(t, text, "Logger()", path)
+		}
+	})
+}
+
 // The picture on the page shows each package, and each import between two
 // packages of the engine.
 func TestThePictureIsThatOfTheCode(t *testing.T) {

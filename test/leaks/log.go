@@ -1,7 +1,6 @@
 package leaks
 
 import (
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -109,20 +108,4 @@ func TheEndOfASharedCredentialIsOneLine(t *testing.T, mount mounttest.Maker) {
 	_, err := h.Do(logical.DeleteOperation, "roles/ci", nil)
 	require.NoError(t, err)
 	require.Regexp(t, `credential ended: .*credential_id=`+shared["credential_id"].(string)+` .*reason=operator token_id=`+shared["token_id"].(string), h.Log.String())
-}
-
-// All lines go through one place, which says where they belong.
-func NobodyLogsPastTheLog(t *testing.T, mount mounttest.Maker) {
-	t.Parallel()
-	for _, folder := range []string{"*.go", "engine/*.go", "engine/*/*.go"} {
-		files, err := filepath.Glob(folder)
-		require.NoError(t, err)
-		require.NotEmpty(t, files)
-		for _, file := range files {
-			text := mounttest.TextOf(t, file)
-			if !strings.HasSuffix(file, "_test.go") && file != "backend.go" {
-				require.NotContains(t, text, "Logger()", file)
-			}
-		}
-	}
 }
