@@ -68,17 +68,21 @@ func apiCalls(t *testing.T, blocks []docBlock) (calls []apiCall) {
 	return append(calls, deletions...)
 }
 
-// The page's texts for values that only a run knows.
+// The page's texts for values that only a run knows, and the number of the first
+// role's user.
 const (
 	apiPageServer       = "http://127.0.0.1:8200"
 	apiPageToken        = "X-Vault-Token: ..."
 	apiPageRefreshToken = "def50200a1b2c3d4e5f6"
 	apiPageCode         = "def502006f5e4d3c2b1a"
+	apiPageFirstUser    = 101
 )
 
 func followAPIPage(t *testing.T, blocks []docBlock) {
 	pm := documentedProcessMaker(t)
-	pm.AddUser(processmakertest.User{Username: "vault-app", Password: documentedPassword})
+	for i, name := range []string{"vault-ci", "vault-app", "vault-worker", "vault-jobs", "vault-shared"} {
+		pm.AddUser(processmakertest.User{Username: name, Password: documentedPassword, ID: int64(apiPageFirstUser + i)})
+	}
 	authority := filepath.Join(t.TempDir(), "ca.pem")
 	require.NoError(t, os.WriteFile(authority, []byte(pm.CACertPEM()), 0o600))
 	// ProcessMaker has a certificate that the server's system trusts.
