@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -53,24 +54,46 @@ func newBackend(clk clock.Clock, random io.Reader) *backend {
 		RunningVersion: version,
 		Help:           strings.TrimSpace(backendHelp),
 		PathsSpecial:   specialPaths(),
-		Paths: framework.PathAppend(
-			b.configPaths(),
-			b.rolePaths(),
-			b.credsPaths(),
-			b.staticPaths(),
-			b.sessionPaths(),
-			b.credentialPaths(),
-			b.rotateRolePaths(),
-			b.tidyPaths(),
-			b.statusPaths(),
-			b.metricsPaths(),
-		),
-		Secrets:      []*framework.Secret{b.credentialSecret()},
-		Invalidate:   func(_ context.Context, key string) { b.engine.Forget(key) },
-		PeriodicFunc: b.periodic,
-		Clean:        b.clean,
+		Paths:          b.describedPaths(),
+		Secrets:        []*framework.Secret{b.credentialSecret()},
+		Invalidate:     func(_ context.Context, key string) { b.engine.Forget(key) },
+		PeriodicFunc:   b.periodic,
+		Clean:          b.clean,
 	}
 	return b
+}
+
+func (b *backend) paths() []*framework.Path {
+	return framework.PathAppend(
+		b.configPaths(),
+		b.rolePaths(),
+		b.credsPaths(),
+		b.staticPaths(),
+		b.sessionPaths(),
+		b.credentialPaths(),
+		b.rotateRolePaths(),
+		b.tidyPaths(),
+		b.statusPaths(),
+		b.metricsPaths(),
+	)
+}
+
+// description has the paths without a mount behind them. Nothing changes it.
+var description = sync.OnceValue((&backend{}).paths)
+
+// describedPaths are the paths with the fields and answers of the description. They are the same in
+// all mounts, so a process with many mounts holds them once.
+func (b *backend) describedPaths() []*framework.Path {
+	paths := b.paths()
+	for i, shared := range description() {
+		paths[i].Fields = shared.Fields
+		for operation, handler := range paths[i].Operations {
+			same := shared.Operations[operation].(*framework.PathOperation)
+			own := handler.(*framework.PathOperation)
+			own.Responses, own.DisplayAttrs = same.Responses, same.DisplayAttrs
+		}
+	}
+	return paths
 }
 
 // specialPaths are the marks of the stored keys. The keys that a cluster makes with its own readers

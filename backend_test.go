@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"io"
 	"net/http"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
@@ -360,4 +362,19 @@ func TestNothingIsLeftRunning(t *testing.T) {
 	comesDown("connections", h.Pm.OpenConnections, 0)
 	h.Pm.Close()
 	comesDown("goroutines", runtime.NumGoroutine, outside)
+}
+
+// TestMountsShareWhatDescribesThem: a process of a hundred mounts held it a hundred times.
+func TestMountsShareWhatDescribesThem(t *testing.T) {
+	t.Parallel()
+	one, other := newBackend(clock.System(), rand.Reader), newBackend(clock.System(), rand.Reader)
+	for i, path := range one.Paths {
+		again := other.Paths[i]
+		require.Equal(t, path.Pattern, again.Pattern)
+		require.Equal(t, reflect.ValueOf(path.Fields).Pointer(), reflect.ValueOf(again.Fields).Pointer(), path.Pattern)
+		for operation, handler := range path.Operations {
+			mine, theirs := handler.Properties().Responses, again.Operations[operation].Properties().Responses
+			require.Equal(t, reflect.ValueOf(mine).Pointer(), reflect.ValueOf(theirs).Pointer(), "%s %s", operation, path.Pattern)
+		}
+	}
 }
