@@ -31,7 +31,7 @@ func (b *bench) contests() error {
 
 // contest adds the rounds from first to last to the showings.
 func (b *bench) contest(s *stage, width, first, last int, showings map[string]*showing) error {
-	if err := mountTheirs(s.caller, s.vault, s.upstream); err != nil {
+	if _, err := mountTheirs(s.caller, s.vault, s.upstream); err != nil {
 		return err
 	}
 	leased, err := leasedContestants(s.caller, s.upstream)

@@ -21,7 +21,7 @@ func (b *bench) memory() error {
 			}
 			f := memoryFigures{leases: leases}
 			var err error
-			if f.before, err = b.resident(s); err != nil {
+			if f.before, err = b.resident(s, product); err != nil {
 				return err
 			}
 			for range b.plan.reloads {
@@ -34,7 +34,7 @@ func (b *bench) memory() error {
 					return err
 				}
 				time.Sleep(settleTime)
-				mib, err := b.resident(s)
+				mib, err := b.resident(s, product)
 				if err != nil {
 					return err
 				}
@@ -46,8 +46,8 @@ func (b *bench) memory() error {
 	})
 }
 
-func (b *bench) resident(s *stage) (float64, error) {
-	pid, err := s.vault.pluginPID(product)
+func (b *bench) resident(s *stage, plugin string) (float64, error) {
+	pid, err := s.vault.pluginPID(plugin)
 	if err != nil {
 		return 0, err
 	}

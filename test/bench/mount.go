@@ -67,30 +67,30 @@ func (s *stage) loginOf(username string) (map[string]any, error) {
 }
 
 // mountTheirs mounts the engines to measure against, and makes them answer and
-// store as much as the product does.
-func mountTheirs(c *caller, v *vault, u *upstream) error {
+// store as much as the product does. It gives their settings, for other mounts.
+func mountTheirs(c *caller, v *vault, u *upstream) (settings map[string]any, err error) {
 	if err := v.api.Sys().Mount(theirs, &api.MountInput{Type: engines}); err != nil {
-		return err
+		return nil, err
 	}
 	answer, err := c.read(ours + "/creds/" + password)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var secret struct {
 		Data map[string]any `json:"data"`
 	}
 	if err := json.Unmarshal(answer, &secret); err != nil {
-		return err
+		return nil, err
 	}
 	record, err := recordBytes(v)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	form, err := grantForm(u)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	settings, err := json.Marshal(map[string]any{
+	text, err := json.Marshal(map[string]any{
 		"url": u.URL + "/oauth/token", "ca_cert": u.CACert, "form": form, "record_bytes": record,
 		"answer": secret.Data,
 		// What the product keeps with a lease, in names and sizes.
@@ -100,9 +100,10 @@ func mountTheirs(c *caller, v *vault, u *upstream) error {
 		},
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return c.write(theirs+"/settings", map[string]any{"json": string(settings)})
+	settings = map[string]any{"json": string(text)}
+	return settings, c.write(theirs+"/settings", settings)
 }
 
 // grantForm is the body of a login, as the product sends it.

@@ -14,13 +14,14 @@ import (
 type scaleFigures struct {
 	roles, mounts     int
 	perRole, perMount estimate
+	// perReference is a mount of the reference engine.
+	perReference estimate
 	// Medians, in milliseconds, with that many roles.
 	list, status, config       float64
 	idle, idleRoles, idleMount float64
 }
 
-func roleName(i int) string  { return fmt.Sprintf("r%05d", i) }
-func mountName(i int) string { return fmt.Sprintf("%s-%03d", ours, i) }
+func roleName(i int) string { return fmt.Sprintf("r%05d", i) }
 
 // scale measures what roles and mounts cost by themselves.
 func (b *bench) scale() error {
@@ -79,44 +80,68 @@ func (b *bench) manyMounts(s *stage, f *scaleFigures) error {
 	if err != nil {
 		return err
 	}
+	own := func(mount string) error {
+		if err := s.caller.write(mount+"/config", s.config(0)); err != nil {
+			return err
+		}
+		return s.caller.write(mount+"/roles/"+password, role)
+	}
+	if f.perMount, err = b.mountKiB(s, mounted{product, ours, "/creds/", own}); err != nil {
+		return err
+	}
+	if f.idleMount, err = b.idleSeconds(s); err != nil {
+		return err
+	}
+	settings, err := mountTheirs(s.caller, s.vault, s.upstream)
+	if err != nil {
+		return err
+	}
+	reference := func(mount string) error { return s.caller.write(mount+"/settings", settings) }
+	f.perReference, err = b.mountKiB(s, mounted{engines, theirs, "/reference/", reference})
+	return err
+}
+
+// mounted is an engine, its mount that is there already, the path that issues, and what makes
+// another mount ready.
+type mounted struct {
+	plugin, mount, issues string
+	ready                 func(mount string) error
+}
+
+// mountKiB is how much more memory the plugin has for each of many mounts that have been read.
+func (b *bench) mountKiB(s *stage, m mounted) (estimate, error) {
 	const reads = 20
+	count := b.plan.mounts
+	name := func(i int) string { return fmt.Sprintf("%s-%03d", m.mount, i) }
 	work := func(of func(i int) string) func() error {
 		return func() error {
-			_, err := drive(1, reads*f.mounts, func(i int) error { _, err := s.caller.read(of(i/reads) + "/creds/" + password); return err })
+			_, err := drive(1, reads*count, func(i int) error { _, err := s.caller.read(of(i/reads) + m.issues + password); return err })
 			return err
 		}
 	}
-	one, err := b.residentAfter(s, work(func(int) string { return ours }))
+	one, err := b.residentAfter(s, m.plugin, work(func(int) string { return m.mount }))
 	if err != nil {
-		return err
+		return estimate{}, err
 	}
-	for i := range f.mounts {
-		if err := s.vault.api.Sys().Mount(mountName(i), &api.MountInput{Type: product}); err != nil {
-			return err
+	for i := range count {
+		if err := s.vault.api.Sys().Mount(name(i), &api.MountInput{Type: m.plugin}); err != nil {
+			return estimate{}, err
 		}
-		if err := s.caller.write(mountName(i)+"/config", s.config(0)); err != nil {
-			return err
-		}
-		if err := s.caller.write(mountName(i)+"/roles/"+password, role); err != nil {
-			return err
+		if err := m.ready(name(i)); err != nil {
+			return estimate{}, err
 		}
 	}
-	all, err := b.residentAfter(s, work(mountName))
-	if err != nil {
-		return err
-	}
-	f.perMount = eachOf(f.mounts, one, all)
-	f.idleMount, err = b.idleSeconds(s)
-	return err
+	all, err := b.residentAfter(s, m.plugin, work(name))
+	return eachOf(count, one, all), err
 }
 
 // eachKiB is how much more memory the plugin has after the work with many, for each of them.
 func (b *bench) eachKiB(s *stage, many int, withOne, withMany func() error) (estimate, error) {
-	one, err := b.residentAfter(s, withOne)
+	one, err := b.residentAfter(s, product, withOne)
 	if err != nil {
 		return estimate{}, err
 	}
-	all, err := b.residentAfter(s, withMany)
+	all, err := b.residentAfter(s, product, withMany)
 	return eachOf(many, one, all), err
 }
 
@@ -130,17 +155,17 @@ func eachOf(many int, one, all []float64) estimate {
 }
 
 // residentAfter is the memory of plugins that have just started and done some work.
-func (b *bench) residentAfter(s *stage, work func() error) ([]float64, error) {
+func (b *bench) residentAfter(s *stage, plugin string, work func() error) ([]float64, error) {
 	var values []float64
 	for range b.plan.reloads {
-		if err := s.caller.write("sys/plugins/reload/backend", map[string]any{"plugin": product}); err != nil {
+		if err := s.caller.write("sys/plugins/reload/backend", map[string]any{"plugin": plugin}); err != nil {
 			return nil, err
 		}
 		if err := work(); err != nil {
 			return nil, err
 		}
 		time.Sleep(settleTime)
-		mib, err := b.resident(s)
+		mib, err := b.resident(s, plugin)
 		if err != nil {
 			return nil, err
 		}

@@ -11,7 +11,7 @@ import (
 // its first credential, the product's and the reference engine's in turn.
 func (b *bench) starts() error {
 	return b.onStage(raft, 0, cannedDouble, func(s *stage) error {
-		if err := mountTheirs(s.caller, s.vault, s.upstream); err != nil {
+		if _, err := mountTheirs(s.caller, s.vault, s.upstream); err != nil {
 			return err
 		}
 		contestants := []struct{ name, path string }{
