@@ -2,12 +2,8 @@ package mounttest
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"io"
 	"maps"
-	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -21,13 +17,11 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/framework"
-	"github.com/hashicorp/vault/sdk/helper/testhelpers/schema"
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
 	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/client/processmakertest"
-	"vault-plugin-secrets-processmaker/engine/ledger"
 	"vault-plugin-secrets-processmaker/internal/clock"
 	"vault-plugin-secrets-processmaker/internal/clock/clocktest"
 )
@@ -170,36 +164,6 @@ func (h *Mount) Request(ctx context.Context, operation logical.Operation, path s
 	return resp, err
 }
 
-// Heard is what a client of Vault makes of an answer: one that brings its own status of a failure
-// is an error.
-func Heard(resp *logical.Response, err error) (*logical.Response, error) {
-	if err != nil || resp == nil {
-		return resp, err
-	}
-	status, _ := resp.Data[logical.HTTPStatusCode].(int)
-	if status < 400 {
-		return resp, nil
-	}
-	var answer struct{ Errors []string }
-	body, _ := resp.Data[logical.HTTPRawBody].([]byte)
-	if err := json.Unmarshal(body, &answer); err != nil {
-		return nil, err
-	}
-	return nil, logical.CodedError(status, strings.Join(answer.Errors, "\n"))
-}
-
-// checkAnswer compares every answer of every test with what the path says that
-// it answers.
-func (h *Mount) checkAnswer(operation logical.Operation, path string, resp *logical.Response, err error) {
-	h.T.Helper()
-	if err != nil || resp == nil || resp.IsError() || operation == logical.HelpOperation {
-		return
-	}
-	route := h.Backend.Route(path)
-	require.NotNil(h.T, route, path)
-	schema.ValidateResponse(h.T, schema.GetResponseSchema(h.T, route, operation), resp, true)
-}
-
 func (h *Mount) Do(operation logical.Operation, path string, data map[string]any) (*logical.Response, error) {
 	return h.Request(context.Background(), operation, path, data)
 }
@@ -292,101 +256,4 @@ func (h *Mount) ForgetAll() {
 	for _, key := range append(keys, instance.Key) {
 		h.Backend.Engine().Forget(key)
 	}
-}
-
-// Status is the HTTP status that Vault would give.
-func Status(resp *logical.Response, err error) int {
-	resp, err = Heard(resp, err)
-	var coded logical.HTTPCodedError
-	switch {
-	case errors.As(err, &coded):
-		return coded.Code()
-	case err != nil:
-		return 500
-	case resp.IsError():
-		return 400
-	default:
-		return 200
-	}
-}
-
-func Message(resp *logical.Response, err error) string {
-	resp, err = Heard(resp, err)
-	if err != nil {
-		return err.Error()
-	}
-	if resp.IsError() {
-		return resp.Error().Error()
-	}
-	return ""
-}
-
-// CheckSchema compares an answer's keys with the schema of the credential.
-func (h *Mount) CheckSchema(resp *logical.Response) {
-	h.T.Helper()
-	h.CheckFields(h.Backend.Route("creds/ci").Operations[logical.ReadOperation].Properties().Responses[200][0].Fields, resp.Data)
-}
-
-func (h *Mount) CheckFields(fields map[string]*framework.FieldSchema, data map[string]any) {
-	h.T.Helper()
-	for name := range data {
-		require.Contains(h.T, fields, name)
-	}
-	for name := range fields {
-		require.Contains(h.T, data, name)
-	}
-	require.NoError(h.T, (&framework.FieldData{Raw: data, Schema: fields}).ValidateStrict())
-}
-
-func (h *Mount) Record(id ledger.ID) *ledger.Record {
-	h.T.Helper()
-	record, err := h.Reader().Ledger.Get(context.Background(), id)
-	require.NoError(h.T, err)
-	return record
-}
-
-// LiveIDs are the ids of the tokens that ProcessMaker accepts.
-func (h *Mount) LiveIDs() []string {
-	ids := []string{}
-	for _, token := range h.Pm.LiveTokens() {
-		ids = append(ids, token.ID)
-	}
-	return ids
-}
-
-// RecordIDs are the ids of the credentials that the ledger knows.
-func (h *Mount) RecordIDs() []ledger.ID {
-	h.T.Helper()
-	keys, err := logical.CollectKeysWithPrefix(context.Background(), h.Storage.Storage, ledger.Prefix)
-	require.NoError(h.T, err)
-	ids := []ledger.ID{}
-	for _, key := range keys {
-		ids = append(ids, ledger.ID(strings.ReplaceAll(strings.TrimPrefix(key, ledger.Prefix), "/", "")))
-	}
-	return ids
-}
-
-// RecordedIDs are the ids of the tokens that the ledger knows.
-func (h *Mount) RecordedIDs() []string {
-	h.T.Helper()
-	ids := []string{}
-	for _, id := range h.RecordIDs() {
-		ids = append(ids, h.Record(id).TokenID)
-	}
-	return ids
-}
-
-func PathEnds(suffix string) func(*http.Request) bool {
-	return func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, suffix) }
-}
-
-// Cost compares what do costs: gets, puts, deletes and lists of storage, and
-// exchanges with ProcessMaker.
-func (h *Mount) Cost(what string, storage [4]int64, exchanges int, do func()) {
-	h.T.Helper()
-	h.Storage.Reset()
-	h.Pm.ResetLog()
-	do()
-	require.Equal(h.T, storage, h.Storage.Counts(), "%s: gets, puts, deletes, lists", what)
-	require.Equal(h.T, exchanges, h.Pm.Count(), "%s: exchanges", what)
 }
