@@ -62,7 +62,7 @@ func (f *figures) printOverhead(w io.Writer) {
 			fmt.Sprintf("%.2f", o.leased.Median), heldAtMost(o.own(), mostOverhead),
 		})
 	}
-	table(w, "What a read takes more than the bare call", []string{"storage", "what", "server", "bare call, ms", "more, ms", "95 % interval", "do-nothing leased engine, ms", fmt.Sprintf("bound ≤ %.0f ms, held", mostOverhead)}, rows)
+	table(w, "Overhead of a read over the bare call", []string{"storage", "what", "server", "bare call, ms", "more, ms", "95 % interval", "do-nothing leased engine, ms", fmt.Sprintf("bound ≤ %.0f ms, held", mostOverhead)}, rows)
 }
 
 func heldAtMost(value, bound float64) string {
@@ -85,7 +85,7 @@ func (f *figures) printSlow(w io.Writer) {
 		}
 		rows = append(rows, row)
 	}
-	table(w, fmt.Sprintf("Slow is not down: the longest of %d, while %d readers wait for the slow thing", f.slow[0].calls, slowReaders), head, rows)
+	table(w, fmt.Sprintf("Slow endpoints: the longest of %d, while %d readers wait for the slow one", f.slow[0].calls, slowReaders), head, rows)
 }
 
 func brief(d time.Duration) string {

@@ -36,7 +36,7 @@ func (f *figures) publish(page string) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
-	fmt.Fprintf(&all, "# All figures of the measurements\n\nWritten by `make bench`. What they mean, and which of them to decide by, is on [the page](../%s).\n\n", filepath.Base(page))
+	fmt.Fprintf(&all, "# All figures of the measurements\n\nWritten by `make bench`. The [page](../%s) explains them.\n\n", filepath.Base(page))
 	f.print(&all)
 	if err := os.WriteFile(filepath.Join(folder, "figures.md"), all.Bytes(), 0o644); err != nil {
 		return err

@@ -40,7 +40,7 @@ func TestEverythingIsMeasured(t *testing.T) {
 		assert.NotContains(t, string(written), "old")
 	}
 	decisive := []string{
-		"### What a read takes more", "### Slow is not down", "| logins |", "### Two roles", "### Under the limit",
+		"### Overhead of a read", "### Slow endpoints", "| logins |", "### Two roles", "### Under the limit",
 		"### 20 leases that expire", "all gone, irrevocable 0", "### 3 roles, and 2 mounts",
 	}
 	shows(page, append(decisive, "# Before", "# After")...)
