@@ -1,6 +1,5 @@
-// Command go-client calls ProcessMaker with a token that Vault keeps alive by
-// refreshing it. It is a model to copy from: Source and Transport are what a
-// program needs.
+// Command go-client calls ProcessMaker with a token that Vault refreshes. Copy
+// Source and Transport into your program; this file only runs them.
 package main
 
 import (
@@ -21,10 +20,10 @@ import (
 )
 
 func main() {
-	path := flag.String("path", "processmaker/creds/worker", "where to read the token")
-	url := flag.String("url", "https://bpm.example.com/api/1.0/users", "what to call")
+	path := flag.String("path", "processmaker/creds/worker", "Vault path of the token")
+	url := flag.String("url", "https://bpm.example.com/api/1.0/users", "URL to call")
 	every := flag.Duration("every", time.Second, "time between two calls")
-	ca := flag.String("ca", "", "file with the authority of ProcessMaker's certificate (default: the system's)")
+	ca := flag.String("ca", "", "file with the certificate authority of ProcessMaker (default: those of the system)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -45,8 +44,8 @@ func run(ctx context.Context, path, url string, every time.Duration, ca string) 
 	source := NewSource(vault, path)
 	sender := &Transport{Source: source, Next: next}
 
-	// The token is kept until the last call is over, and ended then: the other
-	// way round, calls would go out with a token that has just been ended.
+	// The source revokes its lease after the last call. In the other order, calls
+	// would use a revoked token.
 	keeping, end := context.WithCancel(context.Background())
 	defer end()
 	kept := make(chan error, 1)
@@ -63,7 +62,7 @@ func run(ctx context.Context, path, url string, every time.Duration, ca string) 
 	return <-kept
 }
 
-// call calls until ctx is done and returns how many calls were refused.
+// call calls the url until ctx is done, and returns the number of refused calls.
 func call(ctx context.Context, client *http.Client, url string, every time.Duration) (refused int) {
 	for ctx.Err() == nil {
 		req, err := http.NewRequest(http.MethodGet, url, nil)

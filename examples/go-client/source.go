@@ -11,11 +11,11 @@ import (
 	"github.com/hashicorp/vault/api"
 )
 
-// readPause is the least time between two reads, so that trouble does not
-// become a storm of logins.
+// readPause is the shortest time between two reads. It limits the number of logins
+// when reads or renewals fail.
 const readPause = time.Second
 
-// Source holds a live token of ProcessMaker.
+// Source keeps a valid token of ProcessMaker.
 type Source struct {
 	vault *api.Client
 	path  string
@@ -25,22 +25,22 @@ type Source struct {
 	changed chan struct{} // closed when token is replaced
 }
 
-// NewSource returns a Source of the role's tokens at path. It has none until Keep
+// NewSource returns a Source that reads tokens at path. It has no token until Keep
 // runs.
 func NewSource(vault *api.Client, path string) *Source {
 	return &Source{vault: vault, path: path, changed: make(chan struct{})}
 }
 
 // Token returns the token for the next call, and a channel that is closed when
-// another one has taken its place.
+// another token replaces it.
 func (s *Source) Token() (string, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.token, s.changed
 }
 
-// Keep reads a token and keeps a live one until ctx is done; then it ends the
-// lease. ready is called once there is a token.
+// Keep reads a token, and renews or replaces it until ctx is done. Then it revokes
+// the lease. It calls ready after the first read.
 func (s *Source) Keep(ctx context.Context, ready func()) error {
 	secret, err := s.read(ctx)
 	if err != nil {
@@ -53,8 +53,8 @@ func (s *Source) Keep(ctx context.Context, ready func()) error {
 		if ctx.Err() != nil {
 			return s.vault.Sys().Revoke(secret.LeaseID)
 		}
-		// The lease cannot be lengthened any more, or a renewal failed. The old
-		// lease is left to its end, for calls that are under way.
+		// The lease cannot be extended any further, or a renewal failed. The old
+		// lease runs to its end, for calls that are under way.
 		select {
 		case <-ctx.Done():
 			continue
@@ -80,7 +80,7 @@ func (s *Source) read(ctx context.Context) (*api.Secret, error) {
 	return secret, s.take(secret)
 }
 
-// take puts the token of an answer in the place of the one before.
+// take replaces the token by the one of an answer.
 func (s *Source) take(secret *api.Secret) error {
 	token, _ := secret.Data["access_token"].(string)
 	if token == "" {
@@ -96,12 +96,12 @@ func (s *Source) take(secret *api.Secret) error {
 	return nil
 }
 
-// watch renews the lease as long as that lengthens it.
+// watch renews the lease until a renewal fails or cannot extend it.
 func (s *Source) watch(ctx context.Context, secret *api.Secret) {
 	watcher, err := s.vault.NewLifetimeWatcher(&api.LifetimeWatcherInput{
 		Secret: secret,
-		// A renewal that failed may have cost the token its life: read again
-		// at once, rather than try the same renewal until the lease is over.
+		// A failed renewal may have invalidated the token. The client reads again
+		// at once, and does not repeat the renewal until the lease ends.
 		RenewBehavior: api.RenewBehaviorErrorOnErrors,
 	})
 	if err != nil {
@@ -120,8 +120,8 @@ func (s *Source) watch(ctx context.Context, secret *api.Secret) {
 			if err != nil {
 				log.Printf("renewing the lease: %v", err)
 			}
-			// The last renewal may lie in the other channel, with the only
-			// token that lives.
+			// The last renewal may wait in the other channel, with the only
+			// valid token.
 			select {
 			case renewal := <-watcher.RenewCh():
 				s.renewed(renewal)
@@ -132,8 +132,8 @@ func (s *Source) watch(ctx context.Context, secret *api.Secret) {
 	}
 }
 
-// renewed is the heart of it: the renewal's answer holds the new token, and the
-// one before is dead. A renewal by extend answers no data: the token stays.
+// renewed takes the new token from the answer to a renewal; the old token is
+// invalid. With renew_mode=extend the answer has no data, and the token stays.
 func (s *Source) renewed(renewal *api.RenewOutput) {
 	for _, warning := range renewal.Secret.Warnings {
 		log.Printf("renewing the lease: %s", warning)

@@ -7,23 +7,23 @@ import (
 	"time"
 )
 
-// overtaken is how long a refused call waits for another token.
-const overtaken = 10 * time.Second
+// renewalWait is the time that a refused call waits for another token.
+const renewalWait = 10 * time.Second
 
-// Transport sends calls to ProcessMaker with the token that lives now.
+// Transport sends calls to ProcessMaker with the current token.
 //
-// A refresh kills the old token a moment before its answer is here. A call that
-// falls into that moment is refused, which also says that nothing was done; it is
-// sent again with the new token.
+// A refresh invalidates the old token a moment before its answer arrives.
+// ProcessMaker refuses a call in that moment and does nothing for it. Transport
+// sends that call again with the new token.
 type Transport struct {
 	Source *Source
-	// Next does the sending.
+	// Next sends the calls.
 	Next http.RoundTripper
 	// Repeated counts the calls that were sent again.
 	Repeated atomic.Int64
 }
 
-// RoundTrip sends a call, and once more if a renewal overtook it.
+// RoundTrip sends a call, and once more if a renewal replaced its token.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	token, changed := t.Source.Token()
 	resp, err := t.send(req, req.Body, token)
@@ -35,8 +35,8 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	select {
 	case <-changed:
-	case <-time.After(overtaken):
-		return resp, nil // no renewal was under way: the refusal is meant
+	case <-time.After(renewalWait):
+		return resp, nil // no renewal was under way, so the refusal is final
 	case <-req.Context().Done():
 		return resp, nil
 	}
