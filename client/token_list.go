@@ -51,7 +51,7 @@ func createdTime(text string) time.Time {
 // list is kept. A listing is dear for the server, and may take a minute.
 //
 // A list is always one answer. ProcessMaker orders tokens by ids that are random,
-// so with every one made or ended meanwhile others would move between pages, and a
+// so with every one made or ended in between others would move between pages, and a
 // token that was passed over would be thought dead.
 func (c *Client) PersonalTokens(ctx context.Context, bearer Token, userID string, each func(NamedToken)) error {
 	list := call{

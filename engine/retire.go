@@ -34,7 +34,7 @@ const (
 
 // Retire ends what the mount has at ProcessMaker: credentials, shared ones, and sessions. Vault asks
 // for it when it taints the mount, before it revokes the leases; the other mounts of the process are
-// served meanwhile, as they are not during Close. It may be repeated, and the mount can live on: Vault
+// served during that time, as they are not during Close. It may be repeated, and the mount can live on: Vault
 // also taints a mount that is moved, and nothing tells that from one that is disabled.
 func (e *Engine) Retire(ctx context.Context) {
 	if !e.KeepsLedger() {

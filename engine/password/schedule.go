@@ -32,7 +32,7 @@ func (r *Rotator) RotateAged(ctx context.Context, name string, now time.Time) er
 	}
 	if err := r.Roles.PutTried(ctx, entry, now); err != nil {
 		if problem.IsConflict(err) {
-			return nil // written meanwhile; the next upkeep looks at it as it is
+			return nil // written in between; the next upkeep looks at it as it is
 		}
 		return err
 	}

@@ -99,7 +99,7 @@ func (c *Cache[T]) Delete(name string, remove func() error) error {
 	return nil
 }
 
-// Withdraw takes name out of memory until restore puts it back. Callers that want it meanwhile wait
+// Withdraw takes name out of memory until restore puts it back. Callers that want it in between wait
 // for the Replace under way, within which Withdraw is called.
 func (c *Cache[T]) Withdraw(name string) (restore func()) {
 	forgotten := c.forgotten.Load()
