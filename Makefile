@@ -52,10 +52,15 @@ build: ## build the static plugin binary into bin/
 	@$(STEP) "build bin/$(PLUGIN)" env CGO_ENABLED=0 go build -trimpath -o bin/$(PLUGIN) .
 
 .PHONY: generate
-generate: ## write the generated files: test/testdata/openapi.json, the tables of docs/api.md, the stored forms
+generate: ## write the generated files: test/testdata/openapi.json, the tables of docs/api.md, docs/messages.md, the stored forms
 	@$(STEP) "go generate" go generate ./...
 	@$(STEP) "OpenAPI and the tables of docs/api.md" go test -count=1 -run '^Test(OpenAPI|APIPage)' . -update
+	@$(MAKE) --no-print-directory messages
 	@$(STEP) "the stored forms of this version" env UPDATE_UPGRADE_FILES=1 go test -count=1 -run '^TestTheStoredFormIsKept$$' .
+
+.PHONY: messages
+messages: ## write the list of every message and help text into docs/messages.md
+	@$(STEP) "docs/messages.md" go test -count=1 -run '^TestTheMessagesPageIsComplete$$' ./docs -update
 
 .PHONY: fmt
 fmt: ## format the Go files

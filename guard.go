@@ -38,6 +38,9 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp
 		return logical.ErrorResponse(err.Error()), nil
 	}
 	resp, err = b.Backend.HandleRequest(ctx, req)
+	if errors.Is(err, logical.ErrUnsupportedPath) && namesRole(req.Path) {
+		return logical.ErrorResponse(namesOfRoles), nil
+	}
 	if err != nil {
 		return answerTo(req, err)
 	}
@@ -46,7 +49,7 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp
 			return logical.ErrorResponse(b.misfit(req, field)), nil
 		}
 	}
-	return resp, nil
+	return atMount(req, resp), nil
 }
 
 // HandleExistenceCheck guards the question that Vault asks before a write.
@@ -89,6 +92,19 @@ func (b *backend) misfit(req *logical.Request, field string) string {
 // longestPath is above any path of this engine with the longest name in it.
 const longestPath = 512
 
+const namesOfRoles = `role names are letters, digits, "-", "_" and ".", and begin and end with a letter, a digit or "_", such as ci or team-a.jobs`
+
+// namesRole tells whether a path is one of those that end in the name of a role.
+func namesRole(path string) bool {
+	folder, name, _ := strings.Cut(path, "/")
+	switch folder {
+	case "roles", "creds", "static-creds", "sessions", "authorize", "rotate-role", "status":
+		return name != ""
+	default:
+		return false
+	}
+}
+
 // refuseHostile refuses requests that no handler should have to look at.
 func refuseHostile(req *logical.Request) error {
 	switch {
@@ -98,18 +114,18 @@ func refuseHostile(req *logical.Request) error {
 	case len(req.Path) > longestPath:
 		return fmt.Errorf("the path has %d characters, and the longest of this engine has %d", len(req.Path), longestPath)
 	case strings.Contains(req.Path, ".."):
-		return errors.New(`no name can hold "..": Vault's storage takes it for a way up`)
+		return errors.New(`no name can hold "..", which Vault's storage takes for a way up: write one dot, as in team-a.jobs`)
 	}
 	return refuseConfusedSecrets(req)
 }
 
 // refuseConfusedSecrets comes before the framework, which quotes a list in place of a text.
 func refuseConfusedSecrets(req *logical.Request) error {
-	for _, name := range secretFields {
-		switch req.Data[name].(type) {
+	for _, field := range secretFields {
+		switch req.Data[field].(type) {
 		case nil, string, bool, float64, int, int64, json.Number:
 		default:
-			return fmt.Errorf("field %q expects a text", name)
+			return fmt.Errorf("field %q expects a text, for example %s=@file", field, field)
 		}
 	}
 	return nil

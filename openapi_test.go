@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/require"
 
+	"vault-plugin-secrets-processmaker/internal/fields"
 	"vault-plugin-secrets-processmaker/test/mounttest"
 )
 
@@ -313,14 +314,18 @@ func pageDefault(schema *framework.FieldSchema) string {
 	}
 }
 
+// pageDescription leaves out the default, which stands before it.
 func pageDescription(schema *framework.FieldSchema) string {
-	text := schema.Description
+	text := fields.Meaning(schema)
 	if len(schema.AllowedValues) > 0 {
 		var values []string
 		for _, value := range schema.AllowedValues {
 			values = append(values, fmt.Sprintf("`%v`", value))
 		}
 		text += " One of " + strings.Join(values, ", ") + "."
+	}
+	if example := fields.Example(schema); example != "" {
+		text += " Example: `" + example + "`."
 	}
 	return text
 }

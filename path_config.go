@@ -27,15 +27,20 @@ that write unchecked. Fields that are not given keep their value; a PATCH
 with null puts a field's default back. Secrets are never read back:
 client_secret_set and client_key_set say that one is stored.
 
-Who may write here can obtain every secret of the mount, by having them sent
-through a place of his own. To make that harder, changing url, proxy_url or
-tls_server_name and turning on insecure_tls need client_secret again where one is
-stored. url cannot change while credentials live.
+A Vault user who may write this path can obtain every secret of the mount, by
+sending them through a server of their own. To make that harder, a change of url,
+proxy_url or tls_server_name and insecure_tls=true need client_secret again where
+one is stored. url cannot change while credentials live.
+
+For example:
+
+    vault write <mount>/config url=https://bpm.example.com \
+        client_id=3 client_secret=@client-secret.txt
 `
 
 func (b *backend) configPaths() []*framework.Path {
 	const summary = "Set how the ProcessMaker instance is reached."
-	config := path("config", `Which ProcessMaker instance this mount serves, and how it is reached.`, configHelp, configFields(), map[logical.Operation]framework.OperationHandler{
+	config := path("config", `Sets which ProcessMaker instance the mount serves, and how it is reached.`, configHelp, configFields(), map[logical.Operation]framework.OperationHandler{
 		logical.CreateOperation: onPrimary(b.writeConfig, named{"configure", "config"}, summary, respondsEmpty()),
 		logical.UpdateOperation: onPrimary(b.writeConfig, named{"configure", "config"}, summary, respondsEmpty()),
 		logical.PatchOperation:  onPrimary(b.writeConfig, named{"patch", "config"}, summary, respondsEmpty()),
@@ -49,22 +54,22 @@ func (b *backend) configPaths() []*framework.Path {
 
 func configFields() map[string]*framework.FieldSchema {
 	return map[string]*framework.FieldSchema{
-		"url":                       {Type: framework.TypeString, Required: true, Description: `Base URL of the ProcessMaker instance, with an optional path, such as "https://bpm.example.com".`, DisplayAttrs: display("URL", "Instance")},
+		"url":                       {Type: framework.TypeString, Required: true, Description: `Base URL of the ProcessMaker instance, with an optional path. Example: url=https://bpm.example.com`, DisplayAttrs: display("URL", "Instance")},
 		"allow_http":                {Type: framework.TypeBool, Description: "Accept an http url for a host that is not loopback.", DisplayAttrs: display("Allow HTTP", "Instance")},
-		"client_id":                 {Type: framework.TypeString, Description: "Auth client for roles that name none.", DisplayAttrs: display("Client ID", "Auth client")},
-		"client_secret":             {Type: framework.TypeString, Description: "Secret of the auth client. Write only.", DisplayAttrs: sensitive("Client secret", "Auth client")},
+		"client_id":                 {Type: framework.TypeString, Description: "ID of the auth client for roles that name none. Example: client_id=3", DisplayAttrs: display("Client ID", "Auth client")},
+		"client_secret":             {Type: framework.TypeString, Description: "Secret of the auth client. It is never read back. Example: client_secret=@client-secret.txt", DisplayAttrs: sensitive("Client secret", "Auth client")},
 		"client_auth_method":        authMethodField(),
-		"ca_cert":                   {Type: framework.TypeString, Description: "PEM certificates that the instance's certificate is checked against. Default: the system's.", DisplayAttrs: multiline("CA certificates", "TLS")},
-		"client_cert":               {Type: framework.TypeString, Description: "PEM client certificate for mutual TLS.", DisplayAttrs: multiline("Client certificate", "TLS")},
-		"client_key":                {Type: framework.TypeString, Description: "PEM key of client_cert. Write only.", DisplayAttrs: sensitive("Client key", "TLS")},
-		"tls_server_name":           {Type: framework.TypeString, Description: "Name to expect in the instance's certificate in place of the url's host.", DisplayAttrs: display("TLS server name", "TLS")},
+		"ca_cert":                   {Type: framework.TypeString, Description: "PEM certificates that the instance's certificate is checked against. Default: the system's. Example: ca_cert=@ca.pem", DisplayAttrs: multiline("CA certificates", "TLS")},
+		"client_cert":               {Type: framework.TypeString, Description: "PEM client certificate for mutual TLS. Example: client_cert=@client.pem", DisplayAttrs: multiline("Client certificate", "TLS")},
+		"client_key":                {Type: framework.TypeString, Description: "PEM key of client_cert. It is never read back. Example: client_key=@client-key.pem", DisplayAttrs: sensitive("Client key", "TLS")},
+		"tls_server_name":           {Type: framework.TypeString, Description: "Name to expect in the instance's certificate. Default: the host of url. Example: tls_server_name=bpm.example.com", DisplayAttrs: display("TLS server name", "TLS")},
 		"tls_min_version":           choice(instance.DefaultTLSMinVersion, []any{"tls12", "tls13"}, "Oldest TLS version to accept.", display("Minimum TLS version", "TLS")),
 		"insecure_tls":              {Type: framework.TypeBool, Description: "Do not check the instance's certificate. For tests only.", DisplayAttrs: display("Insecure TLS", "TLS")},
-		"proxy_url":                 {Type: framework.TypeString, Description: "Proxy for every call. Default: what Vault's environment says.", DisplayAttrs: display("Proxy URL", "Network")},
-		"request_timeout":           number(framework.TypeDurationSecond, int(instance.DefaultRequestTimeout.Seconds()), "Bound on one HTTP exchange, 1s to 30s.", display("Request timeout", "Network")),
-		"max_concurrent_requests":   number(framework.TypeInt, instance.DefaultMaxConcurrentRequests, "Most requests to the instance at one time, at least 2. Revocations use at most half.", display("Concurrent requests", "Network")),
-		"token_requests_per_minute": number(framework.TypeInt, instance.DefaultTokenRequestsPerMinute, "Most calls of /oauth/token a minute; 0 for no bound. ProcessMaker allows 60 for each client address.", display("Token requests a minute", "Network")),
-		"password_policy":           {Type: framework.TypeString, Description: "Name of a Vault password policy for rotate-role. Default: 32 letters, digits and symbols that ProcessMaker stores as they are.", DisplayAttrs: display("Password policy", "Password rotation")},
+		"proxy_url":                 {Type: framework.TypeString, Description: "Proxy for every call. Default: the proxy variables in the environment of Vault. Example: proxy_url=http://proxy.example.com:3128", DisplayAttrs: display("Proxy URL", "Network")},
+		"request_timeout":           number(framework.TypeDurationSecond, int(instance.DefaultRequestTimeout.Seconds()), "Time limit of one HTTP exchange, 1s to 30s. Example: request_timeout=20s", display("Request timeout", "Network")),
+		"max_concurrent_requests":   number(framework.TypeInt, instance.DefaultMaxConcurrentRequests, "Most requests to the instance at one time, 2 to 1000. Revocations use at most half. Example: max_concurrent_requests=32", display("Concurrent requests", "Network")),
+		"token_requests_per_minute": number(framework.TypeInt, instance.DefaultTokenRequestsPerMinute, "Most calls of /oauth/token a minute, 0 to 100000; 0 for no limit. ProcessMaker allows 60 for each client address. Example: token_requests_per_minute=120", display("Token requests a minute", "Network")),
+		"password_policy":           {Type: framework.TypeString, Description: "Name of a Vault password policy for rotate-role. Default: a built-in generator of 32 letters, digits and symbols. Example: password_policy=processmaker", DisplayAttrs: display("Password policy", "Password rotation")},
 		"verify_connection":         {Type: framework.TypeBool, Default: true, Description: "On this write, check that a ProcessMaker answers at the url, and that the url is its base. Not stored.", DisplayAttrs: display("Verify connection", "Instance")},
 	}
 }
@@ -89,7 +94,7 @@ func (b *backend) writeConfig(ctx context.Context, req *logical.Request, data *f
 	if previous != nil && !previous.Config.Deleted {
 		*changed = previous.Config
 	} else if req.Operation == logical.PatchOperation {
-		return nil, problem.Refusef("there is no config to patch: create it with a POST")
+		return nil, problem.Refusef("there is no config to patch: create it with \"vault write %sconfig url=https://bpm.example.com\"", problem.Mount)
 	}
 	if err := b.changeConfig(ctx, changed, previous, data); err != nil {
 		return nil, err
@@ -136,7 +141,7 @@ func (b *backend) changeConfig(ctx context.Context, changed *instance.Config, pr
 	}
 	if previous != nil && previous.Config.AuthClient.Secret != "" && data.Raw["client_secret"] == nil {
 		if field := changed.RedirectsSecrets(&previous.Config); field != "" {
-			return problem.Refusef("changing %s needs client_secret in the same request, so that a stored secret cannot be sent to another place by who does not know it", field)
+			return problem.Refusef("changing %s needs client_secret in the same request, for example client_secret=@client-secret.txt, so that nobody sends a stored secret to another place without knowing it", field)
 		}
 	}
 	if policy := changed.PasswordPolicy; policy != "" && data.Raw["password_policy"] != nil {
@@ -197,5 +202,5 @@ func (b *backend) deleteConfig(ctx context.Context, req *logical.Request, _ *fra
 		return nil, nil
 	}
 	b.engine.Report.Happened(hclog.Debug, telemetry.ConfigDeleted, telemetry.OfConfig(), "config deleted; what is needed to end live credentials is kept")
-	return warned(fmt.Sprintf("%d credentials still live at %s. They can be revoked as before; end all of them with: vault write %scredentials/revoke all=true", live, previous.Config.URL, req.MountPoint)), nil
+	return warned(fmt.Sprintf("%d credentials still live at %s. They can be revoked as before; end all of them with: vault write %scredentials/revoke all=true", live, previous.Config.URL, problem.Mount)), nil
 }

@@ -169,7 +169,7 @@ func TestUnreadableConfigs(t *testing.T) {
 	for stored, says := range map[string]string{
 		`{"auth_client": S3CRET}`:         "not in the form of this release",
 		`{"version": 99}`:                 "newer release",
-		`{"version": 1, "url": "nohost"}`: "write config again",
+		`{"version": 1, "url": "nohost"}`: "vault write processmaker/config",
 	} {
 		h := newHarness(t)
 		require.NoError(t, h.Storage.Storage.Put(context.Background(), &logical.StorageEntry{Key: "config", Value: []byte(stored)}))

@@ -17,8 +17,8 @@ const credentialHelp = `
 The credential_id stands in the answer that handed the token out, in its lease,
 in the name of a personal access token at ProcessMaker, and in the audit log
 once the mount is tuned for it. Reading says whose the credential is, never its
-token. What is not found was ended, is mistyped, or was handed out after the
-backup that Vault's storage was restored from.
+token. A credential that is not found was ended, its id is mistyped, or it was handed
+out after the backup that Vault's storage was restored from.
 `
 
 const credentialListHelp = `
@@ -26,7 +26,7 @@ Credentials come in the order of their ids, which is that of their deadlines to
 the minute. role, username, user_id and entity_id leave out what does not match
 all that are given. A page with more behind it warns, and says which "after" to
 ask for next. "vault list -detailed <mount>/credentials" shows the first page,
-"vault read <mount>/credentials list=true role=<name>" takes parameters.
+"vault read <mount>/credentials list=true role=ci" takes parameters.
 
 It looks at every record of the mount: it is for operators, not for readers.
 `
@@ -38,10 +38,14 @@ is ended at ProcessMaker now, with whatever else bears its name. Their leases ca
 then neither be renewed nor do any harm, and go at their own end. dry_run=true
 only counts them.
 
-The answer counts what matched, what was ended and what could not be, and says
-why of the first 20 of those. What failed stays: call again, or leave it to its
-lease and its deadline. A personal access token that may still be on its way to
-its reader fails; call again two minutes later.
+The answer counts the credentials that matched, that were ended and that failed,
+with the reasons of the first 20 failures. A credential that failed stays: call
+again, or leave it to its lease and its deadline. A personal access token that may
+still be on its way to its reader fails; call again two minutes later.
+
+For example:
+
+    vault write <mount>/credentials/revoke role=ci
 `
 
 const credentialRevokeHelp = `
@@ -53,21 +57,25 @@ at another url, or where it is known by name alone and no role is left to look i
 up with. force=true drops such a record: the token is not ended then, and lives
 on at ProcessMaker, up to a year from its issue, unless it is ended there. Where
 the credential can be ended, force=true changes nothing.
+
+For example:
+
+    vault write -f <mount>/credentials/0sh40jd4tpoi5dbcoke41r/revoke
 `
 
 func (b *backend) credentialPaths() []*framework.Path {
 	const pattern = "credentials/(?P<credential_id>[0-9a-v]+)"
-	id := &framework.FieldSchema{Type: framework.TypeString, Required: true, Description: "Id of the credential.", DisplayAttrs: display("Credential ID", "")}
+	id := &framework.FieldSchema{Type: framework.TypeString, Required: true, Description: "ID of the credential. Example: 0sh40jd4tpoi5dbcoke41r", DisplayAttrs: display("Credential ID", "")}
 	force := &framework.FieldSchema{Type: framework.TypeBool, Description: "Drop a record that cannot be read, or that nobody can look up; its token is not ended.", DisplayAttrs: display("Force", "")}
 	selection := selectionFields()
 	listing := maps.Clone(selection)
-	listing["after"] = &framework.FieldSchema{Type: framework.TypeString, Query: true, Description: "Id behind which the page begins.", DisplayAttrs: display("After", "")}
-	listing["limit"] = &framework.FieldSchema{Type: framework.TypeInt, Query: true, Default: usualPage, Description: "How many credentials a page holds, up to 10000.", DisplayAttrs: display("Limit", "")}
+	listing["after"] = &framework.FieldSchema{Type: framework.TypeString, Query: true, Description: "ID after which the page begins. Default: the first page. Example: after=0sh40jd4tpoi5dbcoke41r", DisplayAttrs: display("After", "")}
+	listing["limit"] = &framework.FieldSchema{Type: framework.TypeInt, Query: true, Default: usualPage, Description: "How many credentials a page holds, 1 to 10000. Example: limit=100", DisplayAttrs: display("Limit", "")}
 	revoking := maps.Clone(selection)
 	revoking["all"] = &framework.FieldSchema{Type: framework.TypeBool, Description: "Every credential of the mount.", DisplayAttrs: display("All", "")}
 	revoking["dry_run"] = &framework.FieldSchema{Type: framework.TypeBool, Description: "Count them, and end none.", DisplayAttrs: display("Dry run", "")}
 	return []*framework.Path{
-		path("credentials/?$", `Which credentials live, and whose they are.`, credentialListHelp, listing, map[logical.Operation]framework.OperationHandler{
+		path("credentials/?$", `Lists the credentials that live, and to whom they were handed out.`, credentialListHelp, listing, map[logical.Operation]framework.OperationHandler{
 			logical.ListOperation: onActive(b.listCredentials, named{"list", "credentials"}, "List the credentials that live.", responds("The credentials.", map[string]*framework.FieldSchema{
 				"keys":     {Type: framework.TypeStringSlice, Description: "Ids of the credentials."},
 				"key_info": {Type: framework.TypeMap, Description: "By id, the facts of each but its token."},
@@ -75,9 +83,9 @@ func (b *backend) credentialPaths() []*framework.Path {
 		}),
 		// Before the path of one credential, whose pattern it fits.
 		path("credentials/revoke", `Ends every credential of a role, a user or an entity at once.`, credentialsRevokeHelp, revoking, map[logical.Operation]framework.OperationHandler{
-			logical.UpdateOperation: onActive(b.revokeCredentials, named{"revoke", "credentials"}, "End every credential of a role, a user, an entity or the mount at once.", responds("What was done.", revokedAnswerFields())),
+			logical.UpdateOperation: onActive(b.revokeCredentials, named{"revoke", "credentials"}, "End every credential of a role, a user, an entity or the mount at once.", responds("The counts.", revokedAnswerFields())),
 		}),
-		path(pattern, `Who has a credential, and until when.`, credentialHelp, map[string]*framework.FieldSchema{"credential_id": id}, map[logical.Operation]framework.OperationHandler{
+		path(pattern, `Shows to whom a credential was handed out, and its deadline.`, credentialHelp, map[string]*framework.FieldSchema{"credential_id": id}, map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation: onActive(b.readCredential, named{"look-up", "credential"}, "Look a credential up by its id, without its token.", responds("The credential.", recordAnswerFields())),
 		}),
 		path(pattern+"/revoke", `Ends a credential at ProcessMaker at once, whatever its lease says.`, credentialRevokeHelp, map[string]*framework.FieldSchema{"credential_id": id, "force": force}, map[logical.Operation]framework.OperationHandler{
@@ -103,7 +111,7 @@ func (b *backend) readCredential(ctx context.Context, _ *logical.Request, data *
 	if err != nil {
 		return nil, err
 	}
-	answer := inventoryFacts(record, b.engine.Credentials.Attempts.Why(record.ID))
+	answer := b.inventoryFacts(record, b.engine.Credentials.Attempts.Why(record.ID))
 	answer["credential_id"] = string(id)
 	answer["credential_type"] = record.Fingerprint.CredentialType
 	answer["shared"] = record.Shared
@@ -114,7 +122,7 @@ func (b *backend) readCredential(ctx context.Context, _ *logical.Request, data *
 }
 
 // inventoryFacts are what a listing says of a credential; why is the last failure to end it.
-func inventoryFacts(record *ledger.Record, why error) map[string]any {
+func (b *backend) inventoryFacts(record *ledger.Record, why error) map[string]any {
 	facts := map[string]any{
 		"state":        string(record.State),
 		"role":         record.Role,
@@ -128,7 +136,7 @@ func inventoryFacts(record *ledger.Record, why error) map[string]any {
 		"last_error":   "",
 	}
 	if why != nil {
-		facts["last_error"] = why.Error()
+		facts["last_error"] = b.told(why.Error())
 	}
 	return facts
 }
@@ -143,10 +151,10 @@ func selectionFields() map[string]*framework.FieldSchema {
 		return &framework.FieldSchema{Type: framework.TypeString, Query: true, Description: description, DisplayAttrs: display(name, "")}
 	}
 	return map[string]*framework.FieldSchema{
-		"role":      field("Role", "Only credentials of this role."),
-		"username":  field("User name", "Only credentials of the ProcessMaker user of this name."),
-		"user_id":   field("User ID", "Only credentials of the ProcessMaker user of this number."),
-		"entity_id": field("Entity ID", "Only credentials that were handed out to this Vault entity."),
+		"role":      field("Role", "Only credentials of this role. Default: every role. Example: role=ci"),
+		"username":  field("User name", "Only credentials of the ProcessMaker user of this name. Default: every user. Example: username=vault-ci"),
+		"user_id":   field("User ID", "Only credentials of the ProcessMaker user of this number. Default: every user. Example: user_id=7"),
+		"entity_id": field("Entity ID", "Only credentials that were handed out to this Vault entity. Default: every entity. Example: entity_id=37f4fbcf-8d1c-0f2b-8a0e-2f4d2a9f5a51"),
 	}
 }
 
@@ -163,7 +171,7 @@ func (b *backend) listCredentials(ctx context.Context, _ *logical.Request, data 
 		}
 	}
 	if limit < 1 || limit > largestPage {
-		return nil, problem.Refusef("field \"limit\" expects a whole number from 1 to %d", largestPage)
+		return nil, problem.Refusef("field \"limit\" expects a whole number from 1 to %d, such as 100", largestPage)
 	}
 	page, next, err := b.engine.Reaper.Inventory(ctx, selected(data), after, limit)
 	if err != nil {
@@ -173,10 +181,10 @@ func (b *backend) listCredentials(ctx context.Context, _ *logical.Request, data 
 	for _, one := range page {
 		ids = append(ids, string(one.ID))
 		if one.Record == nil {
-			facts[string(one.ID)] = map[string]any{"state": "unreadable", "last_error": one.Why.Error()}
+			facts[string(one.ID)] = map[string]any{"state": "unreadable", "last_error": b.told(one.Why.Error())}
 			continue
 		}
-		facts[string(one.ID)] = inventoryFacts(one.Record, one.Why)
+		facts[string(one.ID)] = b.inventoryFacts(one.Record, one.Why)
 	}
 	resp := logical.ListResponseWithInfo(ids, facts)
 	if next != "" {
@@ -188,13 +196,13 @@ func (b *backend) listCredentials(ctx context.Context, _ *logical.Request, data 
 func (b *backend) revokeCredentials(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	chosen, all := selected(data), data.Get("all").(bool)
 	if all == (chosen != reaper.Selection{}) {
-		return nil, problem.Refusef("give role, username, user_id or entity_id, or all=true alone")
+		return nil, problem.Refusef("give role, username, user_id or entity_id, for example role=ci, or all=true alone")
 	}
 	report, err := b.engine.Reaper.EndSelected(ctx, chosen, data.Get("dry_run").(bool))
 	if err != nil {
 		return nil, err
 	}
-	resp := endedAnswer(report)
+	resp := b.endedAnswer(report)
 	resp.Data["matched"] = report.Matched
 	if report.Failed > 0 {
 		resp.AddWarning(fmt.Sprintf("%d credentials could not be ended and may still live; failures says why", report.Failed))
@@ -206,10 +214,10 @@ func (b *backend) revokeCredentials(ctx context.Context, _ *logical.Request, dat
 }
 
 // endedAnswer tells what a pass over credentials did.
-func endedAnswer(report reaper.Report) *logical.Response {
+func (b *backend) endedAnswer(report reaper.Report) *logical.Response {
 	failures := make([]map[string]any, 0, len(report.Failures))
 	for _, failure := range report.Failures {
-		failures = append(failures, map[string]any{"credential_id": string(failure.ID), "role": failure.Role, "reason": failure.Why.Error()})
+		failures = append(failures, map[string]any{"credential_id": string(failure.ID), "role": failure.Role, "reason": b.told(failure.Why.Error())})
 	}
 	resp := &logical.Response{Data: map[string]any{"ended": report.Ended, "failed": report.Failed, "failures": failures}}
 	if report.Unreadable != nil {
@@ -241,12 +249,16 @@ func (b *backend) revokeCredential(ctx context.Context, _ *logical.Request, data
 	if !reaper.CanDrop(err, id) || !data.Get("force").(bool) {
 		return nil, err
 	}
+	role := "<role>" // of a record that cannot be read
+	if record, err := b.engine.Reaper.Find(ctx, id); err == nil {
+		role = record.Role
+	}
 	if err := b.engine.Reaper.Drop(ctx, id); err != nil {
 		return nil, err
 	}
 	return warned(fmt.Sprintf("the record was dropped and the token of credential %s was not ended: it lives up to a year from its issue. "+
-		"A personal access token is named \"%s\" in ProcessMaker, and status/<role> unmanaged=true lists it: delete it there. "+
-		"That of a login has no name: end those of its auth client with \"php artisan processmaker:revoke-oauth-access-tokens\" on ProcessMaker's server", id, ledger.TokenName(b.engine.Ledger.Mount(), "<role>", id))), nil
+		"A personal access token is named \"%s\" in ProcessMaker, and \"vault read %sstatus/%s unmanaged=true\" lists it: delete it there. "+
+		"That of a login has no name: end those of its auth client with \"php artisan processmaker:revoke-oauth-access-tokens\" on ProcessMaker's server", id, ledger.TokenName(b.engine.Ledger.Mount(), role, id), problem.Mount, role)), nil
 }
 
 func recordAnswerFields() map[string]*framework.FieldSchema {
@@ -254,8 +266,8 @@ func recordAnswerFields() map[string]*framework.FieldSchema {
 		"credential_id":   alwaysText("The id."),
 		"state":           alwaysText("live, or due: to be ended at once."),
 		"role":            alwaysText("The role."),
-		"credential_type": alwaysText("What kind of token it is."),
-		"renew_mode":      alwaysText("What renewing its lease does."),
+		"credential_type": alwaysText("Kind of the token."),
+		"renew_mode":      alwaysText("Effect of a renewal of its lease."),
 		"shared":          always(framework.TypeBool, "Whether it has no lease and more than one reader."),
 		"client_id":       alwaysText("Auth client that it was made through."),
 		"user_id":         alwaysText("ProcessMaker's number of the user whose rights it has."),

@@ -23,16 +23,21 @@ lease ends: that of a login, or with credential_type personal_access_token one
 that the role's session makes. "ttl" asks for a shorter lease than the role's, and
 "renew_mode" for less rotation than the role's (refresh, then extend, then
 none), so that a template can ask for "creds/<name>?renew_mode=extend".
+
+For example:
+
+    vault read <mount>/creds/ci
+    vault read <mount>/creds/worker ttl=10m renew_mode=extend
 `
 
 func (b *backend) credsPaths() []*framework.Path {
 	const summary = "Get an access token with a lease."
 	fields := map[string]*framework.FieldSchema{
 		"name": nameField(display("Role", "")),
-		"ttl":  {Type: framework.TypeDurationSecond, Query: true, Description: "How long the lease lasts; at most the role's ttl.", DisplayAttrs: display("TTL", "")},
+		"ttl":  {Type: framework.TypeDurationSecond, Query: true, Description: "How long the lease lasts; at most the role's ttl. Default: the role's ttl. Example: ttl=10m", DisplayAttrs: display("TTL", "")},
 		"renew_mode": {
 			Type: framework.TypeString, Query: true, AllowedValues: []any{string(lease.Refresh), string(lease.Extend), string(lease.None)},
-			Description: "What renewing the lease does; only towards less rotation than the role's renew_mode.", DisplayAttrs: display("Renewal mode", ""),
+			Description: "Effect of a renewal of the lease; only towards less rotation than the role's renew_mode. Default: the role's renew_mode.", DisplayAttrs: display("Renewal mode", ""),
 		},
 	}
 	return []*framework.Path{path("creds/"+framework.GenericNameRegex("name"), `Hands out an access token of ProcessMaker with a lease.`, credsHelp, fields, map[logical.Operation]framework.OperationHandler{
@@ -55,8 +60,8 @@ func credentialFields() map[string]*framework.FieldSchema {
 		"username":          field("User name", "Name of that user."),
 		"client_id":         field("Client ID", "Auth client that the token was made through."),
 		"role":              field("Role", "The role."),
-		"credential_type":   field("Credential type", "What kind of token it is."),
-		"renew_mode":        field("Renewal mode", "What renewing the lease does."),
+		"credential_type":   field("Credential type", "Kind of the token."),
+		"renew_mode":        field("Renewal mode", "Effect of a renewal of the lease."),
 	}
 	fields["access_token"].DisplayAttrs.Sensitive = true
 	return fields
@@ -92,7 +97,7 @@ func askedFor(bound *role.Binding, data *framework.FieldData) (credential.Reques
 	}
 	asked.Mode = lease.Mode(mode)
 	if !bound.RenewMode.Allows(asked.Mode) {
-		return credential.Request{}, fmt.Errorf("renew_mode %s rotates more than the role's own (%s) and cannot be asked for", asked.Mode, bound.RenewMode)
+		return credential.Request{}, fmt.Errorf("renew_mode %s rotates more than the role's own (%s) and cannot be asked for; leave it out, or ask for renew_mode=none", asked.Mode, bound.RenewMode)
 	}
 	return asked, nil
 }

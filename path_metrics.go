@@ -16,6 +16,10 @@ The numbers of the mount on the active node: by default as JSON, under the names
 of the series; with format=prometheus as text that Prometheus scrapes with a
 Vault token. Reading them makes no call to ProcessMaker. Counters count from the
 start of the plugin. The series of a role begin with its first use after that.
+
+For example:
+
+    vault read <mount>/metrics
 `
 
 const (
@@ -24,9 +28,9 @@ const (
 )
 
 func (b *backend) metricsPaths() []*framework.Path {
-	format := choice(formatJSON, []any{formatJSON, formatPrometheus}, "json, or prometheus for Prometheus's text format.", display("Format", ""))
+	format := choice(formatJSON, []any{formatJSON, formatPrometheus}, "Format of the answer: JSON, or Prometheus's text format.", display("Format", ""))
 	format.Query = true
-	return []*framework.Path{path("metrics", `Numbers of the mount for monitoring.`, metricsHelp, map[string]*framework.FieldSchema{"format": format}, map[logical.Operation]framework.OperationHandler{
+	return []*framework.Path{path("metrics", `Shows the numbers of the mount for monitoring.`, metricsHelp, map[string]*framework.FieldSchema{"format": format}, map[logical.Operation]framework.OperationHandler{
 		logical.ReadOperation: onActive(b.readMetrics, named{"read", "metrics"}, "Read the numbers of the mount for monitoring.",
 			responds("The series by name: a number, or a list of objects with labels and value.", nil)),
 	})}

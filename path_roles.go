@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/framework"
@@ -33,6 +34,11 @@ tokens from renewals: use "extend" or "none" for them.
 Fields that are not given keep their value; a PATCH with null puts a field's
 default back. Secrets are never read back: client_secret_set and password_set
 say that one is stored.
+
+For example:
+
+    vault write <mount>/roles/ci username=vault-ci password=@password.txt \
+        renew_mode=none ttl=15m
 `
 
 const listRolesHelp = `
@@ -42,7 +48,7 @@ grant_type, credential_type, renew_mode, username, and the state of its session.
 
 func (b *backend) rolePaths() []*framework.Path {
 	const summary = "Set how a role signs in and what it hands out."
-	role := path("roles/"+framework.GenericNameRegex("name"), `How to sign in to ProcessMaker, and what to hand out.`, roleHelp, roleFields(), map[logical.Operation]framework.OperationHandler{
+	role := path("roles/"+framework.GenericNameRegex("name"), `Sets how a role signs in to ProcessMaker, and which tokens it hands out.`, roleHelp, roleFields(), map[logical.Operation]framework.OperationHandler{
 		logical.CreateOperation: onPrimary(b.writeRole, named{"write", "role"}, summary, respondsEmpty()),
 		logical.UpdateOperation: onPrimary(b.writeRole, named{"write", "role"}, summary, respondsEmpty()),
 		logical.PatchOperation:  onPrimary(b.writeRole, named{"patch", "role"}, summary, respondsEmpty()),
@@ -51,7 +57,7 @@ func (b *backend) rolePaths() []*framework.Path {
 	})
 	role.ExistenceCheck = b.roleExists
 	return []*framework.Path{role,
-		path("roles/?$", `The names of the roles.`, listRolesHelp, nil, map[logical.Operation]framework.OperationHandler{
+		path("roles/?$", `Lists the roles.`, listRolesHelp, nil, map[logical.Operation]framework.OperationHandler{
 			logical.ListOperation: here(b.listRoles, named{"list", "roles"}, "List the roles.", respondsKeysAndInfo("Names of the roles.", "Of each role grant_type, credential_type, renew_mode, username and session_state (active, needs_sign_in, unreadable; empty without a session).")),
 		}),
 	}
@@ -60,26 +66,26 @@ func (b *backend) rolePaths() []*framework.Path {
 func roleFields() map[string]*framework.FieldSchema {
 	return map[string]*framework.FieldSchema{
 		"name":                     nameField(display("Name", "Role")),
-		"client_id":                {Type: framework.TypeString, Description: "Auth client of this role. Default: the config's.", DisplayAttrs: display("Client ID", "Auth client")},
-		"client_secret":            {Type: framework.TypeString, Description: "Secret of the role's auth client. Write only.", DisplayAttrs: sensitive("Client secret", "Auth client")},
+		"client_id":                {Type: framework.TypeString, Description: "ID of the auth client of this role. Default: that of the config. Example: client_id=7", DisplayAttrs: display("Client ID", "Auth client")},
+		"client_secret":            {Type: framework.TypeString, Description: "Secret of the role's auth client. It is never read back. Default: that of the config. Example: client_secret=@client-secret.txt", DisplayAttrs: sensitive("Client secret", "Auth client")},
 		"client_auth_method":       authMethodField(),
-		"grant_type":               choice(role.GrantTypePassword, []any{role.GrantTypePassword, role.GrantTypeCode, role.GrantTypeRefreshToken}, "How the role signs in: with username and password, by a person in a browser, or with a refresh token that is brought along.", display("Grant type", "Login")),
-		"username":                 {Type: framework.TypeString, Description: "ProcessMaker user name, not the e-mail address.", DisplayAttrs: display("User name", "Login")},
-		"password":                 {Type: framework.TypeString, Description: "Password of the user. Write only.", DisplayAttrs: sensitive("Password", "Login")},
-		"scopes":                   {Type: framework.TypeCommaStringSlice, Description: "Scopes to ask for. ProcessMaker defines none; leave it empty.", DisplayAttrs: display("Scopes", "Login")},
-		"redirect_uri":             {Type: framework.TypeString, Description: "For grant_type authorization_code: the redirect URI of the auth client, exactly as it is there.", DisplayAttrs: display("Redirect URI", "Login")},
-		"session_user_id":          {Type: framework.TypeString, Description: "For grant_type authorization_code: the number of the one user who may sign in. Default: whoever does first, until the session is deleted.", DisplayAttrs: display("Session user ID", "Login")},
-		"credential_type":          choice(role.CredentialTypeAccessToken, []any{role.CredentialTypeAccessToken, role.CredentialTypePersonalToken}, "What is handed out: an access_token of a login of its own, or a personal_access_token made by the role's session.", display("Credential type", "Credential")),
-		"user_id":                  {Type: framework.TypeString, Description: "Personal access tokens: the user whose tokens are made, a number, or exactly one {{identity.entity.metadata.<key>}} or {{identity.entity.aliases.<mount accessor>.metadata.<key>}}. Needs a session of an administrator. Default: the session's own user.", DisplayAttrs: display("User ID", "Credential")},
+		"grant_type":               choice(role.GrantTypePassword, []any{role.GrantTypePassword, role.GrantTypeCode, role.GrantTypeRefreshToken}, "How the role signs in: with username and password, by a person in a browser, or with an imported refresh token.", display("Grant type", "Login")),
+		"username":                 {Type: framework.TypeString, Description: "For grant_type password: the ProcessMaker user name, not the e-mail address. Example: username=vault-ci", DisplayAttrs: display("User name", "Login")},
+		"password":                 {Type: framework.TypeString, Description: "For grant_type password: the password of the user. It is never read back. Example: password=@password.txt", DisplayAttrs: sensitive("Password", "Login")},
+		"scopes":                   {Type: framework.TypeCommaStringSlice, Description: "Scopes to ask for. ProcessMaker defines none: leave it empty. Example: scopes=", DisplayAttrs: display("Scopes", "Login")},
+		"redirect_uri":             {Type: framework.TypeString, Description: "For grant_type authorization_code: the redirect URI of the auth client, exactly as it is there. Example: redirect_uri=http://127.0.0.1:8250/callback", DisplayAttrs: display("Redirect URI", "Login")},
+		"session_user_id":          {Type: framework.TypeString, Description: "For grant_type authorization_code: the number of the one user who may sign in. Default: the user who signs in first, until the session is deleted. Example: session_user_id=7", DisplayAttrs: display("Session user ID", "Login")},
+		"credential_type":          choice(role.CredentialTypeAccessToken, []any{role.CredentialTypeAccessToken, role.CredentialTypePersonalToken}, "Kind of the tokens that are handed out: access_token, each of a login of its own, or personal_access_token, made with the role's session.", display("Credential type", "Credential")),
+		"user_id":                  {Type: framework.TypeString, Description: "Personal access tokens: the user whose tokens are made, a number, or exactly one {{identity.entity.metadata.<key>}} or {{identity.entity.aliases.<mount accessor>.metadata.<key>}}. Needs a session of an administrator. Default: the session's own user. Example: user_id=7", DisplayAttrs: display("User ID", "Credential")},
 		"allow_administrators":     {Type: framework.TypeBool, Description: "With user_id: that user may be an administrator.", DisplayAttrs: display("Allow administrators", "Credential")},
-		"ttl":                      {Type: framework.TypeDurationSecond, Default: int(role.DefaultTTL.Seconds()), Description: "How long a lease lasts, and how much a renewal adds.", DisplayAttrs: display("TTL", "Credential")},
-		"max_ttl":                  {Type: framework.TypeDurationSecond, Default: int(role.DefaultMaxTTL.Seconds()), Description: "How long a lease can be renewed in all.", DisplayAttrs: display("Maximum TTL", "Credential")},
-		"renew_mode":               choice("", []any{string(lease.Refresh), string(lease.Extend), string(lease.None)}, "What renewing a lease does: refresh (a new token, the old one dies), extend (the same token), none (not renewable). Default: refresh for access tokens, extend for personal access tokens.", display("Renewal mode", "Credential")),
-		"refresh_min_age":          {Type: framework.TypeDurationSecond, Description: "With renew_mode refresh: a token younger than this is kept by a renewal.", DisplayAttrs: display("Least age for refresh", "Credential")},
-		"rotation_period":          {Type: framework.TypeDurationSecond, Description: "For static-creds: how long one shared credential is handed out, 10s and more. Default: none is.", DisplayAttrs: display("Rotation period", "Shared credential")},
-		"rotation_overlap":         {Type: framework.TypeDurationSecond, Default: int(role.DefaultRotationOverlap.Seconds()), Description: "For static-creds: how long a shared credential lives on after its rotation; below rotation_period.", DisplayAttrs: display("Rotation overlap", "Shared credential")},
-		"password_rotation_period": {Type: framework.TypeDurationSecond, Description: "For grant_type password: the engine rotates the password when it is older than this, 1h and more. Default: at rotate-role alone.", DisplayAttrs: display("Password rotation period", "Login")},
-		"verify":                   {Type: framework.TypeBool, Description: "Log in once now and end that login at once, so that a mistake shows here. Not stored. What ProcessMaker refuses is remembered for 5 to 60 seconds, by user and auth client; until then no other password of that user is tried.", DisplayAttrs: display("Verify", "Login")},
+		"ttl":                      {Type: framework.TypeDurationSecond, Default: int(role.DefaultTTL.Seconds()), Description: "How long a lease lasts, and how much a renewal adds. Example: ttl=30m", DisplayAttrs: display("TTL", "Credential")},
+		"max_ttl":                  {Type: framework.TypeDurationSecond, Default: int(role.DefaultMaxTTL.Seconds()), Description: "How long a lease can be renewed in all. Example: max_ttl=12h", DisplayAttrs: display("Maximum TTL", "Credential")},
+		"renew_mode":               choice("", []any{string(lease.Refresh), string(lease.Extend), string(lease.None)}, "Effect of a renewal of the lease: refresh (a new token, the old one dies), extend (the same token), none (not renewable). Default: refresh for access tokens, extend for personal access tokens.", display("Renewal mode", "Credential")),
+		"refresh_min_age":          {Type: framework.TypeDurationSecond, Description: "With renew_mode refresh: a renewal keeps a token that is younger than this. Example: refresh_min_age=10m", DisplayAttrs: display("Least age for refresh", "Credential")},
+		"rotation_period":          {Type: framework.TypeDurationSecond, Description: "For static-creds: how long one shared credential is handed out, 10s or more. Default: 0, no shared credential. Example: rotation_period=1h", DisplayAttrs: display("Rotation period", "Shared credential")},
+		"rotation_overlap":         {Type: framework.TypeDurationSecond, Default: int(role.DefaultRotationOverlap.Seconds()), Description: "For static-creds: how long a shared credential lives on after its rotation; less than rotation_period. Example: rotation_overlap=5m", DisplayAttrs: display("Rotation overlap", "Shared credential")},
+		"password_rotation_period": {Type: framework.TypeDurationSecond, Description: "For grant_type password: the engine rotates the password when it is older than this, 1h or more. Default: 0, only at rotate-role. Example: password_rotation_period=720h", DisplayAttrs: display("Password rotation period", "Login")},
+		"verify":                   {Type: framework.TypeBool, Description: "Log in once now and end that login at once, so that a mistake shows here. Not stored. A refusal is remembered for 5 to 60 seconds, by user and auth client; until then no other password of that user is tried.", DisplayAttrs: display("Verify", "Login")},
 	}
 }
 
@@ -94,7 +100,7 @@ func (b *backend) roleExists(ctx context.Context, _ *logical.Request, data *fram
 func (b *backend) writeRole(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	name := data.Get("name").(string)
 	if len(name) > role.LongestName {
-		return nil, problem.Refusef("the role's name has %d characters, %d are possible: it becomes part of names at ProcessMaker", len(name), role.LongestName)
+		return nil, problem.Refusef("the role's name has %d characters, %d are possible: it becomes part of names at ProcessMaker. Choose a shorter one, such as ci", len(name), role.LongestName)
 	}
 	inst, err := b.engine.Instances.Require(ctx)
 	if err != nil {
@@ -113,7 +119,7 @@ func (b *backend) writeRole(ctx context.Context, req *logical.Request, data *fra
 	if previous != nil {
 		*changed = previous.Role
 	} else if req.Operation == logical.PatchOperation {
-		return nil, problem.Refusef("there is no role %q to patch: create it with a POST", name)
+		return nil, problem.Refusef("there is no role %q to patch: create it with \"vault write %sroles/%s username=vault-ci password=@password.txt\"", name, problem.Mount, name)
 	}
 	if err := changeRole(changed, inst, data); err != nil {
 		return nil, problem.Refusef("role %q: %s", name, err)
@@ -199,13 +205,16 @@ func roleWarnings(r *role.Role, isNew bool, data *framework.FieldData) (warnings
 		warnings = append(warnings, refreshWarning)
 	}
 	if r.RotationPeriod > 0 && r.RotationOverlap < role.ShortOverlap && (chosen("rotation_period") || chosen("rotation_overlap")) {
-		warnings = append(warnings, fmt.Sprintf("rotation_overlap is %s: a reader that takes longer to replace what it holds has a dead token for a while; %s and more is safe", r.RotationOverlap, role.ShortOverlap))
+		warnings = append(warnings, fmt.Sprintf("rotation_overlap is %s: a reader that takes longer to replace its token has a dead one for a while; %s and more is safe", r.RotationOverlap, role.ShortOverlap))
 	}
 	if role.HasBlankEnds(r.Username) && chosen("username") {
 		warnings = append(warnings, "username begins or ends with a blank, which ProcessMaker cuts off")
 	}
 	if role.HasBlankEnds(r.Password) && chosen("password") {
 		warnings = append(warnings, "password begins or ends with a blank: newer releases of ProcessMaker cut it off, and the login fails then")
+	}
+	if len(r.Scopes) > 0 && !slices.Equal(r.Scopes, []string{"*"}) && chosen("scopes") {
+		warnings = append(warnings, "scopes: ProcessMaker defines none and refuses a login that asks for one; clear them with scopes=\"\"")
 	}
 	return warnings
 }
@@ -271,7 +280,7 @@ func (b *backend) deleteRole(ctx context.Context, req *logical.Request, data *fr
 	if previous == nil || previous.CredentialType != role.CredentialTypePersonalToken {
 		return nil, nil
 	}
-	return warned(fmt.Sprintf("personal access tokens of role %q end with their leases. Those whose lease is lost can be found by their name only while the role has a session: it is gone now, so delete what remains of \"vault:%s:%s:\" in ProcessMaker, or next time write %scredentials/revoke role=%s first", name, b.engine.Ledger.Mount(), name, req.MountPoint, name)), nil
+	return warned(fmt.Sprintf("personal access tokens of role %q end with their leases. Those whose lease is lost can be found by their name only while the role has a session: it is gone now, so delete the remaining ones of \"vault:%s:%s:\" in ProcessMaker, or next time write %scredentials/revoke role=%s first", name, b.engine.Ledger.Mount(), name, problem.Mount, name)), nil
 }
 
 func (b *backend) listRoles(ctx context.Context, _ *logical.Request, _ *framework.FieldData) (*logical.Response, error) {

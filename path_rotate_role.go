@@ -29,6 +29,10 @@ mount, a person, stops working too.
 
 No token ends by a change of the password. credentials/revoke with role=<name>
 ends those that this mount has handed out.
+
+For example:
+
+    vault write -f <mount>/rotate-role/ci
 `
 
 func (b *backend) rotateRolePaths() []*framework.Path {
@@ -37,7 +41,7 @@ func (b *backend) rotateRolePaths() []*framework.Path {
 		"update_all": {Type: framework.TypeBool, Description: "Store the new password with every role of the mount that signs in as the same user.", DisplayAttrs: display("Update all", "")},
 	}
 	return []*framework.Path{path("rotate-role/"+framework.GenericNameRegex("name"), `Gives the ProcessMaker user of a role a new password.`, rotateRoleHelp, fields, map[logical.Operation]framework.OperationHandler{
-		logical.UpdateOperation: onPrimary(b.ofRole(b.rotateRole), named{"rotate", "role"}, "Change the password of a role's ProcessMaker user.", responds("What was changed, without the password.", rotateRoleAnswerFields())),
+		logical.UpdateOperation: onPrimary(b.ofRole(b.rotateRole), named{"rotate", "role"}, "Change the password of a role's ProcessMaker user.", responds("The changed user and roles, without the password.", rotateRoleAnswerFields())),
 	})}
 }
 
@@ -51,7 +55,7 @@ func rotateRoleAnswerFields() map[string]*framework.FieldSchema {
 
 func (b *backend) rotateRole(ctx context.Context, bound *role.Binding, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	if bound.GrantType != role.GrantTypePassword {
-		return nil, problem.Refusef("role %q has no password: its grant_type is %s. End its session with \"vault delete %ssessions/%s\" and sign in anew", bound.Name, bound.GrantType, req.MountPoint, bound.Name)
+		return nil, problem.Refusef("role %q has no password: its grant_type is %s. End its session with \"vault delete %ssessions/%s\" and sign in again", bound.Name, bound.GrantType, problem.Mount, bound.Name)
 	}
 	rotated, err := b.engine.Passwords.Rotate(ctx, bound, data.Get("update_all").(bool))
 	if err != nil {

@@ -24,36 +24,45 @@ copy of it works any more.
 
 Reading shows whose session it is, never its tokens. Deleting ends it at
 ProcessMaker and lets another user sign in.
+
+For example:
+
+    vault read <mount>/sessions/jobs
+    vault write <mount>/sessions/people code=<code> state=<state>
 `
 
 const authorizeHelp = `
 The answer holds the address to open in a browser and the state that belongs to
 it. Within ten minutes, write the code and the state that ProcessMaker sends to
 the redirect_uri to sessions/<name>, with a Vault token of the same entity.
+
+For example:
+
+    vault write -f <mount>/authorize/people
 `
 
 func (b *backend) sessionPaths() []*framework.Path {
 	name := nameField(display("Role", ""))
 	fields := map[string]*framework.FieldSchema{
 		"name":          name,
-		"code":          {Type: framework.TypeString, Description: "The code that ProcessMaker sent to the redirect_uri.", DisplayAttrs: sensitive("Code", "")},
-		"state":         {Type: framework.TypeString, Description: "The state that authorize/<name> gave.", DisplayAttrs: sensitive("State", "")},
-		"refresh_token": {Type: framework.TypeString, Description: "A refresh token to import.", DisplayAttrs: sensitive("Refresh token", "")},
+		"code":          {Type: framework.TypeString, Description: "For grant_type authorization_code: the code that ProcessMaker sent to the redirect_uri. Example: code=<code>", DisplayAttrs: sensitive("Code", "")},
+		"state":         {Type: framework.TypeString, Description: "For grant_type authorization_code: the state that authorize/<name> gave. Example: state=<state>", DisplayAttrs: sensitive("State", "")},
+		"refresh_token": {Type: framework.TypeString, Description: "For grant_type refresh_token: a refresh token to import. Example: refresh_token=-", DisplayAttrs: sensitive("Refresh token", "")},
 	}
 	session := responds("The session.", sessionAnswerFields())
 	signIn := responds("Where to sign in.", map[string]*framework.FieldSchema{
 		"authorization_url": alwaysText("Address to open in a browser."),
-		"state":             alwaysText("What ProcessMaker sends back with the code."),
+		"state":             alwaysText("The state that ProcessMaker sends back with the code."),
 		"redirect_uri":      alwaysText("Where ProcessMaker sends the code."),
 		"expire_time":       alwaysText("When the sign-in is no longer accepted (RFC 3339)."),
 	})
 	return []*framework.Path{
-		path("sessions/"+framework.GenericNameRegex("name"), `The role's own pair of tokens at ProcessMaker, without the tokens.`, sessionHelp, fields, map[logical.Operation]framework.OperationHandler{
+		path("sessions/"+framework.GenericNameRegex("name"), `Shows, starts and ends the session with which a role makes personal access tokens.`, sessionHelp, fields, map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation:   here(b.readSession, named{"read", "session"}, "Read whose session a role has, without its tokens.", session),
 			logical.UpdateOperation: onActive(b.ofRole(b.writeSession), named{"start", "session"}, "Complete a sign-in, or import a refresh token.", session),
 			logical.DeleteOperation: onActive(b.deleteSession, named{"end", "session"}, "End a role's session at ProcessMaker.", respondsEmpty()),
 		}),
-		path("sessions/?$", "The names of the roles that have a session.", "Lists the names of the roles that have a session, sorted.", nil, map[logical.Operation]framework.OperationHandler{
+		path("sessions/?$", "Lists the roles that have a session.", "Lists the names of the roles that have a session, sorted. \"vault read <mount>/sessions/jobs\" shows one.", nil, map[logical.Operation]framework.OperationHandler{
 			logical.ListOperation: here(b.listSessions, named{"list", "sessions"}, "List the roles that have a session.", respondsKeys("Names of the roles.")),
 		}),
 		path("authorize/"+framework.GenericNameRegex("name"), `Begins a person's sign-in for a role with grant_type authorization_code.`, authorizeHelp, map[string]*framework.FieldSchema{"name": name}, map[logical.Operation]framework.OperationHandler{
@@ -77,7 +86,7 @@ func callerOf(req *logical.Request) string {
 
 func (b *backend) authorize(ctx context.Context, bound *role.Binding, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
 	if bound.GrantType != role.GrantTypeCode {
-		return nil, problem.Refusef("role %q signs in by %s; authorize is for grant_type %s", bound.Name, bound.GrantType, role.GrantTypeCode)
+		return nil, problem.Refusef("role %q signs in by %s; authorize is for grant_type=%s", bound.Name, bound.GrantType, role.GrantTypeCode)
 	}
 	begun, err := b.engine.Sessions.BeginSignIn(ctx, bound, callerOf(req))
 	if err != nil {
@@ -106,9 +115,9 @@ func (b *backend) writeSession(ctx context.Context, bound *role.Binding, req *lo
 	case bound.GrantType == role.GrantTypePassword:
 		return nil, problem.Refusef("role %q signs in with its password; its session starts by itself when one is needed", bound.Name)
 	case bound.GrantType == role.GrantTypeCode && (code == "" || state == "" || refreshToken != ""):
-		return nil, problem.Refusef("role %q signs in by authorization_code: give code and state", bound.Name)
+		return nil, problem.Refusef("role %q signs in by authorization_code: give code and state, with \"vault write %ssessions/%s code=<code> state=<state>\"", bound.Name, problem.Mount, bound.Name)
 	case bound.GrantType == role.GrantTypeRefreshToken && (refreshToken == "" || code != "" || state != ""):
-		return nil, problem.Refusef("role %q signs in by refresh_token: give refresh_token", bound.Name)
+		return nil, problem.Refusef("role %q signs in by refresh_token: give refresh_token, with \"vault write %ssessions/%s refresh_token=-\"", bound.Name, problem.Mount, bound.Name)
 	case bound.GrantType == role.GrantTypeCode:
 		started, err = b.engine.Sessions.CompleteSignIn(ctx, bound, callerOf(req), code, state)
 	default:
@@ -117,7 +126,7 @@ func (b *backend) writeSession(ctx context.Context, bound *role.Binding, req *lo
 	if err != nil {
 		return nil, fmt.Errorf("role %q: %w", bound.Name, token.Explain(bound, err, b.clock.Now()))
 	}
-	return &logical.Response{Data: sessionAnswer(started)}, nil
+	return &logical.Response{Data: b.sessionAnswer(started)}, nil
 }
 
 func (b *backend) readSession(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
@@ -125,7 +134,7 @@ func (b *backend) readSession(ctx context.Context, _ *logical.Request, data *fra
 	if err != nil || stored == nil {
 		return nil, err
 	}
-	return &logical.Response{Data: sessionAnswer(stored)}, nil
+	return &logical.Response{Data: b.sessionAnswer(stored)}, nil
 }
 
 func (b *backend) listSessions(ctx context.Context, _ *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
@@ -166,7 +175,7 @@ func (b *backend) hasOrphanedSession(ctx context.Context, name string) bool {
 	return orphaned != nil || store.IsUnreadable(err)
 }
 
-func sessionAnswer(s *session.Session) map[string]any {
+func (b *backend) sessionAnswer(s *session.Session) map[string]any {
 	return map[string]any{
 		"state":             s.State(),
 		"user_id":           s.UserID,
@@ -175,7 +184,7 @@ func sessionAnswer(s *session.Session) map[string]any {
 		"created_time":      timeText(s.CreatedTime),
 		"last_refresh_time": timeText(s.LastRefreshTime),
 		"token_expire_time": timeText(s.TokenExpireTime),
-		"last_error":        s.LostBecause,
+		"last_error":        b.told(s.LostBecause),
 	}
 }
 

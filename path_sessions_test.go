@@ -219,7 +219,7 @@ func TestAYoungSessionThatIsRefusedIsTriedAgain(t *testing.T) {
 func TestAPersonSignsIn(t *testing.T) {
 	t.Parallel()
 	h := newSignInHarness(t, nil)
-	h.RefusedWrite(logical.ReadOperation, "creds/ci", nil, "vault write -f <mount>/authorize/ci")
+	h.RefusedWrite(logical.ReadOperation, "creds/ci", nil, "vault write -f processmaker/authorize/ci")
 	require.Nil(t, h.Read("sessions/ci"))
 
 	state, code := h.Begin("alice")
@@ -404,7 +404,7 @@ func TestAnImportedRefreshTokenIsUsedAtOnce(t *testing.T) {
 	h.MustWrite("config", h.ConfigData())
 	h.MustWrite("roles/password", h.RoleData(map[string]any{"credential_type": "personal_access_token"}))
 	h.MustWrite("roles/ci", map[string]any{"grant_type": "refresh_token", "credential_type": "personal_access_token"})
-	h.RefusedWrite(logical.ReadOperation, "creds/ci", nil, "vault write <mount>/sessions/ci refresh_token=-")
+	h.RefusedWrite(logical.ReadOperation, "creds/ci", nil, "vault write processmaker/sessions/ci refresh_token=-")
 	h.RefusedWrite(logical.UpdateOperation, "sessions/ci", map[string]any{"refresh_token": "def50200"}, "refused the refresh token")
 	h.RefusedWrite(logical.UpdateOperation, "sessions/ci", map[string]any{"code": "x", "state": "y"}, "give refresh_token")
 	h.RefusedWrite(logical.UpdateOperation, "sessions/password", map[string]any{"refresh_token": "x"}, "starts by itself")

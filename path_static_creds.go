@@ -16,21 +16,24 @@ import (
 const staticHelp = `
 Only for roles with a rotation_period. The first read after the period makes a
 new credential, once however many read; the one before lives on for
-rotation_overlap. Who reads again after "ttl" seconds never holds a dead one.
-consul-template and the Vault Secrets Operator (allowStaticCreds) do that by
-themselves.
+rotation_overlap. A reader that reads again after "ttl" seconds never holds a dead one.
+consul-template and the Vault Secrets Operator (allowStaticCreds) do that.
+
+For example:
+
+    vault read <mount>/static-creds/shared
 `
 
 func (b *backend) staticPaths() []*framework.Path {
 	fields := map[string]*framework.FieldSchema{"name": nameField(display("Role", ""))}
-	return []*framework.Path{path("static-creds/"+framework.GenericNameRegex("name"), `The credential that all readers of a role share, without a lease.`, staticHelp, fields, map[logical.Operation]framework.OperationHandler{
+	return []*framework.Path{path("static-creds/"+framework.GenericNameRegex("name"), `Hands out the credential that all readers of a role share, without a lease.`, staticHelp, fields, map[logical.Operation]framework.OperationHandler{
 		logical.ReadOperation: onActive(b.ofRole(b.readStaticCreds), named{"read", "static-credentials"}, "Read the credential that a role's readers share.", responds("The token.", staticAnswerFields())),
 	})}
 }
 
 func (b *backend) readStaticCreds(ctx context.Context, bound *role.Binding, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
 	if bound.RotationPeriod == 0 {
-		return nil, problem.Refusef("role %q shares no credential: set its rotation_period, or read %screds/%s", bound.Name, req.MountPoint, bound.Name)
+		return nil, problem.Refusef("role %q shares no credential: set its rotation_period with \"vault write %sroles/%s rotation_period=1h\", or read %screds/%s", bound.Name, problem.Mount, bound.Name, problem.Mount, bound.Name)
 	}
 	shared, err := b.engine.Credentials.Shared(ctx, bound)
 	if err != nil {
@@ -48,7 +51,7 @@ func (b *backend) readStaticCreds(ctx context.Context, bound *role.Binding, req 
 	answer["last_vault_rotation"] = shared.RotatedAt.UTC().Format(time.RFC3339Nano)
 	resp := &logical.Response{Data: answer}
 	if shared.Why != nil {
-		resp.AddWarning(fmt.Sprintf("this credential is past its rotation and still lives, because no other could be had: %s", shared.Why))
+		resp.AddWarning(fmt.Sprintf("this credential is past its rotation and still lives, because no new one was available: %s", shared.Why))
 	}
 	return resp, nil
 }

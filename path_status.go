@@ -21,12 +21,16 @@ const statusHelp = `
 "reachable" asks ProcessMaker now, in one call that needs no login and counts
 against no limit. "overdue" counts credentials whose deadline is over and whose
 end ProcessMaker has not confirmed; they are tried again every minute.
-"unaccounted" counts tokens that may live and that nothing here knows: logins
+"unaccounted" counts tokens that may live and that no record knows: logins
 and refreshes whose answer was lost, and tokens that could neither be stored nor
-ended. It counts what is possible, not what is proved.
+ended. It counts possible tokens, not proved ones.
 
 Counters, and what is told of a role, count from the start of the plugin on the
 node that answers.
+
+For example:
+
+    vault read <mount>/status
 `
 
 const roleStatusHelp = `
@@ -35,6 +39,10 @@ role's user that no record of this mount knows: a token can make others, which d
 not end with it, and a restored backup knows none that were made after it. All
 tokens of one name are listed where there is more than one. They are only listed.
 For a role that hands out access tokens, this costs one login.
+
+For example:
+
+    vault read <mount>/status/jobs unmanaged=true
 `
 
 var statusCounters = []string{
@@ -45,13 +53,13 @@ var statusCounters = []string{
 func (b *backend) statusPaths() []*framework.Path {
 	fields := map[string]*framework.FieldSchema{
 		"name":      nameField(display("Role", "")),
-		"unmanaged": {Type: framework.TypeBool, Query: true, Description: "List the personal access tokens of the role's user that no record knows, and all of a name that more than one bears.", DisplayAttrs: display("Unmanaged tokens", "")},
+		"unmanaged": {Type: framework.TypeBool, Query: true, Description: "Also list the personal access tokens of the role's user that no record knows, and all tokens of one name where there is more than one.", DisplayAttrs: display("Unmanaged tokens", "")},
 	}
 	return []*framework.Path{
-		path("status", `How the mount and its ProcessMaker are, without secrets.`, statusHelp, nil, map[logical.Operation]framework.OperationHandler{
+		path("status", `Shows the state of the mount and of its ProcessMaker, without secrets.`, statusHelp, nil, map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation: onActive(b.readStatus, named{"read", "status"}, "Read how the mount and its ProcessMaker are.", responds("The state of the mount.", statusAnswerFields())),
 		}),
-		path("status/"+framework.GenericNameRegex("name"), `How a role's sign-ins go, and what cures them.`, roleStatusHelp, fields, map[logical.Operation]framework.OperationHandler{
+		path("status/"+framework.GenericNameRegex("name"), `Shows whether a role's sign-ins work, and the cure where they do not.`, roleStatusHelp, fields, map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation: onActive(b.readRoleStatus, named{"read", "role-status"}, "Read how a role's sign-ins go.", responds("The state of the role.", roleStatusAnswerFields())),
 		}),
 	}
@@ -100,7 +108,7 @@ func (b *backend) addOverdue(ctx context.Context, resp *logical.Response) error 
 	resp.Data["overdue"], resp.Data["oldest_due"], resp.Data["overdue_reason"] = len(late.IDs), timeText(late.Oldest), ""
 	if len(late.IDs) > 0 {
 		if why := b.engine.Credentials.Attempts.Why(slices.Min(late.IDs)); why != nil {
-			resp.Data["overdue_reason"] = why.Error()
+			resp.Data["overdue_reason"] = b.told(why.Error())
 		}
 	}
 	if !late.Complete {
@@ -136,11 +144,11 @@ func (b *backend) readRoleStatus(ctx context.Context, _ *logical.Request, data *
 	answer := map[string]any{
 		"role":                    entry.Name,
 		"last_issue_time":         timeText(condition.LastIssue),
-		"last_error":              condition.LastError,
+		"last_error":              b.told(condition.LastError),
 		"last_error_time":         timeText(condition.LastErrorTime),
-		"cure":                    condition.Cure,
+		"cure":                    b.told(condition.Cure),
 		"next_password_rotation":  timeText(entry.NextPasswordRotation()),
-		"password_rotation_error": condition.PasswordError,
+		"password_rotation_error": b.told(condition.PasswordError),
 		"retry_after":             max(int64(condition.RetryAt.Sub(b.clock.Now())/time.Second), 0),
 	}
 	if err := b.addSessionStatus(ctx, entry.Name, answer); err != nil {
@@ -183,7 +191,7 @@ func (b *backend) addSessionStatus(ctx context.Context, name string, answer map[
 	}
 	shown := map[string]any{}
 	if stored != nil {
-		shown = sessionAnswer(stored)
+		shown = b.sessionAnswer(stored)
 	}
 	for _, field := range sessionStatusFields {
 		text, _ := shown[field].(string)
@@ -216,11 +224,11 @@ func statusAnswerFields() map[string]*framework.FieldSchema {
 		"reachable":                always(framework.TypeBool, "Whether a ProcessMaker answered just now."),
 		"breaker":                  alwaysText("closed, open (requests are answered without a call), or half_open (one at a time is tried)."),
 		"token_requests_remaining": always(framework.TypeInt, "Calls of the token endpoint that are possible now; -1 where nothing is known to limit them."),
-		"overdue":                  always(framework.TypeInt, "Credentials that should be dead and are not known to be."),
-		"oldest_due":               alwaysText("When the oldest of them should have been (RFC 3339)."),
-		"overdue_reason":           alwaysText("Why the oldest of them could not be ended, as its latest try since the plugin started tells."),
-		"unaccounted":              always(framework.TypeInt64, "Tokens that may live and that nothing here knows, since the plugin started."),
-		"counters":                 always(framework.TypeMap, "What has happened since the plugin started."),
+		"overdue":                  always(framework.TypeInt, "Credentials whose deadline is over and whose end ProcessMaker has not confirmed."),
+		"oldest_due":               alwaysText("Deadline of the oldest of them (RFC 3339)."),
+		"overdue_reason":           alwaysText("Why the latest try to end the oldest of them failed, since the plugin started."),
+		"unaccounted":              always(framework.TypeInt64, "Tokens that may live and that no record knows, since the plugin started."),
+		"counters":                 always(framework.TypeMap, "Counts of the operations since the plugin started."),
 	}
 }
 

@@ -8,21 +8,25 @@ import (
 )
 
 const tidyHelp = `
-The engine does this by itself every minute. It ends what is due: the credentials
-whose deadline is over, and those that could not be ended before. It touches no
-other; credentials/revoke ends those of a role, a user, an entity or the mount.
+The engine does this every minute, unasked. It ends the credentials that are due:
+those whose deadline is over, and those that could not be ended before. It touches
+no other; credentials/revoke ends those of a role, a user, an entity or the mount.
 
-The answer counts what was ended, what could not be and why, and what is due and
-remains. What remains is tried again by itself. A personal access token that may
-still be on its way to its reader counts as what could not be; tidy again two
-minutes later.
+The answer counts the credentials that were ended, those that failed with their
+reasons, and those that are due and remain. The engine tries the remaining ones
+again every minute. A personal access token that may still be on its way to its
+reader counts as failed; tidy again two minutes later.
+
+For example:
+
+    vault write -f <mount>/tidy
 `
 
 func (b *backend) tidyPaths() []*framework.Path {
 	answer := endedAnswerFields()
 	answer["remaining_due"] = always(framework.TypeInt, "Credentials that are due and remain.")
-	return []*framework.Path{path("tidy", `Ends at ProcessMaker what is due.`, tidyHelp, nil, map[logical.Operation]framework.OperationHandler{
-		logical.UpdateOperation: onActive(b.tidy, named{verb: "tidy"}, "End what is due.", responds("What was done.", answer)),
+	return []*framework.Path{path("tidy", `Ends the credentials that are due at ProcessMaker.`, tidyHelp, nil, map[logical.Operation]framework.OperationHandler{
+		logical.UpdateOperation: onActive(b.tidy, named{verb: "tidy"}, "End the credentials that are due.", responds("The counts.", answer)),
 	})}
 }
 
@@ -31,7 +35,7 @@ func (b *backend) tidy(ctx context.Context, _ *logical.Request, _ *framework.Fie
 	if err != nil {
 		return nil, err
 	}
-	resp := endedAnswer(due)
+	resp := b.endedAnswer(due)
 	resp.Data["remaining_due"] = due.Failed
 	if !due.CaughtUp {
 		resp.AddWarning("the pass was cut short; what remains is not counted in full and is tried again by itself")

@@ -12,6 +12,7 @@ import (
 
 	"vault-plugin-secrets-processmaker/client"
 	"vault-plugin-secrets-processmaker/engine/role"
+	"vault-plugin-secrets-processmaker/internal/fields"
 	"vault-plugin-secrets-processmaker/internal/problem"
 )
 
@@ -22,6 +23,10 @@ func isOfLease(req *logical.Request) bool {
 
 // answerTo gives an error its status. One about a lease stays plain: Vault makes each a 400.
 func answerTo(req *logical.Request, err error) (*logical.Response, error) {
+	text := problem.At(req.MountPoint, err.Error())
+	if text != err.Error() {
+		err = problem.Explain(err, text)
+	}
 	if isOfLease(req) {
 		return nil, err
 	}
@@ -29,10 +34,29 @@ func answerTo(req *logical.Request, err error) (*logical.Response, error) {
 	case 0:
 		return nil, err
 	case http.StatusBadRequest:
-		return logical.ErrorResponse("%s", err), nil
+		return logical.ErrorResponse("%s", text), nil
 	default:
-		return answerOfStatus(req, status, err.Error())
+		return answerOfStatus(req, status, text)
 	}
+}
+
+// told is a text that stands in an answer's data, with the mount's path.
+func (b *backend) told(text string) string {
+	return problem.At(b.engine.Report.MountPath(), text)
+}
+
+// atMount puts the mount's path into the warnings and the help of an answer.
+func atMount(req *logical.Request, resp *logical.Response) *logical.Response {
+	if resp == nil {
+		return nil
+	}
+	for i, warning := range resp.Warnings {
+		resp.Warnings[i] = problem.At(req.MountPoint, warning)
+	}
+	if help, ok := resp.Data["help"].(string); ok && req.Operation == logical.HelpOperation {
+		resp.Data["help"] = problem.At(req.MountPoint, help)
+	}
+	return resp
 }
 
 // answerOfStatus is an error in Vault's own form, as the plain text: before an error that is
@@ -103,13 +127,13 @@ func warn(resp *logical.Response, warnings []string) *logical.Response {
 // operationPrefix begins the OpenAPI operation ids of every path.
 const operationPrefix = "process-maker"
 
-func path(pattern, synopsis, description string, fields map[string]*framework.FieldSchema, operations map[logical.Operation]framework.OperationHandler) *framework.Path {
+func path(pattern, synopsis, description string, parameters map[string]*framework.FieldSchema, operations map[logical.Operation]framework.OperationHandler) *framework.Path {
 	return &framework.Path{
 		Pattern:         pattern,
 		DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix},
 		HelpSynopsis:    synopsis,
 		HelpDescription: description,
-		Fields:          fields,
+		Fields:          fields.Describe(parameters),
 		Operations:      operations,
 	}
 }
@@ -186,7 +210,7 @@ func authMethodField() *framework.FieldSchema {
 
 // nameField is the field of the paths that end in the name of a role.
 func nameField(display *framework.DisplayAttributes) *framework.FieldSchema {
-	return &framework.FieldSchema{Type: framework.TypeString, Required: true, Description: "Name of the role.", DisplayAttrs: display}
+	return &framework.FieldSchema{Type: framework.TypeString, Required: true, Description: "Name of the role. Example: ci", DisplayAttrs: display}
 }
 
 func always(kind framework.FieldType, description string) *framework.FieldSchema {
@@ -233,7 +257,7 @@ func answerFields(written map[string]*framework.FieldSchema, leftOut ...string) 
 			continue
 		}
 		described := *field
-		described.Required = true
+		described.Required, described.Description = true, fields.Meaning(field)
 		answer[name] = &described
 	}
 	for _, name := range leftOut {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -94,6 +95,9 @@ func newTLSConfig(cfg Config) (*tls.Config, error) {
 		tlsConfig.MinVersion = cfg.TLSMinVersion
 	}
 	for field, text := range map[string]string{"ca_cert": cfg.CACert, "client_cert": cfg.ClientCert} {
+		if text != "" && !strings.Contains(text, "-----BEGIN ") {
+			return nil, fmt.Errorf("%s expects PEM certificates, which begin with \"-----BEGIN CERTIFICATE-----\": use %s=@file to read a file, for example %s=@%s.pem", field, field, field, field)
+		}
 		if !onlyCertificates(text) {
 			return nil, fmt.Errorf("%s holds something other than PEM certificates: it is read back in clear, so a key belongs into client_key", field)
 		}
@@ -101,7 +105,7 @@ func newTLSConfig(cfg Config) (*tls.Config, error) {
 	if cfg.CACert != "" {
 		pool := x509.NewCertPool()
 		if !pool.AppendCertsFromPEM([]byte(cfg.CACert)) {
-			return nil, errors.New("ca_cert holds no PEM certificate")
+			return nil, errors.New("ca_cert holds no PEM certificate: use ca_cert=@file to read a file")
 		}
 		tlsConfig.RootCAs = pool
 	}
@@ -110,11 +114,11 @@ func newTLSConfig(cfg Config) (*tls.Config, error) {
 		certificate, err := tls.X509KeyPair([]byte(cfg.ClientCert), []byte(cfg.ClientKey))
 		if err != nil {
 			// The cause is left out: parsers may quote what they were given.
-			return nil, errors.New("client_cert and client_key are not a PEM certificate and its key")
+			return nil, errors.New("client_cert and client_key are not a PEM certificate and its key: use client_cert=@file and client_key=@file to read files, for example client_cert=@client.pem client_key=@client-key.pem")
 		}
 		tlsConfig.Certificates = []tls.Certificate{certificate}
 	case cfg.ClientCert != "" || cfg.ClientKey != "":
-		return nil, errors.New("client_cert and client_key go together")
+		return nil, errors.New("client_cert and client_key go together: give both or none, for example client_cert=@client.pem client_key=@client-key.pem")
 	}
 	return tlsConfig, nil
 }

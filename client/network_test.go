@@ -113,10 +113,10 @@ func TestConfigValidation(t *testing.T) {
 		"at least 2":                func(c *client.Config) { c.MaxConcurrentRequests = 1 },
 		"must be positive":          func(c *client.Config) { c.RequestTimeout = 0 },
 		"cannot be negative":        func(c *client.Config) { c.TokenRequestsPerMinute = -1 },
-		"ca_cert holds":             func(c *client.Config) { c.CACert = "S3CRET" },
+		"ca_cert expects PEM":       func(c *client.Config) { c.CACert = "S3CRET" },
 		"go together":               func(c *client.Config) { c.ClientKey = "S3CRET" },
 		"are not a PEM certificate": func(c *client.Config) { c.ClientKey, c.ClientCert = "S3CRET", pemOf(certified) },
-		"other than PEM":            func(c *client.Config) { c.ClientKey, c.ClientCert = "S3CRET", "x" },
+		"client_cert expects PEM":   func(c *client.Config) { c.ClientKey, c.ClientCert = "S3CRET", "x" },
 	} {
 		cfg := good
 		change(&cfg)

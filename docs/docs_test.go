@@ -151,18 +151,6 @@ func titlesOf(t *testing.T, page string) (titles []string) {
 	return titles
 }
 
-// Whoever looks a message up finds it in the product's own words.
-func TestTroubleshootingQuotesRealMessages(t *testing.T) {
-	t.Parallel()
-	source := sourceOf(t, false, ".", "client", "engine/*", "internal/*")
-	table := sectionOf(t, "docs/index.md", "Troubleshooting")
-	quoted := regexp.MustCompile("(?m)^\\| `([^`]+)` \\|").FindAllStringSubmatch(table, -1)
-	require.Greater(t, len(quoted), 10)
-	for _, message := range quoted {
-		require.Contains(t, source, message[1])
-	}
-}
-
 // Where nobody has a shell on ProcessMaker's server, each command of the pages and
 // of the product's own messages has a way round.
 func TestEveryCommandOnProcessMakersServerHasAWayRound(t *testing.T) {

@@ -162,9 +162,13 @@ func (e *Engine) refuseToMove(ctx context.Context, url string) error {
 		return err
 	}
 	if len(sessions) > 0 {
+		var commands []string
+		for _, name := range sessions {
+			commands = append(commands, fmt.Sprintf("\"vault delete %ssessions/%s\"", problem.Mount, name))
+		}
 		return problem.Refuse(
 			fmt.Sprintf("url cannot change while sessions of %s live (roles %s)", url, strings.Join(sessions, ", ")),
-			"End them with \"vault delete <mount>/sessions/<role>\"",
+			"End them with "+strings.Join(commands, " and "),
 		)
 	}
 	live, err := e.Ledger.CountAt(ctx, url)
@@ -173,7 +177,7 @@ func (e *Engine) refuseToMove(ctx context.Context, url string) error {
 	}
 	return problem.Refuse(
 		fmt.Sprintf("url cannot change while %d credentials of %s live", live, url),
-		"End them with \"vault write <mount>/credentials/revoke all=true\", or enable another mount for the other instance",
+		"End them with \"vault write "+problem.Mount+"credentials/revoke all=true\", or enable another mount for the other instance",
 	)
 }
 

@@ -115,7 +115,7 @@ func (e *Engine) roleSeries() []metrics.Series {
 		slices.SortFunc(samples, func(a, b metrics.Sample) int { return strings.Compare(a.Labels[0].Value, b.Labels[0].Value) })
 	}
 	return []metrics.Series{
-		metrics.Gauges("processmaker_role_healthy", "1 where the role's latest credential could be had, 0 where not.", healthy...),
+		metrics.Gauges("processmaker_role_healthy", "1 where the role's latest read gave a credential, 0 where it failed.", healthy...),
 		metrics.Gauges("processmaker_session_active", "1 where the role's session works, 0 where somebody has to sign in.", active...),
 		metrics.Gauges("processmaker_session_end_timestamp_seconds", "When the token of the role's session ends unless it is renewed, in seconds since 1970.", ends...),
 		metrics.Gauges("processmaker_static_rotation_timestamp_seconds", "When the role's shared credential was made, in seconds since 1970.", static...),

@@ -51,7 +51,7 @@ func (e *Engine) warn(message string, err error) {
 func (e *Engine) eachRole(ctx context.Context, list func(context.Context) ([]string, error), task func(context.Context, string) error, failed string) {
 	names, err := list(ctx)
 	if err != nil {
-		e.warn("the upkeep could not list what the roles have", err)
+		e.warn("the upkeep could not list the roles' sessions and credentials", err)
 		return
 	}
 	for _, name := range names {

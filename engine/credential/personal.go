@@ -121,7 +121,7 @@ func (m *minting) user(ctx context.Context, session *session.Session) (client.Us
 	}
 	user, err := m.bound.Client.ShowUser(ctx, session.Token(), m.target)
 	if err == nil && user.Administrator && !m.bound.AllowAdministrators {
-		err = problem.Refuse(fmt.Sprintf("user %s is an administrator, and the role does not allow that", user.ID), "Choose another user, or set allow_administrators of the role")
+		err = problem.Refuse(fmt.Sprintf("user %s is an administrator, and the role does not allow that", user.ID), "Choose another user, or set allow_administrators=true of the role")
 	}
 	return user, err
 }
@@ -166,9 +166,9 @@ func (m *minting) explain(err error) *problem.Error {
 	switch client.KindOf(err) {
 	case client.Forbidden:
 		told.Text = fmt.Sprintf("ProcessMaker does not let the role's user %q make tokens of user %s", m.bound.Username, whose)
-		told.Cure = "That user has to be an administrator, or user_id has to go"
+		told.Cure = "Give the role the login of an administrator, or clear its user_id"
 	case client.NotFound:
-		told.Text, told.Cure = fmt.Sprintf("ProcessMaker has no user %s", whose), "Correct user_id"
+		told.Text, told.Cure = fmt.Sprintf("ProcessMaker has no user %s", whose), "Correct user_id of the role, for example user_id=7"
 	}
 	return &told
 }

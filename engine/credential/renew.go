@@ -13,6 +13,7 @@ import (
 	"vault-plugin-secrets-processmaker/engine/ledger"
 	"vault-plugin-secrets-processmaker/engine/role"
 	"vault-plugin-secrets-processmaker/engine/token"
+	"vault-plugin-secrets-processmaker/internal/problem"
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
 
@@ -213,7 +214,7 @@ func (s *Service) keep(r *renewal, outcome token.Outcome) (*Credential, error) {
 // sameRole binds the role of a record if it still is what it was at issue.
 func (s *Service) sameRole(ctx context.Context, record *ledger.Record) (*role.Binding, error) {
 	refuse := func(format string, args ...any) (*role.Binding, error) {
-		return nil, fmt.Errorf("role %q: %s; read the role again", record.Role, fmt.Sprintf(format, args...))
+		return nil, fmt.Errorf("role %q: %s; read the role again with \"vault read %screds/%s\"", record.Role, fmt.Sprintf(format, args...), problem.Mount, record.Role)
 	}
 	inst, err := s.Instances.Current(ctx)
 	if err != nil {

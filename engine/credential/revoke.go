@@ -105,7 +105,7 @@ var ErrOutOfReach = errors.New("out of reach")
 
 // outOfReach is the error about a credential that force=true can drop.
 func outOfReach(id ledger.ID, why string) error {
-	return &problem.Error{Text: fmt.Sprintf("credential %s %s. To drop its record without ending its token, write credentials/%s/revoke force=true", id, why, id), Err: ErrOutOfReach}
+	return &problem.Error{Text: fmt.Sprintf("credential %s %s. To drop its record without ending its token, type \"vault write %scredentials/%s/revoke force=true\"", id, why, problem.Mount, id), Err: ErrOutOfReach}
 }
 
 // End makes sure that a record's token is dead. One that the record does not hold is found by name.

@@ -12,6 +12,7 @@ import (
 	"vault-plugin-secrets-processmaker/engine/lease"
 	"vault-plugin-secrets-processmaker/engine/ledger"
 	"vault-plugin-secrets-processmaker/engine/role"
+	"vault-plugin-secrets-processmaker/internal/problem"
 	"vault-plugin-secrets-processmaker/internal/store"
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
@@ -28,7 +29,7 @@ const (
 var Keys = []store.Key{{Prefix: Prefix, SealWrap: true, Local: true}}
 
 func NameOf(name string) store.Name {
-	return store.Name{Key: Prefix + name, What: fmt.Sprintf("the stored shared credential of role %q", name), Cure: "read it, which makes another"}
+	return store.Name{Key: Prefix + name, What: fmt.Sprintf("the stored shared credential of role %q", name), Cure: fmt.Sprintf("make another with \"vault read %sstatic-creds/%s\"", problem.Mount, name)}
 }
 
 // Shared is the stored form of the static credential of a role. Its record on the ledger ends it at

@@ -73,17 +73,17 @@ func (a *AuthClient) Change(in *fields.Input) {
 	in.Secret("client_secret", &a.Secret)
 	in.Choice("client_auth_method", &a.Method)
 	if before.Secret != "" && a.ID != before.ID && !in.Given("client_secret") && in.Err == nil {
-		in.Err = errors.New("changing client_id needs client_secret in the same request: the stored secret belongs to the old client")
+		in.Err = errors.New("changing client_id needs client_secret in the same request: the stored secret belongs to the old client. For example client_id=4 client_secret=@client-secret.txt")
 	}
 }
 
 // Validate refuses half an auth client.
 func (a AuthClient) Validate() error {
 	if (a.ID == "") != (a.Secret == "") {
-		return errors.New("client_id and client_secret go together: give both or none")
+		return errors.New("client_id and client_secret go together: give both or none, for example client_id=3 client_secret=@client-secret.txt")
 	}
 	if strings.TrimSpace(a.ID) != a.ID {
-		return errors.New("client_id begins or ends with a blank")
+		return errors.New("client_id begins or ends with a blank: write it without, for example client_id=3")
 	}
 	return nil
 }
@@ -156,7 +156,7 @@ func (c *Config) BaseURL() (*url.URL, error) {
 	parsed, err := url.Parse(c.URL)
 	switch {
 	case err != nil || parsed.Hostname() == "" || parsed.Opaque != "" || strings.ContainsAny(c.URL, " \t\r\n"):
-		return nil, errors.New("url is not of the form https://host[:port][/path]")
+		return nil, errors.New("url is not of the form https://host[:port][/path], such as https://bpm.example.com")
 	case !UsablePort(parsed):
 		return nil, errors.New("url has a port that cannot be: it lies between 1 and 65535")
 	case parsed.User != nil:
@@ -165,7 +165,7 @@ func (c *Config) BaseURL() (*url.URL, error) {
 		return nil, errors.New("url has a query or a fragment: only scheme, host, port and path are used")
 	case parsed.Scheme == "https":
 	case parsed.Scheme != "http":
-		return nil, errors.New("url must begin with https://")
+		return nil, errors.New("url must begin with https://, for example https://bpm.example.com")
 	case !c.AllowHTTP && !IsLoopback(parsed.Hostname()):
 		return nil, errors.New("url is http, which shows every password and token on the way; use https, or set allow_http=true if you must")
 	}
@@ -227,12 +227,12 @@ func (c *Config) proxy() (*url.URL, error) {
 	}
 	parsed, err := url.Parse(c.ProxyURL)
 	if err != nil || parsed.Hostname() == "" || !UsablePort(parsed) {
-		return nil, errors.New("proxy_url is not of the form http://[user:password@]host:port")
+		return nil, errors.New("proxy_url is not of the form http://[user:password@]host:port, such as http://proxy.example.com:3128")
 	}
 	switch parsed.Scheme {
 	case "http", "https", "socks5", "socks5h":
 	default:
-		return nil, errors.New("proxy_url must begin with http://, https://, socks5:// or socks5h://")
+		return nil, errors.New("proxy_url must begin with http://, https://, socks5:// or socks5h://, for example http://proxy.example.com:3128")
 	}
 	if password, _ := parsed.User.Password(); password == maskedPassword {
 		return nil, fmt.Errorf("proxy_url has %q in place of its password, as reading the config shows it; write it with the real one", maskedPassword)

@@ -19,7 +19,7 @@ import (
 // Key is where the config is stored.
 const Key = "config"
 
-var ConfigName = store.Name{Key: Key, What: "the stored config", Cure: "write config again, with everything that it needs"}
+var ConfigName = store.Name{Key: Key, What: "the stored config", Cure: "write it again, with everything that it needs, with \"vault write " + problem.Mount + "config\""}
 
 // Keys are the keys of this package.
 var Keys = []store.Key{{Prefix: Key, SealWrap: true}}
@@ -62,7 +62,8 @@ func (s *Store) Require(ctx context.Context) (*Instance, error) {
 		return nil, err
 	}
 	if current == nil || current.Config.Deleted {
-		return nil, problem.Refusef("this mount has no config: write url and an auth client to %sconfig first", s.report.MountPath())
+		return nil, problem.Refuse("this mount has no config: write url and an auth client to "+problem.Mount+"config first",
+			"For example \"vault write "+problem.Mount+"config url=https://bpm.example.com client_id=3 client_secret=@client-secret.txt\"")
 	}
 	return current, nil
 }

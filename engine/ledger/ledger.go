@@ -100,7 +100,7 @@ func nameOf(id ID) store.Name {
 	return store.Name{
 		Key:  id.key(),
 		What: fmt.Sprintf("record of credential %s", id),
-		Cure: fmt.Sprintf("restore it from a backup, or end the token in ProcessMaker, where a personal access token has this id in its name, and drop the record with \"vault write <mount>/credentials/%s/revoke force=true\"", id),
+		Cure: fmt.Sprintf("restore it from a backup, or end the token in ProcessMaker, where a personal access token has this id in its name, and drop the record with \"vault write %scredentials/%s/revoke force=true\"", problem.Mount, id),
 		// Another release may still end the token with it.
 		NotNewer: true,
 	}

@@ -214,7 +214,7 @@ func NewID(deadline time.Time, random io.Reader) (ID, error) {
 // ParseID checks that text is the id of a credential.
 func ParseID(text string) (ID, error) {
 	if !idPattern.MatchString(text) {
-		return "", errors.New("not a credential_id: 22 characters out of 0-9 and a-v are expected")
+		return "", errors.New("not a credential_id: 22 characters out of 0-9 and a-v are expected, such as 0sh40jd4tpoi5dbcoke41r")
 	}
 	return ID(text), nil
 }

@@ -33,7 +33,7 @@ func (r *Rotator) Generate(ctx context.Context, policy string) (string, error) {
 		switch {
 		case err != nil && policy != "":
 			r.Report.Log(hclog.Debug, telemetry.Subject{}, "Vault made no password by the password policy", "error", err)
-			return "", problem.Refuse("Vault could not make a password by the password_policy of the config: there is no policy of that name at sys/policies/password/, or it takes too long", "Clear password_policy for the built-in generator")
+			return "", problem.Refuse("Vault could not make a password by the password_policy of the config: there is no policy of that name at sys/policies/password/, or it takes too long", "Clear password_policy for the built-in generator with \"vault write "+problem.Mount+"config password_policy=\"")
 		case err != nil:
 			return "", fmt.Errorf("no randomness for a password: %w", err)
 		}
@@ -41,7 +41,7 @@ func (r *Rotator) Generate(ctx context.Context, policy string) (string, error) {
 			return drawn, nil
 		}
 	}
-	return "", problem.Refuse(fmt.Sprintf("the password_policy of the config makes passwords that ProcessMaker would not store as they are: %s", unfit), "Change the policy's charset at sys/policies/password/, or clear password_policy for the built-in generator")
+	return "", problem.Refuse(fmt.Sprintf("the password_policy of the config makes passwords that ProcessMaker would not store as they are: %s", unfit), "Change the policy's charset at sys/policies/password/, or clear password_policy for the built-in generator with \"vault write "+problem.Mount+"config password_policy=\"")
 }
 
 // Length is far beyond guessing and below every maximum that an instance may have.

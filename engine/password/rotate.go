@@ -121,7 +121,7 @@ func (r *rotation) complete(pending *role.PendingPassword) error {
 	for _, name := range pending.RoleNames() {
 		r.Report.Health.Of(name).RotatedPassword(pending.StartedTime)
 		r.Report.Happened(hclog.Info, telemetry.RoleRotated, telemetry.OfRole(name), "password rotated")
-		r.warnings = append(r.warnings, fmt.Sprintf("tokens that were made with the old password live on; end those of role %q with: vault write %scredentials/revoke role=%s", name, r.Report.MountPath(), name))
+		r.warnings = append(r.warnings, fmt.Sprintf("tokens that were made with the old password live on; end those of role %q with: vault write %scredentials/revoke role=%s", name, problem.Mount, name))
 	}
 	return nil
 }
@@ -164,7 +164,7 @@ func (r *rotation) rolesOfUser(ctx context.Context, everyRole bool) ([]*role.Bin
 	case !found:
 		return nil, r.whyNot(ctx)
 	case len(peers) > 0 && !everyRole:
-		return nil, problem.Refuse(fmt.Sprintf("user %q is that of other roles too (%s), which would have the wrong password", r.bound.Username, strings.Join(peers, ", ")), "Write update_all=true to store the new one with all of them, or give each role a user of its own")
+		return nil, problem.Refuse(fmt.Sprintf("user %q is that of other roles too (%s), which would have the wrong password", r.bound.Username, strings.Join(peers, ", ")), fmt.Sprintf("Store the new one with all of them with \"vault write %srotate-role/%s update_all=true\", or give each role a user of its own", problem.Mount, r.bound.Name))
 	}
 	return users, nil
 }
@@ -177,7 +177,7 @@ func (r *rotation) whyNot(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return problem.Refuse("it was changed or deleted by another request at the same time; nothing was changed", "")
+	return problem.Refuse("it was changed or deleted by another request at the same time; nothing was changed", "Read the role and rotate again")
 }
 
 // logIn makes the login that changes the password. It shows that the old password holds.

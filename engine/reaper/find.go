@@ -25,10 +25,10 @@ func (r *Reaper) Find(ctx context.Context, id ledger.ID) (*ledger.Record, error)
 	record, err = r.Ledger.FindDue(ctx, func(record *ledger.Record) bool { return record.FormerID == id })
 	switch {
 	case store.IsUnreadable(err):
-		return nil, notFound("there is no credential %s: it was ended, the id is mistyped, or it is what cannot be read: %s", id, err)
+		return nil, notFound("there is no credential %s: it was ended, the id is mistyped, or its record is the one that cannot be read: %s", id, err)
 	case err == nil && record == nil:
 		return nil, notFound("there is no credential %s: it was ended, the id is mistyped, or it was handed out after the backup that this storage was restored from. "+
-			"In the last case its token may live: status/<role> unmanaged=true lists a personal access token", id)
+			"In the last case its token may live: \"vault read %sstatus/<role> unmanaged=true\" lists a personal access token", id, problem.Mount)
 	default:
 		return record, err
 	}
@@ -123,7 +123,7 @@ func (r *Reaper) Drop(ctx context.Context, asked ledger.ID) error {
 		}
 	}
 	if !CanDrop(why, id) {
-		return problem.Conflictf("the record of credential %s was changed at the same time; nothing was dropped, try again", id)
+		return problem.Conflictf("the record of credential %s was changed by another request at the same time; nothing was dropped, try again", id)
 	}
 	if err := r.Ledger.Drop(ctx, id); err != nil {
 		return err

@@ -51,8 +51,8 @@ func (s *Store) Bind(ctx context.Context, name string) (*Binding, error) {
 		return nil, err
 	}
 	if entry == nil {
-		mount := s.report.MountPath()
-		return nil, problem.Refusef("there is no role %q: write it to %sroles/%s, or list %sroles", name, mount, name, mount)
+		return nil, problem.Refuse(fmt.Sprintf("there is no role %q: write it to %sroles/%s, or list %sroles", name, problem.Mount, name, problem.Mount),
+			fmt.Sprintf("\"vault list %sroles\" shows the names", problem.Mount))
 	}
 	bound, err := entry.BindTo(inst)
 	if err != nil {
@@ -66,7 +66,7 @@ func (e *Entry) BindTo(inst *instance.Instance) (*Binding, error) {
 	if bound := e.bound.Load(); bound != nil && bound.Instance == inst {
 		return bound, nil
 	}
-	if err := e.belongsTo(inst); err != nil {
+	if err := e.belongsTo(e.Name, inst); err != nil {
 		return nil, err
 	}
 	auth, err := e.authClient(inst)
@@ -147,7 +147,7 @@ func checkUserID(text string) error {
 	if text == "" || client.CheckUserID(text) == nil || userIDTemplate.MatchString(text) {
 		return nil
 	}
-	return errors.New("user_id is a number, or exactly one {{identity.entity.metadata.<key>}} or {{identity.entity.aliases.<mount accessor>.metadata.<key>}}")
+	return errors.New("user_id is a number such as 7, or exactly one {{identity.entity.metadata.<key>}} or {{identity.entity.aliases.<mount accessor>.metadata.<key>}}")
 }
 
 // TargetVaries tells whether the user of the role's tokens depends on the reader.
@@ -159,7 +159,7 @@ func (s *Store) Target(r *Role, entityID string) (string, error) {
 		return r.UserID, nil
 	}
 	if entityID == "" {
-		return "", problem.Refuse("user_id is an identity template, and the reader's Vault token has no entity (root and orphan tokens have none)", "Read with a token of an auth method")
+		return "", problem.Refuse("user_id is an identity template, and the reader's Vault token has no entity (root and orphan tokens have none)", "Read with a token of an auth method, for example after \"vault login -method=userpass username=<name>\"")
 	}
 	filled, err := s.target(r.UserID, entityID)
 	if err != nil || client.CheckUserID(filled) != nil {

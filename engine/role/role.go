@@ -157,40 +157,40 @@ func (r *Role) Validate(inst *instance.Instance) error {
 	case r.AuthClient.ID == "" && r.AuthClient.Method != string(client.ClientSecretPost):
 		return errors.New("client_auth_method goes with client_id and client_secret: without them the config's auth client is used as it is")
 	case r.AuthClient.ID == "" && inst.Config.AuthClient.ID == "":
-		return errors.New("neither the role nor the config has an auth client: give client_id and client_secret")
+		return errors.New("neither the role nor the config has an auth client: give client_id and client_secret, for example client_id=3 client_secret=@client-secret.txt")
 	case r.GrantType == GrantTypePassword && (r.Username == "" || r.Password == ""):
-		return errors.New("grant_type password needs username and password")
+		return errors.New("grant_type password needs username and password, for example username=vault-ci password=@password.txt")
 	case r.GrantType != GrantTypePassword && (r.Username != "" || r.Password != ""):
 		return fmt.Errorf("username and password go with grant_type %s", GrantTypePassword)
 	case r.GrantType != GrantTypePassword && r.CredentialType == CredentialTypeAccessToken:
 		return fmt.Errorf("credential_type %s needs grant_type %s: every read logs in. Use credential_type %s", CredentialTypeAccessToken, GrantTypePassword, CredentialTypePersonalToken)
 	case (r.GrantType == GrantTypeCode) != (r.RedirectURI != ""):
-		return fmt.Errorf("redirect_uri goes with grant_type %s, which needs it", GrantTypeCode)
+		return fmt.Errorf("redirect_uri goes with grant_type %s, which needs it, for example redirect_uri=http://127.0.0.1:8250/callback", GrantTypeCode)
 	case r.GrantType != GrantTypeCode && r.SessionUserID != "":
 		return fmt.Errorf("session_user_id goes with grant_type %s", GrantTypeCode)
 	case r.SessionUserID != "" && client.CheckUserID(r.SessionUserID) != nil:
-		return errors.New("session_user_id is the number of a ProcessMaker user")
+		return errors.New("session_user_id expects the number of a ProcessMaker user, such as 7")
 	case !validRedirectURI(r.RedirectURI):
 		return errors.New("redirect_uri is not of the form http://127.0.0.1:<port>/<path> or https://<host>/<path>; it must equal the one of the auth client")
 	case r.TTL > r.MaxTTL:
-		return fmt.Errorf("ttl (%s) is above max_ttl (%s)", r.TTL, r.MaxTTL)
+		return fmt.Errorf("ttl (%s) is above max_ttl (%s): lower ttl, or raise max_ttl, for example ttl=1h max_ttl=24h", r.TTL, r.MaxTTL)
 	case r.RenewMode == lease.Refresh && r.CredentialType != CredentialTypeAccessToken:
 		return fmt.Errorf("renew_mode %s needs credential_type %s: personal access tokens cannot be refreshed", lease.Refresh, CredentialTypeAccessToken)
 	case r.UserID != "" && r.CredentialType != CredentialTypePersonalToken:
-		return fmt.Errorf("user_id needs credential_type %s", CredentialTypePersonalToken)
+		return fmt.Errorf("user_id needs credential_type=%s", CredentialTypePersonalToken)
 	case r.AllowAdministrators && r.UserID == "":
-		return errors.New("allow_administrators goes with user_id")
+		return errors.New("allow_administrators goes with user_id, for example user_id=7")
 	case r.RefreshMinAge > 0 && r.RenewMode != lease.Refresh:
-		return fmt.Errorf("refresh_min_age needs renew_mode %s", lease.Refresh)
+		return fmt.Errorf("refresh_min_age needs renew_mode=%s", lease.Refresh)
 	case r.PasswordRotationPeriod > 0 && r.GrantType != GrantTypePassword:
 		return fmt.Errorf("password_rotation_period goes with grant_type %s", GrantTypePassword)
 	case r.PasswordRotationPeriod > 0 && r.PasswordRotationPeriod < leastPasswordRotationPeriod:
-		return fmt.Errorf("password_rotation_period is at least %s, or 0 for none", leastPasswordRotationPeriod)
+		return fmt.Errorf("password_rotation_period expects a duration of at least %s, such as 720h, or 0 for none", leastPasswordRotationPeriod)
 	case r.RotationPeriod == 0:
 	case r.RotationPeriod < leastRotationPeriod:
-		return fmt.Errorf("rotation_period is at least %s, or 0 for none", leastRotationPeriod)
+		return fmt.Errorf("rotation_period expects a duration of at least %s, such as 1h, or 0 for none", leastRotationPeriod)
 	case r.RotationPeriod <= r.RotationOverlap:
-		return fmt.Errorf("rotation_period (%s) has to be above rotation_overlap (%s)", r.RotationPeriod, r.RotationOverlap)
+		return fmt.Errorf("rotation_period (%s) must be above rotation_overlap (%s), for example rotation_period=1h rotation_overlap=10m", r.RotationPeriod, r.RotationOverlap)
 	case userIDTemplate.MatchString(r.UserID):
 		return errors.New("user_id is an identity template, which differs by reader, and rotation_period shares one credential among all: use one of them")
 	}
@@ -205,18 +205,18 @@ func (r *Role) authClient(inst *instance.Instance) (instance.AuthClient, error) 
 	case inst.Config.AuthClient.ID != "":
 		return inst.Config.AuthClient, nil
 	default:
-		return instance.AuthClient{}, problem.Refuse("the role names no auth client and the config has none any more", "Write client_id and client_secret to one of them")
+		return instance.AuthClient{}, problem.Refuse("the role names no auth client and the config has none any more", "Write client_id and client_secret to one of them, for example with \"vault write "+problem.Mount+"config client_id=3 client_secret=@client-secret.txt\"")
 	}
 }
 
 // belongsTo refuses to send a role's secrets to another instance than the one it was written for.
-func (r *Role) belongsTo(inst *instance.Instance) error {
+func (r *Role) belongsTo(name string, inst *instance.Instance) error {
 	if r.URL == inst.Config.URL {
 		return nil
 	}
 	return problem.Refuse(
 		fmt.Sprintf("it was written for %s, but the mount is now at %s, and its secrets are not sent to another place by themselves", r.URL, inst.Config.URL),
-		"Write the role again with its secrets",
+		fmt.Sprintf("Write the role again with its secrets, for example with \"vault write %sroles/%s password=@password.txt\"", problem.Mount, name),
 	)
 }
 

@@ -67,6 +67,6 @@ func (s *Store) RefuseSharedRotation(ctx context.Context, name string, previous 
 	}
 	return problem.Refuse(
 		fmt.Sprintf("user %q is that of other roles too (%s), which would have the wrong password after a rotation by schedule", r.Username, strings.Join(peers, ", ")),
-		"Give each role a user of its own, or set password_rotation_period to 0 and rotate with update_all=true at rotate-role",
+		fmt.Sprintf("Give each role a user of its own, or set password_rotation_period to 0 and rotate with \"vault write %srotate-role/%s update_all=true\"", problem.Mount, name),
 	)
 }

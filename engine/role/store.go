@@ -27,7 +27,7 @@ var Keys = []store.Key{
 }
 
 func NameOf(name string) store.Name {
-	return store.Name{Key: Prefix + name, What: fmt.Sprintf("the stored role %q", name), Cure: "write the role again with everything that it needs, or delete it"}
+	return store.Name{Key: Prefix + name, What: fmt.Sprintf("the stored role %q", name), Cure: fmt.Sprintf("write it again, with everything that it needs, with \"vault write %sroles/%s\", or delete it", problem.Mount, name)}
 }
 
 // Entry is a role in memory and what is known of its login. It is made anew with every write of the

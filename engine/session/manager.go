@@ -119,9 +119,9 @@ func needsSignIn(bound *role.Binding, why string) error {
 		text = "its session is lost (" + why + ")"
 	}
 	if bound.GrantType == role.GrantTypeRefreshToken {
-		return problem.Refuse(text, fmt.Sprintf("Import a refresh token with \"vault write <mount>/sessions/%s refresh_token=-\"", bound.Name))
+		return problem.Refuse(text, fmt.Sprintf("Import a refresh token with \"vault write %ssessions/%s refresh_token=-\"", problem.Mount, bound.Name))
 	}
-	return problem.Refuse(text, fmt.Sprintf("Sign in with \"vault write -f <mount>/authorize/%s\", open the authorization_url, then \"vault write <mount>/sessions/%s code=<code> state=<state>\"", bound.Name, bound.Name))
+	return problem.Refuse(text, fmt.Sprintf("Sign in with \"vault write -f %sauthorize/%s\", open the authorization_url, then \"vault write %ssessions/%s code=<code> state=<state>\"", problem.Mount, bound.Name, problem.Mount, bound.Name))
 }
 
 // start signs in with the role's password. The caller holds the session's lock.

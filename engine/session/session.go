@@ -15,6 +15,7 @@ import (
 	"vault-plugin-secrets-processmaker/engine/instance"
 	"vault-plugin-secrets-processmaker/engine/ledger"
 	"vault-plugin-secrets-processmaker/engine/role"
+	"vault-plugin-secrets-processmaker/internal/problem"
 	"vault-plugin-secrets-processmaker/internal/store"
 	"vault-plugin-secrets-processmaker/internal/telemetry"
 )
@@ -32,7 +33,7 @@ var Keys = []store.Key{
 }
 
 func NameOf(name string) store.Name {
-	return store.Name{Key: Prefix + name, What: fmt.Sprintf("the stored session of role %q", name), Cure: fmt.Sprintf("delete sessions/%s, and its tokens in ProcessMaker", name)}
+	return store.Name{Key: Prefix + name, What: fmt.Sprintf("the stored session of role %q", name), Cure: fmt.Sprintf("delete it with \"vault delete %ssessions/%s\", and its tokens in ProcessMaker", problem.Mount, name)}
 }
 
 // Session is the stored form of a role's own pair of tokens, which is never handed out.

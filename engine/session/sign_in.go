@@ -42,7 +42,7 @@ func (p *pendingSignIn) CurrentVersion() int { return signInVersion }
 func (p *pendingSignIn) Usable() bool        { return p.Role != "" && p.Verifier != "" }
 
 func nameOfSignIn(key string) store.Name {
-	return store.Name{Key: key, What: "the stored sign-in", Cure: beginAgain}
+	return store.Name{Key: key, What: "the stored sign-in", Cure: "begin again with \"vault write -f " + problem.Mount + "authorize/<role>\""}
 }
 
 func signInKey(state string) string {
@@ -60,7 +60,7 @@ type SignIn struct {
 // caller tells Vault tokens apart, and is empty for one that nothing tells apart.
 func (m *Manager) BeginSignIn(ctx context.Context, bound *role.Binding, caller string) (*SignIn, error) {
 	if caller == "" {
-		return nil, problem.Refuse("this Vault token has neither an entity nor an accessor (batch tokens have none), so nobody could be told apart from its holder", "Sign in with a service token")
+		return nil, problem.Refuse("this Vault token has neither an entity nor an accessor (batch tokens have none), so the engine cannot recognize the person who comes back", "Sign in to Vault with an auth method that gives service tokens")
 	}
 	state, err := m.randomText()
 	if err != nil {
@@ -95,10 +95,14 @@ func (m *Manager) randomText() (string, error) {
 	return base64.RawURLEncoding.EncodeToString(bits), nil
 }
 
-const beginAgain = "Begin again at authorize/<role>"
+func beginAgain(role string) string {
+	return fmt.Sprintf("Begin again with \"vault write -f %sauthorize/%s\"", problem.Mount, role)
+}
 
-// errNoSignIn is the answer to every state that does not fit: it tells nothing of others' sign-ins.
-var errNoSignIn = problem.Refuse("no sign-in of yours is open with this state: it was completed, is older than ten minutes, too many were begun after it, it was begun for another role or by somebody else, or the role was changed since", beginAgain)
+// noSignIn is the answer to every state that does not fit: it tells nothing of others' sign-ins.
+func noSignIn(role string) error {
+	return problem.Refuse("no sign-in of yours is open with this state: it was completed, is older than ten minutes, too many were begun after it, it was begun for another role or by somebody else, or the role was changed since", beginAgain(role))
+}
 
 // CompleteSignIn trades the code of a sign-in for the role's session.
 func (m *Manager) CompleteSignIn(ctx context.Context, bound *role.Binding, caller, code, state string) (*Session, error) {
@@ -109,7 +113,7 @@ func (m *Manager) CompleteSignIn(ctx context.Context, bound *role.Binding, calle
 	grant, err := bound.Kept().Grants().CodeGrant(ctx, bound.Auth, pending.RedirectURI, code, pending.Verifier)
 	if err != nil {
 		m.Broker.NoteLostAnswer(bound.Name, err)
-		return nil, explainCode(bound.Auth, err)
+		return nil, explainCode(bound, err)
 	}
 	return m.begin(ctx, bound, grant)
 }
@@ -127,30 +131,30 @@ func (m *Manager) takeSignIn(ctx context.Context, bound *role.Binding, caller, s
 	}
 	// Another caller does not end the sign-in either.
 	if pending == nil || pending.Caller != caller || pending.Role != bound.Name {
-		return nil, errNoSignIn
+		return nil, noSignIn(bound.Name)
 	}
 	if err := m.Storage.Delete(ctx, signInKey(state)); err != nil {
 		return nil, err
 	}
 	m.signIns.forget(bound.Name, signInKey(state))
 	if !m.Clock.Now().Before(pending.ExpireTime) || pending.Fingerprint != bound.Fingerprint {
-		return nil, errNoSignIn
+		return nil, noSignIn(bound.Name)
 	}
 	return pending, nil
 }
 
 // explainCode: what ProcessMaker refuses in a code exchange is the code, the redirect URI or the
 // client, all of them the caller's or operator's to correct.
-func explainCode(auth client.AuthClient, err error) error {
+func explainCode(bound *role.Binding, err error) error {
 	switch client.KindOf(err) {
 	case client.GrantDead, client.BadRequest:
-		return problem.Refuse("ProcessMaker refused the code: it was used, is too old, or belongs to another client", beginAgain)
+		return problem.Refuse("ProcessMaker refused the code: it was used, is too old, or belongs to another client", beginAgain(bound.Name))
 	case client.ClientRefused:
 		return problem.Refuse("ProcessMaker refused the auth client or the redirect_uri", "Check client_id, client_secret and redirect_uri, that the client has the authorization code grant alone, and after an upgrade of ProcessMaker that its script has hashed the clients' secrets")
 	case client.GrantNotAllowed:
-		return problem.Refuse(fmt.Sprintf("auth client %q exists, but its authorization code grant is off in ProcessMaker", auth.ID), "Turn on \"Enable Authorization Code Grant\" for it at Admin, Auth Clients")
+		return problem.Refuse(fmt.Sprintf("auth client %q exists, but its authorization code grant is off in ProcessMaker", bound.Auth.ID), "Turn on \"Enable Authorization Code Grant\" for it at Admin, Auth Clients")
 	case client.GrantNotEnabled:
-		return problem.Refuse("this ProcessMaker has no authorization code grant", "")
+		return problem.Refuse("this ProcessMaker has no authorization code grant", "Use a role with grant_type password or refresh_token")
 	default:
 		return err
 	}
@@ -199,7 +203,7 @@ func (m *Manager) checkUser(ctx context.Context, bound *role.Binding, started, o
 	if pinned != "" && pinned != started.UserID {
 		return problem.Refuse(
 			fmt.Sprintf("user %s signed in, but this role is user %s's (session_user_id, or who signed in first until sessions/%s is deleted); the tokens are not kept", started.UserID, pinned, bound.Name),
-			"Sign in as that user, or delete the session for another",
+			fmt.Sprintf("Sign in as that user, or end the session for another with \"vault delete %ssessions/%s\"", problem.Mount, bound.Name),
 		)
 	}
 	if err := token.Accepts(ctx, bound, started.Token()); err != nil {
@@ -227,7 +231,7 @@ func (m *Manager) Import(ctx context.Context, bound *role.Binding, refreshToken 
 	case err == nil:
 		return m.begin(ctx, bound, grant)
 	case client.KindOf(err) == client.GrantDead:
-		return nil, problem.Refuse("ProcessMaker refused the refresh token: it was used, revoked, is of another client or another instance", "Import another one")
+		return nil, problem.Refuse("ProcessMaker refused the refresh token: it was used, revoked, is of another client or another instance", fmt.Sprintf("Import another one with \"vault write %ssessions/%s refresh_token=-\"", problem.Mount, bound.Name))
 	default:
 		m.Broker.NoteLostAnswer(bound.Name, err)
 		return nil, err

@@ -211,9 +211,9 @@ func explainRemembered(bound *role.Binding, remembered *logingate.Remembered, no
 }
 
 func explainUpstream(bound *role.Binding, failure *client.Error, now time.Time) *problem.Error {
-	where := "the role"
+	where, place := "the role", "roles/"+bound.Name
 	if bound.Role.AuthClient.ID == "" {
-		where = "the config"
+		where, place = "the config", "config"
 	}
 	told := &problem.Error{Text: failure.Error(), RetryAt: failure.RetryAt, Err: failure}
 	switch failure.Kind {
@@ -222,10 +222,10 @@ func explainUpstream(bound *role.Binding, failure *client.Error, now time.Time) 
 		if role.HasBlankEnds(bound.Password) {
 			told.Text += "; or ProcessMaker cuts off the blank at an end of the password, as its newer releases do"
 		}
-		told.Cure = "Correct username and password of the role"
+		told.Cure = fmt.Sprintf("Correct username and password of the role with \"vault write %sroles/%s username=<user name> password=@password.txt\"", problem.Mount, bound.Name)
 	case client.ClientRefused:
 		told.Text = fmt.Sprintf("ProcessMaker refused auth client %q of %s: wrong client_id or client_secret, the client is deleted, or \"Enable Password Grant\" is off for it; after an upgrade of ProcessMaker also that its script has not hashed the clients' secrets yet", bound.Auth.ID, where)
-		told.Cure = "Correct client_id and client_secret of " + where
+		told.Cure = fmt.Sprintf("Correct client_id and client_secret of %s with \"vault write %s%s client_id=<id> client_secret=@client-secret.txt\"", where, problem.Mount, place)
 	case client.GrantNotAllowed:
 		told.Text = fmt.Sprintf("auth client %q of %s exists, but its %s is off in ProcessMaker", bound.Auth.ID, where, failure.Operation)
 		told.Cure = "Turn on \"Enable Password Grant\" for it at Admin, Auth Clients, or give " + where + " another auth client"
@@ -239,7 +239,7 @@ func explainUpstream(bound *role.Binding, failure *client.Error, now time.Time) 
 		told.Text = "this ProcessMaker has no password grant; releases 4.14.0 and 4.14.1 switched it off by mistake"
 		told.Cure = "Upgrade it to 4.14.2 or later"
 	case client.ScopeRefused:
-		told.Text, told.Cure = "ProcessMaker refused the scopes; it defines none", "Clear scopes of the role"
+		told.Text, told.Cure = "ProcessMaker refused the scopes; it defines none", fmt.Sprintf("Clear scopes of the role with \"vault patch %sroles/%s scopes=\"", problem.Mount, bound.Name)
 	case client.Throttled:
 		told.Text = fmt.Sprintf("ProcessMaker's limit of token calls is used up; try again in %s", problem.Wait(failure.RetryAt, now))
 		told.Cure = "Longer leases, fewer reads, or token_requests_per_minute of the config if the server allows more, help"

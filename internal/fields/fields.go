@@ -46,7 +46,7 @@ func (in *Input) value(name string) (value any, given bool) {
 	if raw == nil {
 		return in.Data.Schema[name].DefaultOrZero(), true
 	}
-	if in.Err = misfit(name, raw, in.Data.Schema[name].Type); in.Err != nil {
+	if in.Err = misfit(name, raw, in.Data.Schema[name]); in.Err != nil {
 		return nil, false
 	}
 	value, _, err := in.Data.GetOkErr(name)
@@ -60,6 +60,9 @@ func (in *Input) value(name string) (value any, given bool) {
 
 // Misfit is the error about a value of the wrong type. It repeats nothing of the value.
 func Misfit(name string, schema *framework.FieldSchema) error {
+	if schema.Type == framework.TypeString && Example(schema) != "" {
+		return fmt.Errorf("field %q expects a text, for example %s", name, Example(schema))
+	}
 	return fmt.Errorf("field %q expects %s", name, expected(schema))
 }
 
@@ -91,13 +94,13 @@ func brief(d time.Duration) string {
 }
 
 // misfit refuses what the framework would silently convert: a truth, or nothing, to another value.
-func misfit(name string, raw any, wanted framework.FieldType) error {
+func misfit(name string, raw any, schema *framework.FieldSchema) error {
 	_, truth := raw.(bool)
-	isText := wanted == framework.TypeString
+	isText := schema.Type == framework.TypeString
 	switch {
 	case isText && truth:
-		return fmt.Errorf("field %q expects a text", name)
-	case !isText && wanted != framework.TypeCommaStringSlice && raw == "":
+		return Misfit(name, schema)
+	case !isText && schema.Type != framework.TypeCommaStringSlice && raw == "":
 		return fmt.Errorf("field %q is empty: leave it out, or set its default back with a PATCH and null", name)
 	default:
 		return nil
@@ -132,15 +135,12 @@ func (in *Input) PEM(name string, into *string) {
 // Choice is a text out of a few.
 func (in *Input) Choice(name string, into *string) {
 	take(in, name, into, func(name, text string) error {
-		allowed := make([]string, 0, len(in.Data.Schema[name].AllowedValues))
-		for _, one := range in.Data.Schema[name].AllowedValues {
-			allowed = append(allowed, fmt.Sprint(one))
-		}
-		if slices.Contains(allowed, text) {
+		values := allowed(in.Data.Schema[name])
+		if slices.Contains(values, text) {
 			return nil
 		}
 		// The value is left out: it may be a secret in the wrong field.
-		return fmt.Errorf("field %q must be one of: %s", name, strings.Join(allowed, ", "))
+		return fmt.Errorf("field %q must be one of: %s", name, strings.Join(values, ", "))
 	})
 }
 
@@ -165,7 +165,7 @@ func (in *Input) fraction(name string) bool {
 	if number == math.Trunc(number) {
 		return false
 	}
-	in.Err = fmt.Errorf("field %q expects a whole number, without a fraction", name)
+	in.Err = fmt.Errorf("field %q expects a whole number such as 20, without a fraction", name)
 	return true
 }
 
@@ -212,9 +212,9 @@ const (
 func checkLength(name, text string, longest int) error {
 	switch {
 	case len(text) > longest:
-		return fmt.Errorf("%s has %d bytes, and %d are possible", name, len(text), longest)
+		return fmt.Errorf("%s has %d bytes, and at most %d are possible", name, len(text), longest)
 	case !utf8.ValidString(text):
-		return fmt.Errorf("%s is not UTF-8", name)
+		return fmt.Errorf("%s is not UTF-8: write it in that encoding", name)
 	default:
 		return nil
 	}
@@ -226,7 +226,7 @@ func checkLine(name, text string) error {
 		return err
 	}
 	if strings.ContainsFunc(text, unicode.IsControl) {
-		return fmt.Errorf("%s holds a line break or another control character", name)
+		return fmt.Errorf("%s holds a line break or another control character: write one line, for example with printf %%s", name)
 	}
 	return nil
 }
@@ -237,7 +237,7 @@ func checkVisible(name, text string) error {
 		return err
 	}
 	if strings.ContainsFunc(text, func(r rune) bool { return unicode.Is(unicode.Cf, r) }) {
-		return fmt.Errorf("%s holds an invisible character", name)
+		return fmt.Errorf("%s holds an invisible character: type it again in place of pasting it", name)
 	}
 	return nil
 }
@@ -260,7 +260,7 @@ func checkScopes(name string, scopes []string) error {
 	}
 	for _, scope := range scopes {
 		if scope == "" || strings.ContainsFunc(scope, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }) {
-			return fmt.Errorf("%s holds one that is empty or has a character that scopes cannot have", name)
+			return fmt.Errorf("%s holds one that is empty or has a character that scopes cannot have: ProcessMaker defines none, so leave it out", name)
 		}
 	}
 	return nil

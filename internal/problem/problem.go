@@ -5,8 +5,21 @@ package problem
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
+
+// Mount stands in texts for the path of the mount, with its slash. What makes a text does not know
+// where Vault has mounted it; At puts the path in where the text becomes an answer.
+const Mount = "<mount>/"
+
+// At is a text with the path of its mount; where that is unknown, the text as it is.
+func At(mount, text string) string {
+	if mount == "" {
+		return text
+	}
+	return strings.ReplaceAll(text, Mount, mount)
+}
 
 // Kind tells whose turn it is.
 type Kind int

@@ -43,3 +43,10 @@ func TestAWaitIsAtLeastASecond(t *testing.T) {
 	require.Equal(t, time.Second, Wait(now.Add(-time.Minute), now))
 	require.Equal(t, 3*time.Second, Wait(now.Add(2600*time.Millisecond), now))
 }
+
+func TestATextNamesItsMount(t *testing.T) {
+	t.Parallel()
+	text := "write it with \"vault write " + Mount + "config\""
+	require.Equal(t, `write it with "vault write bpm/prod/config"`, At("bpm/prod/", text))
+	require.Equal(t, text, At("", text))
+}

@@ -18,6 +18,7 @@ import (
 	"vault-plugin-secrets-processmaker/internal/background"
 	"vault-plugin-secrets-processmaker/internal/clock"
 	"vault-plugin-secrets-processmaker/internal/metrics"
+	"vault-plugin-secrets-processmaker/internal/problem"
 )
 
 // The kinds of events, which are counters too.
@@ -147,7 +148,13 @@ func (r *Reporter) Log(level hclog.Level, s Subject, message string, more ...any
 	if !s.Since.IsZero() {
 		fields = append(fields, "duration", r.clock.Now().Sub(s.Since).Round(time.Microsecond))
 	}
-	r.logger.Log(level, message, append(fields, more...)...)
+	for _, value := range more {
+		if err, is := value.(error); is {
+			value = problem.At(r.MountPath(), err.Error())
+		}
+		fields = append(fields, value)
+	}
+	r.logger.Log(level, message, fields...)
 }
 
 // Count adds one to a counter.

@@ -116,7 +116,11 @@ var (
 func vaultCommands(text string) (commands []vaultCommand) {
 	text = continuation.ReplaceAllString(text, "")
 	for _, at := range engineCall.FindAllStringSubmatchIndex(text, -1) {
-		words := shellWords(text[at[5]:])
+		rest := text[at[5]:]
+		if strings.HasSuffix(text[:at[0]], `"`) {
+			rest, _, _ = strings.Cut(rest, `"`) // a message quotes the command
+		}
+		words := shellWords(rest)
 		command := vaultCommand{verb: text[at[2]:at[3]], path: strings.TrimPrefix(words[0], "processmaker/")}
 		for _, word := range words[1:] {
 			if name, _, ok := strings.Cut(word, "="); ok {

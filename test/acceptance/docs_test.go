@@ -253,6 +253,9 @@ func TestMakeTargetsOfPagesExist(t *testing.T) {
 		targets = append(targets, found[1])
 	}
 	for _, page := range docPages(t) {
+		if page == "docs/messages.md" {
+			continue // its sentences make other things
+		}
 		for _, found := range makeCall.FindAllStringSubmatch(strings.Join(shellTexts(t, page), "\n"), -1) {
 			assert.Contains(t, targets, found[1], page)
 		}

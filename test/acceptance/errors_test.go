@@ -112,6 +112,21 @@ func TestErrorsWhileProcessMakerIsDown(t *testing.T) {
 	require.NoError(t, m.pm.GoOnline())
 }
 
+// Messages and help name the mount as it is, and a name that no path takes is explained.
+func TestErrorsNameTheirMount(t *testing.T) {
+	t.Parallel()
+	m := newMount(t)
+	_, err := m.tryRead("ci")
+	requireStatus(t, err, http.StatusBadRequest, "vault write "+m.at("config")+" url=")
+	help, err := m.client.Help(m.at("config"))
+	require.NoError(t, err)
+	assert.Contains(t, help.Help, "vault write "+m.at("config")+" url=")
+	assert.Contains(t, help.Help, "Example: url=https://bpm.example.com")
+	for _, name := range []string{"my role", "-ci", "ci/extra"} {
+		requireStatus(t, m.tryWrite("roles/"+name, fields{"username": "alice"}), http.StatusBadRequest, "role names are letters, digits")
+	}
+}
+
 // An error whose answer was to be wrapped is an error, and no token that holds one.
 func TestErrorsAreNotWrapped(t *testing.T) {
 	t.Parallel()

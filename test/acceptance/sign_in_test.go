@@ -45,7 +45,7 @@ func TestSignInOfAnotherCaller(t *testing.T) {
 		address, state := owner.begin("people")
 		code := m.approve(address, "alice").Get("code")
 		for who, thief := range thieves {
-			requireStatus(t, thief.complete("people", code, state), http.StatusBadRequest, "Begin again at authorize/")
+			requireStatus(t, thief.complete("people", code, state), http.StatusBadRequest, "vault write -f "+m.at("authorize/people"))
 			t.Logf("%s was kept from the sign-in of %s", who, whose)
 		}
 		traded := m.codesTraded()
@@ -104,7 +104,7 @@ func TestSignInWithWhatDoesNotBelongToIt(t *testing.T) {
 	attack, _ := m.begin("people")
 	slipped := m.approve(attack, "admin").Get("code")
 	_, state := m.begin("people")
-	requireStatus(t, m.complete("people", slipped, state), http.StatusBadRequest, "Begin again at authorize/")
+	requireStatus(t, m.complete("people", slipped, state), http.StatusBadRequest, "vault write -f "+m.at("authorize/people"))
 	// A failed try uses the state up.
 	address, state := m.begin("people")
 	requireStatus(t, m.complete("people", "no-code", state), http.StatusBadRequest)

@@ -141,7 +141,7 @@ func PersonalRoleRefusals(t *testing.T, mount mounttest.Maker) {
 	require.Equal(t, "extend", h.Read("roles/ci")["renew_mode"])
 	for says, data := range map[string]map[string]any{
 		"cannot be refreshed":              {"renew_mode": "refresh"},
-		"user_id is a number":              {"user_id": "alice"},
+		"user_id is a number such as 7":    {"user_id": "alice"},
 		"or exactly one":                   {"user_id": "x{{identity.entity.metadata.a}}"},
 		"goes with user_id":                {"allow_administrators": true},
 		"user_id needs credential_type":    {"credential_type": "access_token", "user_id": "2"},

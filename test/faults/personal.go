@@ -34,7 +34,7 @@ func FailedMintingLeavesNothing(t *testing.T, mount mounttest.Maker) {
 		"no personal access client":  {mounttest.Inject(on, processmakertest.ServerError()), 502, "passport:client --personal", true},
 		"answer of another form":     {mounttest.Inject(on, processmakertest.Replace(func(int, []byte) (int, []byte) { return 200, []byte(`{"accessToken":5}`) })), 502, "no token", true},
 		"opaque token":               {mounttest.Inject(on, processmakertest.Replace(func(int, []byte) (int, []byte) { return 200, []byte(`{"accessToken":"SECRET"}`) })), 502, "RS256", true},
-		"forbidden":                  {mounttest.Inject(on, processmakertest.Answer(403, mounttest.JsonHeader(), `{}`)), 400, "has to be an administrator", false},
+		"forbidden":                  {mounttest.Inject(on, processmakertest.Answer(403, mounttest.JsonHeader(), `{}`)), 400, "Give the role the login of an administrator", false},
 		"name refused":               {mounttest.Inject(on, processmakertest.Answer(422, mounttest.JsonHeader(), `{}`)), 500, "malformed", false},
 		"throttled":                  {mounttest.Inject(on, processmakertest.Throttled(7)), 503, "try again in 8s", false},
 		"down":                       {func(h *mounttest.Mount) { h.GoDown() }, 502, "cannot be reached", false},

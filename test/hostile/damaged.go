@@ -59,7 +59,7 @@ func ADamagedRecordCanBeForgotten(t *testing.T, mount mounttest.Maker) {
 
 	resp := h.MustWrite(revoke, map[string]any{"force": true})
 	warning := strings.Join(resp.Warnings, "\n")
-	for _, told := range []string{"was not ended", "a year", string(l.Id()), "status/<role> unmanaged=true", "vault:5f0d43c3:<role>:" + string(l.Id()), "processmaker:revoke-oauth-access-tokens"} {
+	for _, told := range []string{"was not ended", "a year", string(l.Id()), "vault read processmaker/status/<role> unmanaged=true", "vault:5f0d43c3:<role>:" + string(l.Id()), "processmaker:revoke-oauth-access-tokens"} {
 		require.Contains(t, warning, told)
 	}
 	require.Empty(t, h.RecordIDs())

@@ -110,6 +110,6 @@ func ADamagedRecordHidesNoAnswer(t *testing.T, mount mounttest.Maker) {
 	} {
 		resp, err := h.Do(operation, path, nil)
 		require.Equal(t, 404, mounttest.Status(resp, err), mounttest.Message(resp, err))
-		require.Contains(t, mounttest.Message(resp, err), "it was ended, the id is mistyped, or it is what cannot be read")
+		require.Contains(t, mounttest.Message(resp, err), "it was ended, the id is mistyped, or its record is the one that cannot be read")
 	}
 }

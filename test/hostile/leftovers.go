@@ -45,7 +45,7 @@ func ADamagedSessionOfAFormerRoleCanBeDeleted(t *testing.T, mount mounttest.Make
 	h := newLeftoversHarness(t, mount)
 	h.Damage(session.Prefix+"ci", `{"version":1}`)
 	nextHour(h)
-	require.Contains(t, h.Log.String(), "delete sessions/ci, and its tokens in ProcessMaker")
+	require.Contains(t, h.Log.String(), "vault delete processmaker/sessions/ci")
 	require.Equal(t, []string{"ci"}, h.List("sessions/"))
 	resp, err := h.Do(logical.DeleteOperation, "sessions/ci", nil)
 	require.Equal(t, 200, mounttest.Status(resp, err), mounttest.Message(resp, err))

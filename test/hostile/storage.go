@@ -56,16 +56,16 @@ func DamagedEntries(t *testing.T, mount mounttest.Maker) {
 		read, says string
 		out        func()
 	}{
-		instance.Key: {"config", "write config again", func() { a.MustWrite("config", a.ConfigData()) }},
-		role.Prefix + "ci": {"roles/ci", "write the role again", func() {
+		instance.Key: {"config", "vault write processmaker/config", func() { a.MustWrite("config", a.ConfigData()) }},
+		role.Prefix + "ci": {"roles/ci", "vault write processmaker/roles/ci", func() {
 			_, err := a.Do(logical.DeleteOperation, "roles/ci", nil)
 			require.NoError(t, err)
 			a.MustWrite("roles/ci", a.RoleData(nil))
 		}},
-		role.Prefix + "personal": {"creds/personal", "write the role again", func() {
+		role.Prefix + "personal": {"creds/personal", "vault write processmaker/roles/personal", func() {
 			a.MustWrite("roles/personal", a.RoleData(map[string]any{"credential_type": "personal_access_token"}))
 		}},
-		session.Prefix + "personal": {"creds/personal", "delete sessions/personal", func() {
+		session.Prefix + "personal": {"creds/personal", "vault delete processmaker/sessions/personal", func() {
 			_, err := a.Do(logical.DeleteOperation, "sessions/personal", nil)
 			require.NoError(t, err)
 		}},

@@ -86,7 +86,7 @@ func AMoveIsRefusedWhileASessionLives(t *testing.T, mount mounttest.Maker) {
 	before := h.Session()
 	elsewhere := mounttest.New(t, mount)
 	move := map[string]any{"url": elsewhere.Pm.URL(), "client_secret": elsewhere.Pm.Client(3).Secret}
-	h.RefusedWrite(logical.UpdateOperation, "config", move, "while sessions of "+h.Pm.URL()+" live (roles ci). End them with \"vault delete <mount>/sessions/<role>\"")
+	h.RefusedWrite(logical.UpdateOperation, "config", move, "while sessions of "+h.Pm.URL()+" live (roles ci). End them with \"vault delete processmaker/sessions/ci\"")
 	require.Equal(t, before, h.Session())
 	require.Empty(t, h.RecordIDs())
 
