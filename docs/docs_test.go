@@ -171,6 +171,7 @@ func TestEveryCommandOnProcessMakersServerHasAWayRound(t *testing.T) {
 
 var (
 	roleBlock   = regexp.MustCompile("vault write processmaker/roles/([a-z]+) ((?:[^\\n`]*\\\\\\n)*[^\\n`]*)")
+	roleReader  = regexp.MustCompile(`\bprocessmaker/(static-creds|creds)/([a-z]+)`)
 	rolePayload = regexp.MustCompile(`\{\s*"username": ?"vault-([a-z]+)",\s*("password":[^}]*)\}`)
 	roleField   = regexp.MustCompile(`\b(grant_type|credential_type|renew_mode|rotation_period)(?:=|": ?")([\w.]+)`)
 )
@@ -206,6 +207,9 @@ func TestOneStoryOfRoles(t *testing.T) {
 			}
 			story[name] = settings
 			written[name] = true
+		}
+		for _, found := range roleReader.FindAllStringSubmatch(text, -1) {
+			require.Equal(t, found[1] == "static-creds", found[2] == "shared", "%s reads %s", page, found[0])
 		}
 	}
 	for name := range story {
