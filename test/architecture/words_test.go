@@ -15,11 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// notYet are the files whose sentences are still to be rewritten.
-var notYet = []string{
-	"docs/index.md",
-}
-
 // sentence is a piece of text for people, and where it stands.
 type sentence struct{ file, text string }
 
@@ -93,23 +88,16 @@ func TestNoClumsyWords(t *testing.T) {
 	t.Parallel()
 	list := clumsyWords(t)
 	require.Greater(t, len(list), 10)
-	skipped := map[string]bool{}
-	for _, file := range notYet {
-		skipped[file] = true
-	}
 	texts := append(pageTexts(t), messageTexts(t)...)
 	require.Greater(t, len(texts), 1000)
 	for _, one := range texts {
-		if skipped[one.file] {
-			continue
-		}
 		for _, trouble := range troubles(one.text, list) {
 			t.Errorf("%s: %s", one.file, trouble)
 		}
 	}
 	walkProduct(t, func(path, text string) {
 		for _, one := range list {
-			if at := one.pattern.FindString(text); at != "" && one.inCode && !skipped[path] {
+			if at := one.pattern.FindString(text); at != "" && one.inCode {
 				t.Errorf("%s: %q: better %s", path, at, one.better)
 			}
 		}
