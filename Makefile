@@ -42,7 +42,7 @@ demo: build ## issue, renew and revoke tokens through a real Vault, and find the
 	@scripts/demo.sh
 
 .PHONY: dev
-dev: build ## run Vault and a simulated ProcessMaker, configured, until Ctrl-C
+dev: build ## run Vault and the ProcessMaker double, configured, until Ctrl-C
 	@scripts/dev.sh
 
 ##@ Build

@@ -94,6 +94,9 @@ func TestTheQuestions(t *testing.T) {
 	require.Contains(t, out, "lease (engine's log)")
 
 	// Without the server's log a natural end is not known, and that is said.
+	require.NotContains(t, errs, "nothing in these logs matches")
+	_, errs = ask(t, with("who", "-token", "00000000000000000000000000000000")...)
+	require.Contains(t, errs, "nothing in these logs matches")
 	out, errs = ask(t, "who", "-role", "left", files[0])
 	require.Contains(t, out, "may live until 2026-03-01 13:01:00Z")
 	require.Contains(t, errs, "no line of the engine in a server's log")
@@ -134,11 +137,13 @@ func TestWrongCommands(t *testing.T) {
 		"put the flags before":      {"who", "audit.log", "-json"},
 		"name the credential first": {"history", "-json"},
 		"not defined":               {"failed", "-user", "x"},
+		"not the token itself":      {"who", "-token", "eyJ0eXAiOiJKV1Qi.secret.signature"},
 	} {
 		var out, errs bytes.Buffer
 		err := run(arguments, nil, &out, &errs)
 		require.ErrorContains(t, err, says)
 		require.ErrorAs(t, err, new(usageError))
+		require.NotContains(t, err.Error()+errs.String(), "signature")
 	}
 	var out, errs bytes.Buffer
 	require.ErrorIs(t, run(nil, nil, &out, &errs), flag.ErrHelp)

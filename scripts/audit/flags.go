@@ -76,7 +76,7 @@ func parse(q question, arguments []string, errs io.Writer) (*query, error) {
 	if q.name == "who" || q.name == "outlived" {
 		add("user", &s.Users, "ProcessMaker `user` whose rights it has, by name or id")
 		add("credential", &s.Credentials, "`credential_id`")
-		add("token", &s.Tokens, "`token_id`, or its HMAC from sys/audit-hash")
+		add("token", &s.Tokens, "`token_id`, the whole jti claim of the token, or its HMAC from sys/audit-hash")
 	}
 	if q.name == "history" {
 		if len(arguments) == 0 || strings.HasPrefix(arguments[0], "-") {
@@ -93,6 +93,9 @@ func parse(q question, arguments []string, errs io.Writer) (*query, error) {
 			return nil, err
 		}
 		return nil, usageError(err.Error())
+	}
+	if slices.ContainsFunc(s.Tokens, func(id string) bool { return strings.HasPrefix(id, "eyJ") }) {
+		return nil, usageError("-token expects the token_id, which is the jti claim of the token, not the token itself")
 	}
 	asked.files = flags.Args()
 	if len(asked.files) == 0 {

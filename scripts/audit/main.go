@@ -95,6 +95,9 @@ func (q question) run(arguments []string, input io.Reader, output, errs io.Write
 	if err := out.flush(); err != nil {
 		return err
 	}
+	if out.empty() {
+		fmt.Fprintln(errs, "note: nothing in these logs matches the question; check the filters and the time")
+	}
 	report(errs, q, counts, follow)
 	return nil
 }

@@ -24,6 +24,8 @@ type row struct {
 type rows interface {
 	columns(names ...string)
 	add(row)
+	// empty tells that no row was added.
+	empty() bool
 	flush() error
 }
 
@@ -40,6 +42,7 @@ type written struct {
 	held   []row
 	lines  int
 	spilt  bool
+	some   bool
 }
 
 func newRows(asJSON bool, output io.Writer) rows {
@@ -50,7 +53,10 @@ func newRows(asJSON bool, output io.Writer) rows {
 
 func (w *written) columns(names ...string) { w.header = names }
 
+func (w *written) empty() bool { return !w.some }
+
 func (w *written) add(r row) {
+	w.some = true
 	if w.spilt {
 		w.write(r)
 		return

@@ -113,6 +113,7 @@ var consumersPage = docPage{prepare: func(d *docRun) {
 	step := exampleText(d.t, "pipeline/with-token.sh")
 	require.NoError(d.t, os.WriteFile(filepath.Join(d.dir, "with-token.sh"), []byte(step), 0o700))
 	require.NoError(d.t, os.WriteFile(filepath.Join(d.dir, "deploy.sh"), []byte("#!/bin/sh\n[ -n \"$PROCESSMAKER_TOKEN\" ]\n"), 0o700))
+	require.NoError(d.t, os.WriteFile(filepath.Join(d.dir, "policy.hcl"), []byte(exampleText(d.t, "agent/policy.hcl")), 0o600))
 }}
 
 var goClientPage = docPage{

@@ -24,7 +24,7 @@ func deadRefreshStatus(t *testing.T) int {
 	return http.StatusUnauthorized
 }
 
-// importing is a role whose session is brought along.
+// importing is a role whose session is imported.
 var importing = merge(personal, fields{"grant_type": "refresh_token"})
 
 // A refresh token that another client got becomes the engine's alone.
