@@ -53,7 +53,6 @@ build: ## build the static plugin binary into bin/
 
 .PHONY: generate
 generate: ## write the generated files: test/testdata/openapi.json, the tables of docs/api.md, docs/messages.md, the stored forms
-	@$(STEP) "go generate" go generate ./...
 	@$(STEP) "OpenAPI and the tables of docs/api.md" go test -count=1 -run '^Test(OpenAPI|APIPage)' . -update
 	@$(MAKE) --no-print-directory messages
 	@$(STEP) "the stored forms of this version" env UPDATE_UPGRADE_FILES=1 go test -count=1 -run '^TestTheStoredFormIsKept$$' .
@@ -93,7 +92,7 @@ lint: ## vet, staticcheck, vulnerabilities, format, words, tidy modules, generat
 	@$(STEP) "format" scripts/check-fmt.sh
 	@$(STEP) "words" go test ./test/architecture -run 'Clumsy'
 	@$(STEP) "every go.mod and go.sum is tidy" scripts/check-tidy.sh
-	@$(STEP) "generated files" scripts/check-generated.sh
+	@$(STEP) "generated files" go test . ./docs -run '^Test(OpenAPI|APIPage|TheStoredFormIsKept|TheMessagesPageIsComplete)'
 
 .PHONY: test
 test: lint unit $(if $(filter true 1,$(CI)),fuzz) demo-check reproducible acceptance passport13 compat ## all checks and tests (with CI=true the fuzz targets too)
