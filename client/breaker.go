@@ -35,6 +35,8 @@ type breaker struct {
 	pause     time.Duration // 0 while closed
 	openUntil time.Time
 	probing   bool
+	// cause is why the instance was unreachable when it last was.
+	cause string
 }
 
 func newBreaker(clk clock.Clock, changed func(open bool)) *breaker {
@@ -99,6 +101,20 @@ func (b *breaker) admit() (settle func(verdict), retryAt time.Time) {
 	}
 	b.probing = true
 	return b.settleProbe, time.Time{}
+}
+
+// found records why the instance is unreachable. It opens nothing.
+func (b *breaker) found(cause string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.cause = cause
+}
+
+// why is the latest cause.
+func (b *breaker) why() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.cause
 }
 
 // refusal tells, without asking for leave, whether an exchange would be

@@ -68,6 +68,8 @@ func TestWhatOpensTheBreaker(t *testing.T) {
 			}
 			require.Equal(t, client.Open, condition.Breaker)
 			require.Equal(t, noon.Add(test.opens), condition.RetryAt)
+			_, err := f.client.For(ci).PasswordGrant(context.Background(), f.auth, f.login)
+			require.Regexp(t, "not tried, .* a moment ago: (it answered 50[234]|.*connection)", err.Error(), "the cause outlives the first answer")
 		})
 	}
 }

@@ -56,7 +56,7 @@ func (c *Client) exchange(ctx context.Context, req *http.Request, call call) (*r
 		return nil, notSentError(call.operation, err)
 	}
 	if retryAt, refused := c.breaker.refusal(); refused && !call.passBreaker {
-		return nil, breakerError(call.operation, retryAt)
+		return nil, breakerError(call.operation, c.breaker.why(), retryAt)
 	}
 	takeBack := func() {}
 	if call.budgeted {
@@ -79,7 +79,7 @@ func (c *Client) exchange(ctx context.Context, req *http.Request, call call) (*r
 		settle = c.breaker.settleOrdinary
 	default:
 		takeBack()
-		return nil, breakerError(call.operation, retryAt)
+		return nil, breakerError(call.operation, c.breaker.why(), retryAt)
 	}
 	outcome, leaveAloneUntil := unused, time.Time{}
 	// Deferred, so that even a panic below gives a probe's leave back.
@@ -92,13 +92,17 @@ func (c *Client) exchange(ctx context.Context, req *http.Request, call call) (*r
 	reply, failure, ranOut := c.send(ctx, req, call)
 	c.tellOf(call.operation, began, reply)
 	if failure != nil {
-		outcome = call.saysOfFailure(failure, ranOut)
+		if outcome = call.saysOfFailure(failure, ranOut); outcome == unreachable {
+			c.breaker.found(failure.Detail)
+		}
 		if failure.NotSent {
 			takeBack()
 		}
 		return nil, failure
 	}
-	outcome = call.saysOfAnswer(reply)
+	if outcome = call.saysOfAnswer(reply); outcome == unreachable || reply.status == http.StatusServiceUnavailable {
+		c.breaker.found(fmt.Sprintf("it answered %d", reply.status))
+	}
 	if call.budgeted {
 		c.budget.learn(reply.status, reply.header)
 	}
@@ -249,11 +253,11 @@ func isCertificateAlert(alert tls.AlertError) bool {
 	return (alert >= 42 && alert <= 48) || alert == 116
 }
 
-func breakerError(operation string, retryAt time.Time) *Error {
+func breakerError(operation, cause string, retryAt time.Time) *Error {
 	return &Error{
 		Kind:      Unavailable,
 		Operation: operation,
-		Detail:    "not tried, because the instance could not be reached a moment ago",
+		Detail:    fmt.Sprintf("not tried, because the instance could not be reached a moment ago: %s", cause),
 		RetryAt:   retryAt,
 		NotSent:   true,
 	}
